@@ -1,0 +1,39 @@
+/* file.h - mapped input and atomic output.
+ *
+ * Input: wt_map opens, checks that it is a regular file and maps it read-only. Output: wt_outfile writes to
+ * a temporary name in the same folder; commit syncs and renames, abort removes. So a reader never sees half a
+ * file, and a crash leaves only a name ending in ".tmp-whet-*". */
+#ifndef WT_FILE_H
+#define WT_FILE_H
+#include "base/base.h"
+typedef struct wt_map {
+    const uint8_t *data; /* NULL when size is 0 */
+    uint64_t size;
+    char *path;          /* owned copy, for messages */
+    wt_context *ctx;
+} wt_map;
+wt_status wt_map_open(wt_map *out, wt_context *ctx, const char *path, wt_err *err);
+void wt_map_close(wt_map *map); /* a zeroed map is fine */
+/* Opens `name` (relative) inside folder `dir`, refusing absolute names, "..", and links that leave the folder. */
+wt_status wt_map_open_inside(wt_map *out, wt_context *ctx, const char *dir, const char *name, wt_err *err);
+/* Whole file into a NUL-terminated buffer from wt_alloc, refused above `limit` bytes. */
+wt_status wt_read_file(wt_context *ctx, const char *path, uint64_t limit, char **out, size_t *len, wt_err *err);
+
+typedef struct wt_outfile wt_outfile;
+/* Refuses an existing path unless `force`. */
+wt_status wt_outfile_open(wt_outfile **out, wt_context *ctx, const char *path, bool force, wt_err *err);
+wt_status wt_outfile_write(wt_outfile *file, const void *bytes, size_t len, wt_err *err);
+uint64_t wt_outfile_tell(const wt_outfile *file);
+/* Syncs, renames, syncs the folder; frees `file` in both cases. hash_hex: NULL or room for 65 bytes of SHA-256. */
+wt_status wt_outfile_commit(wt_outfile *file, char *hash_hex, wt_err *err);
+void wt_outfile_abort(wt_outfile *file); /* NULL is fine */
+wt_status wt_write_file(wt_context *ctx, const char *path, const void *bytes, size_t len, bool force, wt_err *err);
+wt_status wt_make_dirs(wt_context *ctx, const char *path, wt_err *err);
+bool wt_path_exists(const char *path);
+bool wt_path_is_dir(const char *path);
+/* dir + "/" + name from wt_alloc. */
+char *wt_path_join(wt_context *ctx, const char *dir, const char *name, wt_err *err);
+/* The folder part of path ("." without one), from wt_alloc. */
+char *wt_path_dir(wt_context *ctx, const char *path, wt_err *err);
+const char *wt_path_base(const char *path); /* pointer into path */
+#endif

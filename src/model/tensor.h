@@ -1,0 +1,104 @@
+/* tensor.h - element types, shapes and tensors.
+ *
+ * A tensor is a dense row-major array, or what is known of one before it exists: at compile time dims may be
+ * symbolic and data NULL. There are no strides; views of the same bytes (Reshape) are tensors with the same data.
+ * Dims: >= 0 known; WT_DIM_ANY unknown; other negative values name a symbol of the graph (graph.h). */
+#ifndef WT_TENSOR_H
+#define WT_TENSOR_H
+#include "base/base.h"
+
+typedef enum wt_dtype {
+    WT_DTYPE_NONE = 0, /* not known */
+#define X(id, name, block_len, block_bytes, onnx, numpy) WT_##id,
+#include "model/dtypes.def"
+#undef X
+    WT_DTYPE_COUNT
+} wt_dtype;
+
+typedef struct wt_dtype_info {
+    const char *name;
+    uint32_t block_len, block_bytes;
+    int onnx_code;
+    const char *numpy;
+} wt_dtype_info;
+const wt_dtype_info *wt_dtype_get(wt_dtype dtype);
+wt_dtype wt_dtype_from_onnx(int64_t code);           /* WT_DTYPE_NONE: no such code */
+wt_dtype wt_dtype_from_name(const char *name);
+static inline bool wt_dtype_is_float(wt_dtype t) { return t == WT_F32 || t == WT_F16 || t == WT_F64 || t == WT_BF16; }
+/* Bytes of n elements (rounded up to whole blocks); false on overflow. */
+bool wt_dtype_bytes(wt_dtype dtype, uint64_t n, size_t *bytes);
+
+enum { WT_MAX_RANK = 8 };
+#define WT_DIM_ANY INT64_C(-1)
+#define WT_DIM_IS_SYMBOL(d) ((d) < -1)
+#define WT_DIM_SYMBOL(index) (-2 - (int64_t)(index)) /* index into the graph's symbol table */
+#define WT_DIM_SYMBOL_INDEX(d) ((size_t)(-2 - (d)))
+
+typedef struct wt_shape {
+    int rank; /* -1: not even the rank is known */
+    int64_t dim[WT_MAX_RANK];
+} wt_shape;
+
+/* How elements lie in memory; shape stays the logical one. */
+typedef enum wt_layout {
+    WT_PLAIN = 0, /* row-major */
+    WT_C16 = 1    /* [n, ceil(c/16), spatial..., 16]: channels (axis 1) in blocks of 16, last block padded with zeros
+                     (quantized: with anything) */
+} wt_layout;
+
+/* One element of a WT_STRING tensor: bytes, not NUL-terminated, borrowed from the tensor's owner. */
+typedef struct wt_string {
+    const char *data;
+    size_t len;
+} wt_string;
+
+typedef struct wt_tensor {
+    wt_dtype dtype;
+    wt_layout layout;
+    wt_shape shape;
+    const void *data; /* NULL: not known (yet). Outputs of kernels are written through wt_tensor_mut(). */
+    size_t bytes;     /* of data */
+} wt_tensor;
+static inline void *wt_tensor_mut(wt_tensor *t) { return (void *)(uintptr_t)t->data; }
+
+bool wt_shape_known(const wt_shape *shape);                     /* rank and all dims */
+bool wt_shape_equal(const wt_shape *a, const wt_shape *b);
+/* Number of elements; false if unknown or it overflows int64. rank 0 gives 1. */
+bool wt_shape_count(const wt_shape *shape, int64_t *count);
+/* Product of dims [from, to), assumes they are known. */
+int64_t wt_shape_product(const wt_shape *shape, int from, int to);
+wt_shape wt_shape_make(int rank, const int64_t *dims);
+/* "1x3x?x?" ("scalar" for rank 0, "?" for unknown rank); symbols as names when given, else "?". Returns out. */
+const char *wt_shape_text(const wt_shape *shape, const char *const *symbols, char *out, size_t size);
+/* numpy's broadcasting of known or partly known shapes; WT_EFORMAT when impossible. */
+wt_status wt_shape_broadcast(const wt_shape *a, const wt_shape *b, wt_shape *out, wt_err *err);
+/* Normalises axis in [-rank, rank) (or [-rank, rank] with allow_end); -1 when out of range. */
+int wt_axis(int64_t axis, int rank, bool allow_end);
+
+/* Bytes the tensor needs with its dtype, layout and known shape; false if unknown or overflowing. */
+bool wt_tensor_size(const wt_tensor *t, size_t *bytes);
+/* Reads element i of a small integer tensor (I64, I32, U8, I8, BOOL, ...) whose data is known; false otherwise. */
+bool wt_tensor_int(const wt_tensor *t, int64_t i, int64_t *out);
+/* Reads element i as double, any numeric dtype (half and bfloat16 included). */
+bool wt_tensor_double(const wt_tensor *t, int64_t i, double *out);
+/* An owned copy (string bytes included) in one wt_alloc block; free with wt_free(ctx, t). */
+wt_status wt_tensor_clone(wt_tensor **out, wt_context *ctx, const wt_tensor *t, wt_err *err);
+/* A zeroed owned tensor in one wt_alloc block; free with wt_free. */
+wt_status wt_tensor_new(wt_tensor **out, wt_context *ctx, wt_dtype dtype, const wt_shape *shape, wt_err *err);
+
+/* Scalar conversions, exact, round to nearest even. */
+float wt_f16_to_f32(uint16_t h);
+uint16_t wt_f32_to_f16(float f);
+static inline float wt_bf16_to_f32(uint16_t h)
+{
+    const uint32_t u = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &u, sizeof f);
+    return f;
+}
+uint16_t wt_f32_to_bf16(float f);
+float wt_f8_to_f32(uint8_t v, wt_dtype dtype);                       /* the four float8 types and E8M0 */
+uint8_t wt_f32_to_f8(float f, wt_dtype dtype, bool saturate);
+/* Converts n elements between numeric dtypes with ONNX Cast's meaning (plain types; 4/2-bit packed too). */
+wt_status wt_convert(const void *src, wt_dtype from, void *dst, wt_dtype to, size_t n, bool saturate, wt_err *err);
+#endif
