@@ -1,19 +1,10 @@
-/* tensor.h - element types, shapes and tensors.
+/* tensor.h - working with element types, shapes and tensors (the types themselves: whet/tensor.h).
  *
- * A tensor is a dense row-major array, or what is known of one before it exists: at compile time dims may be
- * symbolic and data NULL. There are no strides; views of the same bytes (Reshape) are tensors with the same data.
- * Dims: >= 0 known; WT_DIM_ANY unknown; other negative values name a symbol of the graph (graph.h). */
+ * Views of the same bytes (Reshape) are tensors with the same data. Symbols of negative dims are in graph.h. */
 #ifndef WT_TENSOR_H
 #define WT_TENSOR_H
 #include "base/base.h"
-
-typedef enum wt_dtype {
-    WT_DTYPE_NONE = 0, /* not known */
-#define X(id, name, block_len, block_bytes, onnx, numpy) WT_##id,
-#include "model/dtypes.def"
-#undef X
-    WT_DTYPE_COUNT
-} wt_dtype;
+#include "whet/tensor.h"
 
 typedef struct wt_dtype_info {
     const char *name;
@@ -28,37 +19,6 @@ static inline bool wt_dtype_is_float(wt_dtype t) { return t == WT_F32 || t == WT
 /* Bytes of n elements (rounded up to whole blocks); false on overflow. */
 bool wt_dtype_bytes(wt_dtype dtype, uint64_t n, size_t *bytes);
 
-enum { WT_MAX_RANK = 8 };
-#define WT_DIM_ANY INT64_C(-1)
-#define WT_DIM_IS_SYMBOL(d) ((d) < -1)
-#define WT_DIM_SYMBOL(index) (-2 - (int64_t)(index)) /* index into the graph's symbol table */
-#define WT_DIM_SYMBOL_INDEX(d) ((size_t)(-2 - (d)))
-
-typedef struct wt_shape {
-    int rank; /* -1: not even the rank is known */
-    int64_t dim[WT_MAX_RANK];
-} wt_shape;
-
-/* How elements lie in memory; shape stays the logical one. */
-typedef enum wt_layout {
-    WT_PLAIN = 0, /* row-major */
-    WT_C16 = 1    /* [n, ceil(c/16), spatial..., 16]: channels (axis 1) in blocks of 16, last block padded with zeros
-                     (quantized: with anything) */
-} wt_layout;
-
-/* One element of a WT_STRING tensor: bytes, not NUL-terminated, borrowed from the tensor's owner. */
-typedef struct wt_string {
-    const char *data;
-    size_t len;
-} wt_string;
-
-typedef struct wt_tensor {
-    wt_dtype dtype;
-    wt_layout layout;
-    wt_shape shape;
-    const void *data; /* NULL: not known (yet). Outputs of kernels are written through wt_tensor_mut(). */
-    size_t bytes;     /* of data */
-} wt_tensor;
 static inline void *wt_tensor_mut(wt_tensor *t) { return (void *)(uintptr_t)t->data; }
 
 bool wt_shape_known(const wt_shape *shape);                     /* rank and all dims */
