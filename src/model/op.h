@@ -19,6 +19,8 @@ typedef struct wt_infer {
     size_t n_in;
     wt_tensor *out;
     size_t n_out;
+    wt_arena *arena; /* NULL: no room for data. Else a rule may allocate out[i].data (and bytes) here: a small integer result
+                        that follows from shapes alone (Shape, Gather of it, ...) */
 } wt_infer;
 typedef wt_status wt_infer_fn(wt_infer *c, wt_err *err);
 
