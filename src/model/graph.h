@@ -39,6 +39,8 @@ struct wt_value {
     uint32_t id;             /* dense, unique over the root graph and all its subgraphs */
     wt_value_kind kind;
     wt_tensor type;          /* dtype, layout, shape as known; type.data != NULL: a constant */
+    const wt_tensor *known;  /* NULL, or the data that a shape rule worked out (small integer tensors); the node stays: only
+                                wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
     wt_graph *graph;         /* where it is defined */
     wt_node *producer;       /* NULL: graph input or constant */
     size_t producer_index;
@@ -140,6 +142,9 @@ void wt_node_remove(wt_node *node);
 /* Removes nodes and constants that nothing needs; returns how many nodes went. Subgraphs included. */
 size_t wt_graph_sweep(wt_graph *graph);
 void wt_node_move_before(wt_node *node, wt_node *before); /* the caller guarantees topological order */
+/* Moves all nodes and constants of `body` (a subgraph of node's attributes) into node's graph, in front of node; body's
+ * outputs become ordinary values there. Body inputs must be gone or unused (If has none). */
+wt_status wt_graph_splice(wt_graph *body, wt_node *node, wt_err *err);
 /* Re-establishes topological order after a reader appended in file order; WT_EFORMAT names a node of a cycle. */
 wt_status wt_graph_sort(wt_graph *graph, wt_err *err);
 /* Deep copy: nodes, values, subgraphs; constant data is shared with the source, which must outlive the clone. */
