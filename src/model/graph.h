@@ -16,7 +16,16 @@ typedef struct wt_graph wt_graph;
 typedef struct wt_node wt_node;
 typedef struct wt_value wt_value;
 
-/* How a value is quantized: real = (q - zero_point) * scale. Writers lower this to their framework's idiom. */
+/* How a value is quantized: real = (q - zero_point) * scale. Writers lower this to their framework's idiom.
+ *
+ * On an activation: the producer makes floats, consumers see them quantized and dequantized again (the values of a
+ * QuantizeLinear -> DequantizeLinear pair), with the formulas of quantize.h.
+ * On a constant: consumers always see float32, see wt_value_dtype(). The data are in one of two forms:
+ *   type.dtype == quant->dtype  integers as stored (4-bit packed as in ONNX): consumers see their dequantized values;
+ *   type.dtype == WT_F32        the original floats, to be quantized by whoever stores or packs them: consumers see the
+ *                               values quantized and dequantized.
+ * type.shape is the logical shape in both. Scales and zero points lie in the row-major order of the scale tensor: one; one
+ * per element of the axis; with blocks, type.shape with the axis' dim replaced by ceil(dim / block). */
 typedef struct wt_quant {
     wt_dtype dtype;             /* U8, I8, I32 (bias), U16, I16, U4, I4 */
     int axis;                   /* -1: per tensor; else scales along this axis */
@@ -26,6 +35,9 @@ typedef struct wt_quant {
     const int32_t *zero_point;  /* [count] */
     const char *origin;         /* "file", "calibrated", ...: for the ledger */
 } wt_quant;
+
+/* Subgraphs in subgraphs: more than the 100 nested messages that protobuf allows can hold, few enough to recurse. */
+enum { WT_MAX_GRAPH_DEPTH = 64 };
 
 typedef enum wt_value_kind { WT_TENSOR_VALUE = 0, WT_SEQUENCE_VALUE, WT_OPTIONAL_VALUE, WT_STATE_VALUE } wt_value_kind;
 
@@ -39,6 +51,10 @@ struct wt_value {
     uint32_t id;             /* dense, unique over the root graph and all its subgraphs */
     wt_value_kind kind;
     wt_tensor type;          /* dtype, layout, shape as known; type.data != NULL: a constant */
+    const wt_tensor *known;  /* what shape inference computed (a shape, a gathered dim, ...): small integers, valid while
+                                the types it was made from are; NULL: nothing. Rules see it as data, but it makes no
+                                constant: wt_value_is_const() stays false, writers do not see it. */
+    const wt_shape *declared; /* the shape before the first inference (the file's), which fills what rules leave open */
     const wt_tensor *known;  /* NULL, or the data that a shape rule worked out (small integer tensors); the node stays: only
                                 wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
     wt_graph *graph;         /* where it is defined */
@@ -106,7 +122,8 @@ struct wt_graph {
 wt_status wt_graph_new(wt_graph **out, wt_context *ctx, wt_err *err);
 wt_status wt_graph_new_sub(wt_graph **out, wt_graph *parent, wt_err *err);
 void wt_graph_close(wt_graph *root); /* NULL is fine; subgraphs go with their root */
-/* A value without producer. name is copied; NULL or "" gives a fresh name; a taken name is WT_EFORMAT. */
+/* A value without producer. name is copied; NULL or "" gives a fresh name; one taken in the same graph is WT_EFORMAT
+ * (a subgraph may shadow a name of its parents; the innermost is meant). */
 wt_status wt_graph_add_value(wt_value **out, wt_graph *graph, const char *name, wt_err *err);
 wt_status wt_graph_add_input(wt_graph *graph, wt_value *value, wt_err *err);
 wt_status wt_graph_add_output(wt_graph *graph, wt_value *value, wt_err *err);
@@ -135,9 +152,11 @@ wt_status wt_node_set_attr(wt_node *node, const wt_attr *attr, wt_err *err);    
 wt_status wt_node_set_attr_int(wt_node *node, const char *name, int64_t value, wt_err *err);
 wt_status wt_node_set_attr_float(wt_node *node, const char *name, float value, wt_err *err);
 wt_status wt_node_set_op(wt_node *node, const char *domain, const char *op_type, wt_err *err);
-/* All uses of `from` (graph outputs included, which then keep the OUTPUT's name by swapping names) become uses of `to`. */
+/* All uses of `from` (graph outputs included, which then keep the OUTPUT's name by swapping names) become uses of `to`.
+ * Where the output's name cannot go to `to` (a graph input, another output, a value of another graph), the output stays
+ * `from`; `from->is_output` tells. */
 wt_status wt_value_replace(wt_value *from, wt_value *to, wt_err *err);
-/* Unlinks a node whose outputs have no uses and are no graph outputs. */
+/* Unlinks a node whose outputs have no uses and are no graph outputs (any other node stays). */
 void wt_node_remove(wt_node *node);
 /* Removes nodes and constants that nothing needs; returns how many nodes went. Subgraphs included. */
 size_t wt_graph_sweep(wt_graph *graph);
@@ -147,10 +166,17 @@ void wt_node_move_before(wt_node *node, wt_node *before); /* the caller guarante
 wt_status wt_graph_splice(wt_graph *body, wt_node *node, wt_err *err);
 /* Re-establishes topological order after a reader appended in file order; WT_EFORMAT names a node of a cycle. */
 wt_status wt_graph_sort(wt_graph *graph, wt_err *err);
-/* Deep copy: nodes, values, subgraphs; constant data is shared with the source, which must outlive the clone. */
+/* Deep copy of a root: nodes, values, subgraphs, with the same ids; what never changes (constant data, names, attribute
+ * data) is shared with the source, which must outlive the clone. */
 wt_status wt_graph_clone(wt_graph **out, const wt_graph *source, wt_err *err);
 
 /* --- asking -------------------------------------------------------------------------------------------------------- */
+/* The element type that consumers see: of a quantized constant stored as integers it is float32, not type.dtype. */
+static inline wt_dtype wt_value_dtype(const wt_value *v)
+{
+    return v->quant && v->quant->dtype == v->type.dtype ? WT_F32 : v->type.dtype;
+}
+/* An input with data is an input with a default (ONNX: an initializer of the same name): it is no constant. */
 static inline bool wt_value_is_const(const wt_value *v) { return v && v->type.data != NULL && !v->producer && !v->is_input; }
 /* True when the only use of v is by one node in the same graph and v is no graph output. */
 bool wt_value_single_use(const wt_value *v);
@@ -162,8 +188,10 @@ wt_status wt_graph_visit(wt_graph *graph, wt_graph_visit_fn *fn, void *arg, wt_e
 /* Structure, uses, names, order, arity, dtypes that contradict: WT_EINTERNAL when a pass broke it, WT_EFORMAT when a file did. */
 wt_status wt_graph_verify(const wt_graph *graph, wt_status blame, wt_err *err);
 
-/* Runs every shape rule in order, inside subgraphs too (If: branches merged; Loop/Scan: carried values). Known
- * shapes of the file are kept and checked: a rule that contradicts is WT_EFORMAT at the node. */
+/* Runs every shape rule in order, inside subgraphs too (If: branches merged; Loop/Scan: carried values). What a rule
+ * leaves open is filled from the file's declaration; where both are known and differ, the rule wins and the log says so
+ * (files with stale value_info are common and run everywhere). A rule that finds its inputs impossible, or another
+ * dtype than the file declares, is WT_EFORMAT at the node. */
 wt_status wt_graph_infer(wt_graph *graph, wt_err *err);
 /* One node: rule applied to the values' types as they stand; results stored. */
 wt_status wt_node_infer(wt_node *node, wt_err *err);
