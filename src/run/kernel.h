@@ -58,6 +58,7 @@ struct wt_kernel {
     wt_status (*prepare)(wt_prep *p, wt_err *err);            /* NULL: nothing to prepare */
     wt_status (*run)(const wt_run *r, wt_err *err);           /* every member calls it; err belongs to the member */
     bool in_place;     /* out[0] may be in[0]'s bytes (same size, elementwise) */
+    uint32_t packs;    /* bit i: prepare packed constant input i, run never looks at it (its file pages can go) */
 };
 
 /* All tables; each ends with a row whose name is NULL. */
