@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""Asks ONNX Runtime for the truth about the real models, and keeps it for `whet conformance`.
+
+Writes one folder a case, in the layout of the ONNX backend tests:
+
+    ${XDG_CACHE_HOME:-~/.cache}/whet/oracle/MODEL-CASE/
+        model.onnx                        link to the model
+        test_data_set_N/input_K.pb        TensorProto, named; N counts steps that carry state
+        test_data_set_N/output_K.pb       what ONNX Runtime says (SequenceProto where it is one)
+        data.json                         tolerances, and how far ONNX Runtime is from itself
+
+`range_tol` in data.json is the bound the project promises: the largest error over the output's
+range. `spread` is that same figure between ONNX Runtime with all its graph optimizations and with
+none: what is below it is nobody's error. Where `spread` is above the promise (the model quantizes
+while it runs, so a last bit can move a value by a whole step), `range_tol` is raised to it.
+
+The nine networks of the `onnx` package come with the outputs stored beside them. Nothing is asked
+again until the model, this folder's scripts or the pinned packages change.
+"""
+import argparse
+import fcntl
+import fnmatch
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "whet"
+MODELS, ORACLE = CACHE / "models", CACHE / "oracle"
+PROMISE = 1e-4  # largest error over the output's range
+STEP_FACTOR = 4  # how much of ONNX Runtime's own spread we may show where that is the larger
+
+
+def recipe():
+    """Hash of all that the answers depend on but are not read from: scripts, packages, models."""
+    digest = hashlib.sha256()
+    for path in (HERE / "oracle.py", HERE / "cases.py", HERE / "inputs.py",
+                 ROOT / "tools" / "requirements" / "test.txt"):
+        digest.update(path.read_bytes())
+    stamps = json.loads((MODELS / "stamps.json").read_text())
+    digest.update(json.dumps({name: stamp[0] for name, stamp in sorted(stamps.items())}).encode())
+    return digest.hexdigest()
+
+
+class Writer:
+    """Fills one case folder under a temporary name and puts it in place when it is whole."""
+
+    def __init__(self, model, case):
+        self.name = f"{model.removesuffix('.onnx').replace('/', '-')}-{case}"
+        self.final = ORACLE / self.name
+        self.tmp = ORACLE / f".{self.name}.{os.getpid()}"
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        self.tmp.mkdir(parents=True)
+        (self.tmp / "model.onnx").symlink_to(os.path.relpath(MODELS / model, self.final))
+
+    def put(self, step, kind, index, data):
+        folder = self.tmp / f"test_data_set_{step}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{kind}_{index}.pb").write_bytes(data)
+
+    def done(self, facts):
+        (self.tmp / "data.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
+        shutil.rmtree(self.final, ignore_errors=True)
+        self.tmp.rename(self.final)
+
+
+def sessions(path):
+    """The same model with ONNX Runtime's usual graph optimizations and without any."""
+    import onnxruntime as ort
+    made = []
+    for level in (ort.GraphOptimizationLevel.ORT_ENABLE_ALL, ort.GraphOptimizationLevel.ORT_DISABLE_ALL):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 2
+        options.graph_optimization_level = level
+        options.log_severity_level = 3
+        made.append(ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]))
+    return made
+
+
+def serialized(name, value):
+    import numpy as np
+    from onnx import SequenceProto, TensorProto, numpy_helper
+    if isinstance(value, list):  # ZipMap's output, the one such type here: a map from label to float for each sample
+        sequence = SequenceProto(name=name, elem_type=SequenceProto.MAP)
+        for entry in value:
+            item = sequence.map_values.add()
+            labels = list(entry)
+            if isinstance(labels[0], str):
+                item.key_type = TensorProto.STRING
+                item.string_keys.extend(label.encode() for label in labels)
+            else:
+                item.key_type = TensorProto.INT64
+                item.keys.extend(labels)
+            item.values.elem_type = SequenceProto.TENSOR
+            item.values.tensor_values.add().CopyFrom(
+                numpy_helper.from_array(np.array(list(entry.values()), np.float32)))
+        return sequence.SerializeToString()
+    return numpy_helper.from_array(value, name).SerializeToString()
+
+
+def compare(value, other):
+    """(range of the value, largest difference over that range); (0, 0) for what is not a float array."""
+    import numpy as np
+    if not isinstance(value, np.ndarray) or value.dtype.kind != "f" or not value.size:
+        return 0.0, 0.0
+    span = float(value.max() - value.min()) or float(np.abs(value).max()) or 1.0
+    return span, float(np.abs(value.astype(np.float64) - other).max()) / span
+
+
+def ask(model, case, steps):
+    """Runs one case and writes its folder."""
+    import numpy as np
+    session, plain = sessions(MODELS / model)
+    names = [i.name for i in session.get_inputs()]
+    writer = Writer(model, case)
+    outputs, spans, spread = None, [], 0.0
+    for number, step in enumerate(steps):
+        feed = step(outputs) if callable(step) else step
+        feed = {name or names[0]: np.asarray(value) for name, value in feed.items()}
+        for index, name in enumerate(names):
+            writer.put(number, "input", index, serialized(name, feed[name]))
+        outputs = session.run(None, feed)
+        for index, (meta, value, other) in enumerate(zip(session.get_outputs(), outputs, plain.run(None, feed))):
+            writer.put(number, "output", index, serialized(meta.name, value))
+            span, distance = compare(value, other)
+            spread = max(spread, distance)
+            spans += [span] if span else []
+    tolerance = PROMISE if spread <= PROMISE else spread * STEP_FACTOR
+    writer.done({"model": model, "range_tol": tolerance, "spread": spread, "rtol": 1e-3,
+                 "atol": max(1e-7, tolerance * min(spans, default=0.0))})
+    print(f"{writer.name:<44} {len(steps)} step{'s' if len(steps) > 1 else ' '}  spread {spread:.1e}"
+          f"{'  promise raised' if tolerance > PROMISE else ''}")
+
+
+def stored(name):
+    """One of the `onnx` package's networks: the input its runner makes, the output it carries."""
+    import numpy as np
+    import onnx
+    model = f"onnx-light/{name}.onnx"
+    graph = onnx.load(MODELS / model).graph
+    known = {t.name for t in graph.initializer}
+    writer = Writer(model, "stored")
+    for index, value in enumerate(v for v in graph.input if v.name not in known):
+        shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
+        ramp = (np.arange(np.prod(shape)).reshape(shape) / np.prod(shape)).astype(np.float32)
+        writer.put(0, "input", index, serialized(value.name, ramp))
+    writer.put(0, "output", 0, (MODELS / "onnx-light" / f"{name}_output_0.pb").read_bytes())
+    # The package's own tolerance for each of them; DenseNet's is twice the others'.
+    writer.done({"model": model, "rtol": 2e-3 if name == "densenet121" else 1e-3, "atol": 1e-7,
+                 "range_tol": PROMISE, "spread": 0.0})
+    print(f"{writer.name:<44} 1 step   from the package")
+
+
+def make(only, stamp):
+    """Runs in the test environment."""
+    sys.path.insert(0, str(HERE))
+    import cases
+    for name in cases.LIGHT:
+        if fnmatch.fnmatch(f"onnx-light-{name}-stored", only):
+            stored(name)
+    for model, case, steps in cases.everything(MODELS):
+        if fnmatch.fnmatch(f"{model.removesuffix('.onnx').replace('/', '-')}-{case}", only):
+            ask(model, case, steps)
+    if only == "*":
+        (ORACLE / "recipe").write_text(stamp)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="*", metavar="GLOB", help="only the cases whose name matches; always asked again")
+    parser.add_argument("--make", metavar="HASH", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.make:
+        make(args.only, args.make)
+        return 0
+    fetched = subprocess.run([ROOT / "tools" / "fetch-models"], stdout=subprocess.DEVNULL)
+    if fetched.returncode:
+        return fetched.returncode
+    CACHE.mkdir(parents=True, exist_ok=True)
+    lock = open(CACHE / "oracle.lock", "w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # two calls at once: the second finds the work done
+    stamp = recipe()
+    if args.only != "*" or not (ORACLE / "recipe").exists() or (ORACLE / "recipe").read_text() != stamp:
+        python = subprocess.run([ROOT / "tools" / "venv", "test"], stdout=subprocess.PIPE, text=True)
+        if python.returncode:
+            return python.returncode
+        if args.only == "*":
+            shutil.rmtree(ORACLE, ignore_errors=True)
+            ORACLE.mkdir(parents=True)
+        command = [python.stdout.strip(), str(HERE / "oracle.py"), "--make", stamp, "--only", args.only]
+        asked = subprocess.run(command, stdout=sys.stderr)
+        if asked.returncode:
+            return 1
+    print(ORACLE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
