@@ -51,12 +51,10 @@ struct wt_value {
     uint32_t id;             /* dense, unique over the root graph and all its subgraphs */
     wt_value_kind kind;
     wt_tensor type;          /* dtype, layout, shape as known; type.data != NULL: a constant */
-    const wt_tensor *known;  /* what shape inference computed (a shape, a gathered dim, ...): small integers, valid while
-                                the types it was made from are; NULL: nothing. Rules see it as data, but it makes no
-                                constant: wt_value_is_const() stays false, writers do not see it. */
+    const wt_tensor *known;  /* NULL, or the data that a shape rule worked out (small integer tensors), valid while the types
+                                it was made from are. Rules see it as data, but the node stays and writers do not see it:
+                                only wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
     const wt_shape *declared; /* the shape before the first inference (the file's), which fills what rules leave open */
-    const wt_tensor *known;  /* NULL, or the data that a shape rule worked out (small integer tensors); the node stays: only
-                                wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
     wt_graph *graph;         /* where it is defined */
     wt_node *producer;       /* NULL: graph input or constant */
     size_t producer_index;

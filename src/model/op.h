@@ -50,6 +50,10 @@ typedef struct wt_op {
     wt_infer_fn *infer;
     unsigned flags;
 } wt_op;
+/* The rules, written in model/shape/. */
+#define X(id, name, domain, min_in, max_in, min_out, max_out, infer, flags) wt_infer_fn wt_infer_##infer;
+#include "model/ops.def"
+#undef X
 const wt_op *wt_op_get(wt_opcode code);
 /* "ai.onnx" and "" are the same domain. NULL: not one of ours. Fast (hashed or sorted). */
 const wt_op *wt_op_find(const char *domain, const char *name);

@@ -59,6 +59,8 @@ static inline float wt_bf16_to_f32(uint16_t h)
 uint16_t wt_f32_to_bf16(float f);
 float wt_f8_to_f32(uint8_t v, wt_dtype dtype);                       /* the four float8 types and E8M0 */
 uint8_t wt_f32_to_f8(float f, wt_dtype dtype, bool saturate);
+float wt_f4_to_f32(uint8_t v);                                       /* F4E2M1, in the low four bits */
+uint8_t wt_f32_to_f4(float f);
 /* Converts n elements between numeric dtypes with ONNX Cast's meaning (plain types; 4/2-bit packed too). */
 wt_status wt_convert(const void *src, wt_dtype from, void *dst, wt_dtype to, size_t n, bool saturate, wt_err *err);
 #endif
