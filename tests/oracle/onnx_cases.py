@@ -9,15 +9,14 @@ Made once for each version of the package; prints the folder.
 """
 import argparse
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "whet"
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+from devtools import CACHE, TOOLS, enter, locked, made, making, recipe, run  # noqa: E402
+
 TARGET = CACHE / "onnx-backend"
 
 
@@ -78,33 +77,15 @@ def make(target):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--make", type=pathlib.Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
-    if args.make:
-        make(args.make)
-        return 0
-    stamp = ((ROOT / "tools" / "requirements" / "test.txt").read_text()
-             + (HERE / "onnx_cases.py").read_text())
-    if not (TARGET / "recipe").exists() or (TARGET / "recipe").read_text() != stamp:
-        python = subprocess.run([ROOT / "tools" / "venv", "test"], stdout=subprocess.PIPE, text=True)
-        if python.returncode:
-            return python.returncode
-        tmp = TARGET.with_name(f".onnx-backend.{os.getpid()}")
-        shutil.rmtree(tmp, ignore_errors=True)
-        tmp.mkdir(parents=True)
-        try:
-            subprocess.run([python.stdout.strip(), str(HERE / "onnx_cases.py"), "--make", str(tmp)], check=True)
-            (tmp / "recipe").write_text(stamp)
-            shutil.rmtree(TARGET, ignore_errors=True)
-            tmp.rename(TARGET)
-        except subprocess.CalledProcessError:
-            return 1
-        finally:
-            shutil.rmtree(tmp, ignore_errors=True)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    stamp = recipe(HERE / "onnx_cases.py", TOOLS / "requirements" / "test.txt")
+    with locked("onnx-backend"):
+        if not made(TARGET, stamp):
+            enter("test")
+            with making(TARGET, stamp) as target:
+                make(target)
     print(TARGET)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("onnx_cases", main)

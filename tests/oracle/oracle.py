@@ -18,55 +18,50 @@ The nine networks of the `onnx` package come with the outputs stored beside them
 again until the model, this folder's scripts or the pinned packages change.
 """
 import argparse
-import fcntl
 import fnmatch
-import hashlib
 import json
 import os
 import pathlib
 import shutil
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "whet"
-MODELS, ORACLE = CACHE / "models", CACHE / "oracle"
+sys.path.insert(0, str(HERE.parent.parent / "tools"))
+from devtools import CACHE, MODELS, TOOLS, enter, fetch, locked, made, making, recipe, run  # noqa: E402
+
+ORACLE = CACHE / "oracle"
 PROMISE = 1e-4  # largest error over the output's range
 STEP_FACTOR = 4  # how much of ONNX Runtime's own spread we may show where that is the larger
 
 
-def recipe():
-    """Hash of all that the answers depend on but are not read from: scripts, packages, models."""
-    digest = hashlib.sha256()
-    for path in (HERE / "oracle.py", HERE / "cases.py", HERE / "inputs.py",
-                 ROOT / "tools" / "requirements" / "test.txt"):
-        digest.update(path.read_bytes())
-    stamps = json.loads((MODELS / "stamps.json").read_text())
-    digest.update(json.dumps({name: stamp[0] for name, stamp in sorted(stamps.items())}).encode())
-    return digest.hexdigest()
+def stamp():
+    """Hash of all that the answers depend on: these scripts, the packages, the models."""
+    models = json.loads((MODELS / "stamps.json").read_text())
+    return recipe(HERE / "oracle.py", HERE / "cases.py", HERE / "inputs.py", TOOLS / "requirements" / "test.txt",
+                  json.dumps({name: facts[0] for name, facts in sorted(models.items())}))
+
+
+def case_name(model, case):
+    return f"{model.removesuffix('.onnx').replace('/', '-')}-{case}"
 
 
 class Writer:
-    """Fills one case folder under a temporary name and puts it in place when it is whole."""
+    """Fills one case folder; the link to the model is right once the folder above is in its place."""
 
-    def __init__(self, model, case):
-        self.name = f"{model.removesuffix('.onnx').replace('/', '-')}-{case}"
-        self.final = ORACLE / self.name
-        self.tmp = ORACLE / f".{self.name}.{os.getpid()}"
-        shutil.rmtree(self.tmp, ignore_errors=True)
-        self.tmp.mkdir(parents=True)
-        (self.tmp / "model.onnx").symlink_to(os.path.relpath(MODELS / model, self.final))
+    def __init__(self, target, model, case):
+        self.name = case_name(model, case)
+        self.folder = target / self.name
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        (self.folder / "model.onnx").symlink_to(os.path.relpath(MODELS / model, ORACLE / self.name))
 
     def put(self, step, kind, index, data):
-        folder = self.tmp / f"test_data_set_{step}"
+        folder = self.folder / f"test_data_set_{step}"
         folder.mkdir(exist_ok=True)
         (folder / f"{kind}_{index}.pb").write_bytes(data)
 
     def done(self, facts):
-        (self.tmp / "data.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
-        shutil.rmtree(self.final, ignore_errors=True)
-        self.tmp.rename(self.final)
+        (self.folder / "data.json").write_text(json.dumps(facts, indent=1, sort_keys=True) + "\n")
 
 
 def sessions(path):
@@ -112,12 +107,12 @@ def compare(value, other):
     return span, float(np.abs(value.astype(np.float64) - other).max()) / span
 
 
-def ask(model, case, steps):
+def ask(target, model, case, steps):
     """Runs one case and writes its folder."""
     import numpy as np
     session, plain = sessions(MODELS / model)
     names = [i.name for i in session.get_inputs()]
-    writer = Writer(model, case)
+    writer = Writer(target, model, case)
     outputs, spans, spread = None, [], 0.0
     for number, step in enumerate(steps):
         feed = step(outputs) if callable(step) else step
@@ -134,17 +129,17 @@ def ask(model, case, steps):
     writer.done({"model": model, "range_tol": tolerance, "spread": spread, "rtol": 1e-3,
                  "atol": max(1e-7, tolerance * min(spans, default=0.0))})
     print(f"{writer.name:<44} {len(steps)} step{'s' if len(steps) > 1 else ' '}  spread {spread:.1e}"
-          f"{'  promise raised' if tolerance > PROMISE else ''}")
+          f"{'  promise raised' if tolerance > PROMISE else ''}", file=sys.stderr)
 
 
-def stored(name):
+def stored(target, name):
     """One of the `onnx` package's networks: the input its runner makes, the output it carries."""
     import numpy as np
     import onnx
     model = f"onnx-light/{name}.onnx"
     graph = onnx.load(MODELS / model).graph
     known = {t.name for t in graph.initializer}
-    writer = Writer(model, "stored")
+    writer = Writer(target, model, "stored")
     for index, value in enumerate(v for v in graph.input if v.name not in known):
         shape = [d.dim_value for d in value.type.tensor_type.shape.dim]
         ramp = (np.arange(np.prod(shape)).reshape(shape) / np.prod(shape)).astype(np.float32)
@@ -153,52 +148,35 @@ def stored(name):
     # The package's own tolerance for each of them; DenseNet's is twice the others'.
     writer.done({"model": model, "rtol": 2e-3 if name == "densenet121" else 1e-3, "atol": 1e-7,
                  "range_tol": PROMISE, "spread": 0.0})
-    print(f"{writer.name:<44} 1 step   from the package")
+    print(f"{writer.name:<44} 1 step   from the package", file=sys.stderr)
 
 
-def make(only, stamp):
-    """Runs in the test environment."""
-    sys.path.insert(0, str(HERE))
+def make(target, only="*"):
     import cases
     for name in cases.LIGHT:
         if fnmatch.fnmatch(f"onnx-light-{name}-stored", only):
-            stored(name)
+            stored(target, name)
     for model, case, steps in cases.everything(MODELS):
-        if fnmatch.fnmatch(f"{model.removesuffix('.onnx').replace('/', '-')}-{case}", only):
-            ask(model, case, steps)
-    if only == "*":
-        (ORACLE / "recipe").write_text(stamp)
+        if fnmatch.fnmatch(case_name(model, case), only):
+            ask(target, model, case, steps)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="*", metavar="GLOB", help="only the cases whose name matches; always asked again")
-    parser.add_argument("--make", metavar="HASH", help=argparse.SUPPRESS)
+    parser.add_argument("--only", metavar="GLOB", help="ask again the cases whose name matches, and no other")
     args = parser.parse_args()
-    if args.make:
-        make(args.only, args.make)
-        return 0
-    fetched = subprocess.run([ROOT / "tools" / "fetch-models"], stdout=subprocess.DEVNULL)
-    if fetched.returncode:
-        return fetched.returncode
-    CACHE.mkdir(parents=True, exist_ok=True)
-    lock = open(CACHE / "oracle.lock", "w")
-    fcntl.flock(lock, fcntl.LOCK_EX)  # two calls at once: the second finds the work done
-    stamp = recipe()
-    if args.only != "*" or not (ORACLE / "recipe").exists() or (ORACLE / "recipe").read_text() != stamp:
-        python = subprocess.run([ROOT / "tools" / "venv", "test"], stdout=subprocess.PIPE, text=True)
-        if python.returncode:
-            return python.returncode
-        if args.only == "*":
-            shutil.rmtree(ORACLE, ignore_errors=True)
-            ORACLE.mkdir(parents=True)
-        command = [python.stdout.strip(), str(HERE / "oracle.py"), "--make", stamp, "--only", args.only]
-        asked = subprocess.run(command, stdout=sys.stderr)
-        if asked.returncode:
-            return 1
+    fetch()
+    with locked("oracle"):
+        if args.only:
+            enter("test")
+            ORACLE.mkdir(parents=True, exist_ok=True)
+            make(ORACLE, args.only)
+        elif not made(ORACLE, stamp()):
+            enter("test")
+            with making(ORACLE, stamp()) as target:
+                make(target)
     print(ORACLE)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run("oracle", main)
