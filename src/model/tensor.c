@@ -17,6 +17,8 @@ const wt_dtype_info *wt_dtype_get(wt_dtype dtype)
     return &dtypes[(unsigned)dtype < WT_DTYPE_COUNT ? dtype : WT_DTYPE_NONE];
 }
 
+const char *wt_dtype_name(wt_dtype dtype) { return dtype == WT_DTYPE_NONE ? "?" : wt_dtype_get(dtype)->name; }
+
 wt_dtype wt_dtype_from_onnx(int64_t code)
 {
     for (int t = WT_DTYPE_NONE + 1; t < WT_DTYPE_COUNT && code > 0; t++)
@@ -191,7 +193,6 @@ static unsigned packed(const uint8_t *byte, int64_t i, unsigned bits)
     return (unsigned)*byte >> shift & ((1u << bits) - 1);
 }
 
-#define READ(type, p) read_##type(p)
 #define READER(type)                           \
     static type##_t read_##type(const void *p) \
     {                                          \
@@ -213,12 +214,12 @@ bool wt_tensor_int(const wt_tensor *t, int64_t i, int64_t *out)
     if (!p)
         return false;
     switch (t->dtype) {
-    case WT_I64: *out = READ(int64, p); return true;
-    case WT_I32: *out = READ(int32, p); return true;
-    case WT_I16: *out = READ(int16, p); return true;
+    case WT_I64: *out = read_int64(p); return true;
+    case WT_I32: *out = read_int32(p); return true;
+    case WT_I16: *out = read_int16(p); return true;
     case WT_I8: *out = (int8_t)*p; return true;
-    case WT_U32: *out = READ(uint32, p); return true;
-    case WT_U16: *out = READ(uint16, p); return true;
+    case WT_U32: *out = read_uint32(p); return true;
+    case WT_U16: *out = read_uint16(p); return true;
     case WT_U8: *out = *p; return true;
     case WT_BOOL: *out = *p != 0; return true;
     case WT_U4: *out = packed(p, i, 4); return true;
@@ -226,7 +227,7 @@ bool wt_tensor_int(const wt_tensor *t, int64_t i, int64_t *out)
     case WT_U2: *out = packed(p, i, 2); return true;
     case WT_I2: *out = (int64_t)(packed(p, i, 2) ^ 2) - 2; return true;
     case WT_U64: {
-        const uint64_t v = READ(uint64, p);
+        const uint64_t v = read_uint64(p);
         *out = (int64_t)v;
         return v <= INT64_MAX;
     }
@@ -244,9 +245,9 @@ bool wt_tensor_double(const wt_tensor *t, int64_t i, double *out)
     switch (t->dtype) {
     case WT_F32: memcpy(&f, p, sizeof f); *out = (double)f; return true;
     case WT_F64: memcpy(out, p, sizeof *out); return true;
-    case WT_F16: *out = (double)wt_f16_to_f32(READ(uint16, p)); return true;
-    case WT_BF16: *out = (double)wt_bf16_to_f32(READ(uint16, p)); return true;
-    case WT_U64: *out = (double)READ(uint64, p); return true;
+    case WT_F16: *out = (double)wt_f16_to_f32(read_uint16(p)); return true;
+    case WT_BF16: *out = (double)wt_bf16_to_f32(read_uint16(p)); return true;
+    case WT_U64: *out = (double)read_uint64(p); return true;
     case WT_F8E4M3FN:
     case WT_F8E4M3FNUZ:
     case WT_F8E5M2:
