@@ -1,7 +1,6 @@
-# Cross build for 64-bit ARM on Debian; tests run through qemu-user. The libraries come from Debian itself:
-#   dpkg --add-architecture arm64 && apt-get update
-#   apt-get install gcc-aarch64-linux-gnu qemu-user libjansson-dev:arm64 libcmocka-dev:arm64 libpng-dev:arm64 \
-#       libjpeg62-turbo-dev:arm64
+# Cross build for 64-bit ARM on Debian; tests run through qemu-user. jansson and cmocka are Debian's own arm64 packages
+# (multiarch), so nothing is built on the side: `tools/setup cross` adds the architecture and installs them. The preset
+# leaves the image libraries out; with libpng-dev:arm64 and libjpeg62-turbo-dev:arm64 there, WHET_WITH_IMAGES may be on.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)

@@ -9,7 +9,15 @@ if(TARGET whet)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
-# CMAKE_INSTALL_LIBDIR may be absolute (some packagers set it so).
+# The pkg-config file finds its prefix from where it lies, so that `cmake --install --prefix` and moving the tree work;
+# with an absolute CMAKE_INSTALL_LIBDIR (some packagers set it so) there is no such way, and the prefix is fixed.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(WHET_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+else()
+    file(RELATIVE_PATH whet_pc_up /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
+    string(REGEX REPLACE "/$" "" whet_pc_up "${whet_pc_up}")
+    set(WHET_PC_PREFIX "\${pcfiledir}/${whet_pc_up}")
+endif()
 cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_LIBDIR BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE WHET_PC_LIBDIR)
 cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "\${prefix}" OUTPUT_VARIABLE WHET_PC_INCLUDEDIR)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/whet.pc.in ${PROJECT_BINARY_DIR}/whet.pc @ONLY)

@@ -32,15 +32,15 @@ typedef struct wt_progress {
 typedef void wt_progress_fn(void *user, const wt_progress *progress);
 
 typedef struct wt_context_options {
-    size_t size;                 /* sizeof of the struct the caller was built with */
-    wt_allocator allocator;      /* all zero: the C library's */
-    uint64_t memory_limit;       /* bytes that allocations may hold together; 0: no limit */
-    int threads;                 /* compute threads; 0: cores of the affinity mask, at most the cgroup's quota */
-    uint32_t cpu_mask;           /* WT_CPU_* levels that kernels may use; 0: all the machine has */
-    uint64_t seed;               /* every random choice derives from it */
-    wt_log_fn *log;              /* NULL: silence */
-    wt_progress_fn *progress;    /* NULL: silence */
-    void *user;                  /* passed to log and progress */
+    size_t size;              /* sizeof of the struct the caller was built with */
+    wt_allocator allocator;   /* all zero: the C library's */
+    uint64_t memory_limit;    /* bytes that allocations may hold together; 0: no limit */
+    int threads;              /* compute threads; 0: cores of the affinity mask, at most the cgroup's quota */
+    uint32_t cpu_mask;        /* WT_CPU_* levels that kernels may use; 0: all the machine has */
+    uint64_t seed;            /* every random choice derives from it */
+    wt_log_fn *log;           /* NULL: silence */
+    wt_progress_fn *progress; /* NULL: silence */
+    void *user;               /* passed to log and progress */
 } wt_context_options;
 
 WT_API wt_context_options wt_context_defaults(void);

@@ -29,14 +29,14 @@ typedef enum wt_status {
 
 typedef struct wt_err {
     wt_status code;
-    uint64_t offset;    /* byte in the file, or WT_NO_OFFSET */
-    char where[256];    /* file, node or flag; "" when there is none */
-    char message[512];  /* one line: what was wrong and what was expected */
-    char hint[256];     /* one line: what to do about it; "" when there is nothing to say */
+    uint64_t offset;   /* byte in the file, or WT_NO_OFFSET */
+    char where[256];   /* file, node or flag; "" when there is none */
+    char message[512]; /* one line: what was wrong and what was expected */
+    char hint[256];    /* one line: what to do about it; "" when there is nothing to say */
 } wt_err;
 
-WT_API const char *wt_status_name(wt_status status);   /* "format", "memory", ...: words of the CLI's JSON */
-WT_API int wt_status_exit_code(wt_status status);      /* the exit code that the command line promises */
+WT_API const char *wt_status_name(wt_status status); /* "format", "memory", ...: words of the CLI's JSON */
+WT_API int wt_status_exit_code(wt_status status);    /* the exit code that the command line promises */
 
 #ifdef __cplusplus
 }

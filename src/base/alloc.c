@@ -52,8 +52,7 @@ static bool budget_take(wt_context *ctx, uint64_t bytes)
                                                     memory_order_relaxed));
     uint64_t peak = atomic_load_explicit(&ctx->memory_peak, memory_order_relaxed);
     while (peak < now + bytes && !atomic_compare_exchange_weak_explicit(&ctx->memory_peak, &peak, now + bytes,
-                                                                        memory_order_relaxed, memory_order_relaxed)) {
-    }
+                                                                        memory_order_relaxed, memory_order_relaxed)) {}
     return true;
 }
 

@@ -21,11 +21,11 @@ wt_status wt_fail_errno(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
 /* Adds to a filled error; both keep the code. where is set only if it is still empty. */
 void wt_err_where(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
 void wt_err_hint(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
-#define WT_TRY(call)                      \
-    do {                                  \
-        const wt_status try_st_ = (call); \
-        if (try_st_ != WT_OK)             \
-            return try_st_;               \
+#define WT_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        const wt_status try_st_ = (call);                                                                              \
+        if (try_st_ != WT_OK)                                                                                          \
+            return try_st_;                                                                                            \
     } while (0)
 
 /* --- memory: counted, checked for overflow, within the budget, able to fail ------------------------------ */

@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #define WT_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define WT_UNUSED __attribute__((unused))
-#define WT_INLINE static inline __attribute__((always_inline))
-#define WT_NOINLINE __attribute__((noinline))
-#define WT_ALIGNED(n) __attribute__((aligned(n)))
-#define WT_LIKELY(x) __builtin_expect(!!(x), 1)
-#define WT_UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define WT_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define WT_UNUSED            __attribute__((unused))
+#define WT_INLINE            static inline __attribute__((always_inline))
+#define WT_NOINLINE          __attribute__((noinline))
+#define WT_ALIGNED(n)        __attribute__((aligned(n)))
+#define WT_LIKELY(x)         __builtin_expect(!!(x), 1)
+#define WT_UNLIKELY(x)       __builtin_expect(!!(x), 0)
+#define WT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* The architecture, always defined, as 0 or 1. */
 #if defined(__x86_64__)
@@ -38,10 +38,10 @@
 #if WT_ASAN
 void __asan_poison_memory_region(void const volatile *addr, size_t size);
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
-#define WT_POISON(addr, size) __asan_poison_memory_region((addr), (size))
+#define WT_POISON(addr, size)   __asan_poison_memory_region((addr), (size))
 #define WT_UNPOISON(addr, size) __asan_unpoison_memory_region((addr), (size))
 #else
-#define WT_POISON(addr, size) ((void)(addr), (void)(size))
+#define WT_POISON(addr, size)   ((void)(addr), (void)(size))
 #define WT_UNPOISON(addr, size) ((void)(addr), (void)(size))
 #endif
 
@@ -51,7 +51,8 @@ WT_INLINE void wt_pause(void)
 #if WT_X86
     __builtin_ia32_pause();
 #elif WT_ARM64
-    __asm__ __volatile__("isb" ::: "memory"); /* `yield` is a no-op on most cores; isb waits about as long as x86's pause */
+    __asm__ __volatile__("isb" ::
+                             : "memory"); /* `yield` is a no-op on most cores; isb waits about as long as x86's pause */
 #endif
 }
 

@@ -8,10 +8,7 @@ enum { MAX_THREADS = 1024, MAX_LOG_LINE = 1024 };
 /* Options as of 0.1.0 end with `user`; a smaller struct never existed. */
 static const size_t options_min = sizeof(wt_context_options);
 
-wt_context_options wt_context_defaults(void)
-{
-    return (wt_context_options){ .size = sizeof(wt_context_options) };
-}
+wt_context_options wt_context_defaults(void) { return (wt_context_options){ .size = sizeof(wt_context_options) }; }
 
 /* A caller built with a later header may pass a longer struct; what we do not know must be zero, that is, unused. */
 static wt_status copy_options(wt_context_options *to, const wt_context_options *from, wt_err *err)

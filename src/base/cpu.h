@@ -18,8 +18,9 @@ enum {
     WT_CPU_BF16 = 1u << 20,
     WT_CPU_C = 1u << 30 /* portable C: only in masks, so that "c" is not "no mask"; never detected */
 };
-uint32_t wt_cpu_detect(void);                 /* what the core and the system offer */
-const char *wt_cpu_flag_name(uint32_t flag);  /* "avx2"; NULL for a bit without a name */
-/* Parses "c", "avx2", "avx512", "avx512vnni" ...: that level and all below it (always with WT_CPU_C); returns 0 on an unknown name. */
+uint32_t wt_cpu_detect(void);                /* what the core and the system offer */
+const char *wt_cpu_flag_name(uint32_t flag); /* "avx2"; NULL for a bit without a name */
+/* Parses "c", "avx2", "avx512", "avx512vnni" ...: that level and all below it (always with WT_CPU_C); returns 0 on an
+ * unknown name. */
 uint32_t wt_cpu_mask_parse(const char *text);
 #endif

@@ -220,7 +220,8 @@ wt_status wt_map_open_inside(wt_map *out, wt_context *ctx, const char *dir, cons
                                        : escapes(err, name, dir);
         goto done;
     }
-    if ((dirfd = open(root, O_RDONLY | O_CLOEXEC | O_DIRECTORY)) < 0 || (fd = open_below(dirfd, target + len + 1)) < 0) {
+    if ((dirfd = open(root, O_RDONLY | O_CLOEXEC | O_DIRECTORY)) < 0 ||
+        (fd = open_below(dirfd, target + len + 1)) < 0) {
         st = wt_fail_errno(err, "cannot open %s", path);
         goto done;
     }
@@ -241,7 +242,8 @@ static wt_status too_large(wt_err *err, const char *path, uint64_t limit)
 }
 
 /* Reads to the end rather than to the size: a pipe has none, and files under /proc say 0. */
-static wt_status read_all(wt_context *ctx, int fd, const char *path, uint64_t limit, char **out, size_t *len, wt_err *err)
+static wt_status read_all(wt_context *ctx, int fd, const char *path, uint64_t limit, char **out, size_t *len,
+                          wt_err *err)
 {
     enum { STEP = 1 << 16 };
     void *data = NULL;

@@ -9,7 +9,7 @@
 typedef struct wt_map {
     const uint8_t *data; /* NULL when size is 0 */
     uint64_t size;
-    char *path;          /* owned copy, for messages */
+    char *path; /* owned copy, for messages */
     wt_context *ctx;
 } wt_map;
 wt_status wt_map_open(wt_map *out, wt_context *ctx, const char *path, wt_err *err);

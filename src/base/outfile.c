@@ -19,14 +19,14 @@ enum { BUFFER = 1 << 18, TEMP_TRIES = 100, NAME_KEPT = 200 /* of 255 */ };
 
 struct wt_outfile {
     wt_context *ctx;
-    char *path;        /* as the caller said it, for messages */
-    char *target;      /* links resolved; its last part is the final name */
-    char temp[256];    /* "" when written directly */
+    char *path;     /* as the caller said it, for messages */
+    char *target;   /* links resolved; its last part is the final name */
+    char temp[256]; /* "" when written directly */
     int dir, fd;
     bool force, failed;
-    mode_t mode;       /* of the file replaced, 0 without one */
-    uint64_t written;  /* bytes accepted */
-    size_t used;       /* of buffer */
+    mode_t mode;      /* of the file replaced, 0 without one */
+    uint64_t written; /* bytes accepted */
+    size_t used;      /* of buffer */
     wt_sha256 hash;
     uint8_t *buffer;
 };

@@ -15,13 +15,13 @@
 #include "base/clock.h"
 
 enum {
-    PAIR = 128,             /* bytes: the adjacent-line prefetcher pairs lines of 64 */
+    PAIR = 128, /* bytes: the adjacent-line prefetcher pairs lines of 64 */
     MAX_MEMBERS = 1024,
-    LOOKS_PER_CLOCK = 64,   /* a clock read costs as much as a pause */
-    SPIN_NS = 50 * 1000,    /* no part of a run is longer than its neighbour's by more */
+    LOOKS_PER_CLOCK = 64,      /* a clock read costs as much as a pause */
+    SPIN_NS = 50 * 1000,       /* no part of a run is longer than its neighbour's by more */
     PARK_IDLE_NS = 100 * 1000, /* after a run: the next one may follow at once */
     PARK_RUN_NS = 1000 * 1000, /* inside a run sleeping is dear: yield for longer */
-    YIELDS_CROWDED = 16     /* more members than cores: let the others run, then sleep */
+    YIELDS_CROWDED = 16        /* more members than cores: let the others run, then sleep */
 };
 
 /* One per watcher group. Padded rather than over-aligned: the pool aligns the array itself. */
@@ -30,7 +30,8 @@ typedef struct gate {
     atomic_int sleepers;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    char pad[PAIR - (sizeof(atomic_uint) + sizeof(atomic_int) + sizeof(pthread_mutex_t) + sizeof(pthread_cond_t)) % PAIR];
+    char pad[PAIR -
+             (sizeof(atomic_uint) + sizeof(atomic_int) + sizeof(pthread_mutex_t) + sizeof(pthread_cond_t)) % PAIR];
 } gate;
 _Static_assert(sizeof(gate) % PAIR == 0, "gates must not share a pair of lines");
 
@@ -56,7 +57,7 @@ struct wt_pool {
     void *block;     /* what the members are aligned within */
     member *members; /* [threads]; [0] is whoever calls wt_pool_run */
     int threads, started;
-    bool crowded;    /* more members than cores */
+    bool crowded;                /* more members than cores */
     pthread_mutex_t caller_lock; /* one run at a time */
     /* the run; written by the caller before the gates open */
     wt_team_fn *fn;

@@ -64,10 +64,7 @@ static size_t utf8_sequence(const unsigned char *s)
 }
 
 /* C1 controls (U+0080..U+009F) are commands to some terminals. */
-static bool is_control(const unsigned char *s)
-{
-    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-}
+static bool is_control(const unsigned char *s) { return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0); }
 
 /* Makes text[0..size) one clean line, in place; `cut` says that vsnprintf had to leave something out. */
 static void clean_line(char *text, size_t size, bool cut)
