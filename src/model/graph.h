@@ -103,7 +103,7 @@ struct wt_graph {
     uint32_t next_value_id, next_node_id;
     const char **symbols;     /* names of symbolic dimensions */
     size_t n_symbols, cap_symbols;
-    wt_map *maps;             /* files that constants point into */
+    wt_map *maps;             /* files that constants point into; grown with wt_grow, closed with the root */
     size_t n_maps, cap_maps;
     wt_opset *opsets;         /* as the file said, before raising */
     size_t n_opsets;
@@ -146,6 +146,8 @@ int64_t wt_graph_opset(const wt_graph *graph, const char *domain);     /* 0: not
 
 /* --- editing: the only way passes change a graph ------------------------------------------------------------------ */
 wt_status wt_node_set_input(wt_node *node, size_t index, wt_value *value, wt_err *err); /* grows n_in if needed; NULL omits */
+/* node makes `value` (which must have no producer) instead of its output `index`; that one is left without producer. */
+wt_status wt_node_set_output(wt_node *node, size_t index, wt_value *value, wt_err *err);
 wt_status wt_node_set_attr(wt_node *node, const wt_attr *attr, wt_err *err);             /* replaces by name or adds */
 wt_status wt_node_set_attr_int(wt_node *node, const char *name, int64_t value, wt_err *err);
 wt_status wt_node_set_attr_float(wt_node *node, const char *name, float value, wt_err *err);
