@@ -82,6 +82,24 @@ static wt_status apply(layouts *l, wt_node *n, const wt_layout *in, wt_layout ou
     return WT_OK;
 }
 
+/* Bodies of control operators are not blocked: what they read from outside is plain. */
+static wt_status plain_for_bodies(layouts *l, wt_node *control, wt_graph *body, wt_err *err)
+{
+    for (wt_node *n = body->first; n; n = n->next) {
+        for (size_t i = 0; i < n->n_in; i++) {
+            wt_value *w;
+            if (!n->in[i] || n->in[i]->type.layout == WT_PLAIN)
+                continue;
+            WT_TRY(reorder(l, n->in[i], WT_PLAIN, control, &w, err));
+            WT_TRY(wt_node_set_input(n, i, w, err));
+        }
+        for (size_t i = 0; i < n->attrs.count; i++)
+            if (n->attrs.items[i].type == WT_ATTR_GRAPH)
+                WT_TRY(plain_for_bodies(l, control, n->attrs.items[i].v.graph, err));
+    }
+    return WT_OK;
+}
+
 /* Blocks wherever an input is an image; constants and everything else stay plain. */
 static size_t blocked_inputs(const wt_node *n, wt_layout *in)
 {
@@ -145,6 +163,9 @@ static wt_status node_layout(layouts *l, wt_node *n, wt_err *err)
             return apply(l, n, in, WT_C16, err);
         }
     }
+    for (size_t i = 0; i < n->attrs.count; i++)
+        if (n->attrs.items[i].type == WT_ATTR_GRAPH)
+            WT_TRY(plain_for_bodies(l, n, n->attrs.items[i].v.graph, err));
     return apply(l, n, plain, WT_PLAIN, err);
 }
 

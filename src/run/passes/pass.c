@@ -3,14 +3,15 @@
 #include "whet/run.h"
 
 const wt_pass wt_passes[] = {
+    { "qdq", "reads QuantizeLinear/DequantizeLinear pairs as properties of values", false, wt_pass_qdq },
     { "fold", "computes what depends on constants and known shapes alone", true, wt_pass_fold },
     { "simplify", "removes nodes that change nothing and merges views", true, wt_pass_simplify },
     { "norm-idioms", "recognises LayerNormalization and Gelu written as primitives", true, wt_pass_norm_idioms },
     { "activation-idioms", "recognises HardSwish, HardSigmoid, Swish written as primitives", true, wt_pass_activation_idioms },
     { "batch-norm", "folds BatchNormalization, scales and biases into the convolution before", true, wt_pass_batch_norm },
-    { "qdq", "turns QuantizeLinear/DequantizeLinear islands into integer operators", false, wt_pass_qdq },
     { "linear", "MatMul and Gemm by a constant, with their bias, become Linear", false, wt_pass_linear },
     { "fuse", "activations and residual sums go into the store of the operator before", false, wt_pass_fuse_epilogue },
+    { "int8", "computes with the integers of quantized values", false, wt_pass_int8 },
     { "layout", "keeps images in blocks of 16 channels between convolutions", false, wt_pass_layout },
     { NULL, NULL, false, NULL },
 };

@@ -38,5 +38,5 @@ bool wt_const_scalar(const wt_value *v, float *out);
 bool wt_binary_scalar(const wt_node *n, wt_value **other, float *scalar, int *scalar_index);
 
 wt_pass_fn wt_pass_fold, wt_pass_simplify, wt_pass_batch_norm, wt_pass_activation_idioms, wt_pass_norm_idioms, wt_pass_qdq,
-    wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_layout;
+    wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;
 #endif

@@ -1,0 +1,304 @@
+/* int8_nodes.c - the integer form of single nodes; what the operators mean: run/internal_ops.h. */
+#include <math.h>
+#include "model/quantize.h"
+#include "run/native/eval.h"
+#include "run/passes/int8.h"
+
+static wt_status set_pair(wt_node *n, const char *scale, const char *zp, const wt_quant *q, wt_err *err)
+{
+    WT_TRY(wt_node_set_attr_float(n, scale, q->scale[0], err));
+    return wt_node_set_attr_int(n, zp, q->zero_point[0], err);
+}
+
+/* --- Conv and Linear ------------------------------------------------------------------------------------------------- */
+typedef struct product {
+    wt_value *x, *w, *bias, *residual;
+    int64_t channels;
+    int w_axis; /* of w along which output channels lie */
+} product;
+
+static bool symmetric_i8(const wt_quant *q, int axis, int64_t channels)
+{
+    if (q->dtype != WT_I8 || q->block || (q->count != 1 && (q->axis != axis || q->count != (size_t)channels)))
+        return false;
+    for (size_t i = 0; i < q->count; i++)
+        if (q->zero_point[i] || !isfinite(q->scale[i]) || q->scale[i] <= 0)
+            return false;
+    return true;
+}
+
+static bool is_product(const wt_node *n, product *p)
+{
+    const bool conv = wt_node_is(n, WT_OP_CONV);
+    if (!conv && !wt_node_is(n, WT_OP_LINEAR))
+        return false;
+    *p = (product){ n->in[0], n->in[1], n->n_in > 2 ? n->in[2] : NULL, n->n_in > 3 ? n->in[3] : NULL, 0, 0 };
+    if (!wt_int8_activation(p->x) || !wt_value_is_const(p->w) || !p->w->quant)
+        return false;
+    const wt_shape *s = &p->w->type.shape;
+    if (conv && s->rank != 3 && s->rank != 4)
+        return false;
+    p->w_axis = conv || wt_attr_int(&n->attrs, "trans_b", 0) ? 0 : 1;
+    p->channels = s->dim[p->w_axis];
+    if (!symmetric_i8(p->w->quant, p->w_axis, p->channels))
+        return false;
+    if (p->bias && (!wt_value_is_const(p->bias) || (p->bias->quant && p->bias->quant->dtype != WT_I32)))
+        return false;
+    return !p->residual || wt_int8_activation(p->residual);
+}
+
+static wt_status integer_weights(wt_int8 *ps, const product *p, wt_value **out, wt_err *err)
+{
+    wt_tensor t = p->w->type;
+    if (t.dtype == WT_F32)
+        WT_TRY(wt_quant_quantize(&t, &ps->graph->root->arena, p->w, err));
+    WT_TRY(wt_graph_add_value(out, ps->graph, NULL, err));
+    return wt_graph_set_constant(*out, &t, err);
+}
+
+static float w_scale(const product *p, int64_t c)
+{
+    return p->w->quant->scale[p->w->quant->count == 1 ? 0 : c];
+}
+
+/* Bias as int32 with scale sx * sw, whatever form the file gave it. */
+static wt_status integer_bias(wt_int8 *ps, const product *p, wt_value **out, wt_err *err)
+{
+    int32_t *b = wt_arena_alloc(&ps->graph->root->arena, (size_t)p->channels, sizeof *b, err);
+    wt_tensor real = p->bias->type;
+    if (!b)
+        return WT_ENOMEM;
+    if (p->bias->quant)
+        WT_TRY(wt_quant_dequantize(&real, &ps->graph->root->arena, p->bias, err));
+    int64_t count;
+    if (!wt_shape_count(&real.shape, &count) || (count != p->channels && count != 1))
+        return wt_fail(err, WT_EFORMAT, "bias '%s' has %lld numbers for %lld channels", p->bias->name, (long long)count,
+                       (long long)p->channels);
+    for (int64_t c = 0; c < p->channels; c++) {
+        double v = 0;
+        wt_tensor_double(&real, count == 1 ? 0 : c, &v);
+        v = nearbyint(v / ((double)p->x->quant->scale[0] * (double)w_scale(p, c)));
+        b[c] = (int32_t)(v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v);
+    }
+    const wt_tensor t = { .dtype = WT_I32, .shape = wt_shape_make(1, &p->channels), .data = b, .bytes = 4 * (size_t)p->channels };
+    WT_TRY(wt_graph_add_value(out, ps->graph, NULL, err));
+    return wt_graph_set_constant(*out, &t, err);
+}
+
+/* Products with scales so odd that a bias would not fit in 32 bits stay in float. */
+static bool bias_fits(const product *p)
+{
+    if (!p->bias || p->bias->quant)
+        return true;
+    for (int64_t c = 0; c < p->channels; c++) {
+        double v = 0;
+        wt_tensor_double(&p->bias->type, c, &v);
+        if (fabs(v / ((double)p->x->quant->scale[0] * (double)w_scale(p, c))) > 1e9)
+            return false;
+    }
+    return true;
+}
+
+static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err *err)
+{
+    wt_value *x, *w, *b = NULL, *r = NULL;
+    const wt_quant *yq = wt_int8_activation(n->out[0]) ? n->out[0]->quant : NULL;
+    WT_TRY(wt_int8_codes(ps, p->x, n, &x, err));
+    WT_TRY(integer_weights(ps, p, &w, err));
+    if (p->bias)
+        WT_TRY(integer_bias(ps, p, &b, err));
+    if (p->residual)
+        WT_TRY(wt_int8_codes(ps, p->residual, n, &r, err));
+    const wt_attr scales = { .name = "w_scale", .type = WT_ATTR_FLOATS, .count = p->w->quant->count, .v.floats = p->w->quant->scale };
+    WT_TRY(set_pair(n, "x_scale", "x_zp", p->x->quant, err));
+    WT_TRY(wt_node_set_attr(n, &scales, err));
+    if (p->residual)
+        WT_TRY(set_pair(n, "r_scale", "r_zp", p->residual->quant, err));
+    if (yq)
+        WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
+    WT_TRY(wt_node_set_op(n, "whet", wt_node_is(n, WT_OP_CONV) ? "QuantConv" : "QuantLinear", err));
+    WT_TRY(wt_node_set_input(n, 0, x, err));
+    WT_TRY(wt_node_set_input(n, 1, w, err));
+    if (b)
+        WT_TRY(wt_node_set_input(n, 2, b, err));
+    if (r)
+        WT_TRY(wt_node_set_input(n, 3, r, err));
+    return yq ? wt_int8_output(ps, n, yq, err) : WT_OK;
+}
+
+/* --- sums and products of two activations --------------------------------------------------------------------------------- */
+static bool is_binary(const wt_node *n)
+{
+    return (wt_node_is(n, WT_OP_ADD) || wt_node_is(n, WT_OP_MUL) || wt_node_is(n, WT_OP_SUB)) && wt_int8_activation(n->in[0]) &&
+           wt_int8_activation(n->in[1]) && wt_int8_activation(n->out[0]);
+}
+
+static wt_status lower_binary(wt_int8 *ps, wt_node *n, wt_err *err)
+{
+    wt_value *a, *b;
+    const wt_quant *yq = n->out[0]->quant;
+    const wt_attr op = { .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) } };
+    WT_TRY(set_pair(n, "a_scale", "a_zp", n->in[0]->quant, err));
+    WT_TRY(set_pair(n, "b_scale", "b_zp", n->in[1]->quant, err));
+    WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
+    WT_TRY(wt_node_set_attr(n, &op, err));
+    WT_TRY(wt_int8_codes(ps, n->in[0], n, &a, err));
+    WT_TRY(wt_int8_codes(ps, n->in[1], n, &b, err));
+    WT_TRY(wt_node_set_op(n, "whet", "QuantBinary", err));
+    WT_TRY(wt_node_set_input(n, 0, a, err));
+    WT_TRY(wt_node_set_input(n, 1, b, err));
+    return wt_int8_output(ps, n, yq, err);
+}
+
+/* --- functions of one activation: a table ----------------------------------------------------------------------------------- */
+static bool is_unary(const wt_node *n)
+{
+    if (!(n->op->flags & WT_OP_UNARY) || n->n_out != 1 || !wt_int8_activation(n->in[0]) || !wt_int8_activation(n->out[0]))
+        return false;
+    for (size_t i = 1; i < n->n_in; i++)
+        if (n->in[i] && !wt_value_is_const(n->in[i]))
+            return false;
+    return true;
+}
+
+static wt_status make_table(wt_int8 *ps, const wt_node *n, uint8_t *table, wt_err *err)
+{
+    const wt_quant *xq = n->in[0]->quant, *yq = n->out[0]->quant;
+    wt_arena tmp;
+    float x[256];
+    const int64_t len = 256;
+    const wt_tensor arg = { .dtype = WT_F32, .shape = wt_shape_make(1, &len), .data = x, .bytes = sizeof x };
+    const wt_tensor *in[8] = { &arg };
+    wt_tensor out;
+    if (n->n_in > WT_ARRAY_LEN(in))
+        return WT_EUNSUPPORTED;
+    for (int i = 0; i < 256; i++)
+        x[i] = (float)((xq->dtype == WT_I8 ? (int)(int8_t)i : i) - xq->zero_point[0]) * xq->scale[0];
+    for (size_t i = 1; i < n->n_in; i++)
+        in[i] = n->in[i] ? &n->in[i]->type : NULL;
+    wt_arena_init(&tmp, ps->pc->ctx);
+    const wt_eval e = { ps->pc->ctx, ps->pc->cpu, NULL, &tmp, 0 };
+    wt_status st = wt_eval_node(&e, n, in, &out, err);
+    if (st == WT_OK)
+        wt_quantize_f32(out.data, table, 256, yq->scale[0], yq->zero_point[0], yq->dtype);
+    wt_arena_free(&tmp);
+    return st;
+}
+
+static wt_status lower_unary(wt_int8 *ps, wt_node *n, wt_err *err)
+{
+    wt_value *x;
+    const wt_quant *yq = n->out[0]->quant;
+    const int64_t len = 256;
+    uint8_t *table = wt_arena_alloc(&ps->graph->root->arena, 256, 1, err);
+    wt_tensor *t = table ? wt_arena_alloc(&ps->graph->root->arena, 1, sizeof *t, err) : NULL;
+    if (!t)
+        return WT_ENOMEM;
+    WT_TRY(make_table(ps, n, table, err));
+    *t = (wt_tensor){ .dtype = yq->dtype, .shape = wt_shape_make(1, &len), .data = table, .bytes = 256 };
+    const wt_attr attr = { .name = "table", .type = WT_ATTR_TENSOR, .count = 1, .v.tensor = t };
+    WT_TRY(wt_int8_codes(ps, n->in[0], n, &x, err));
+    n->attrs = (wt_attrs){ NULL, 0 };
+    WT_TRY(wt_node_set_attr(n, &attr, err));
+    WT_TRY(wt_node_set_op(n, "whet", "QuantUnary", err));
+    WT_TRY(wt_node_set_input(n, 0, x, err));
+    for (size_t i = 1; i < n->n_in; i++)
+        WT_TRY(wt_node_set_input(n, i, NULL, err));
+    n->n_in = 1;
+    return wt_int8_output(ps, n, yq, err);
+}
+
+/* --- averages -------------------------------------------------------------------------------------------------------------------- */
+static bool is_average(const wt_node *n)
+{
+    return (wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) && wt_int8_activation(n->in[0]) &&
+           wt_int8_activation(n->out[0]);
+}
+
+static wt_status lower_average(wt_int8 *ps, wt_node *n, wt_err *err)
+{
+    wt_value *x;
+    const wt_quant *yq = n->out[0]->quant;
+    const wt_attr op = { .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) } };
+    WT_TRY(set_pair(n, "x_scale", "x_zp", n->in[0]->quant, err));
+    WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
+    WT_TRY(wt_node_set_attr(n, &op, err));
+    WT_TRY(wt_int8_codes(ps, n->in[0], n, &x, err));
+    WT_TRY(wt_node_set_op(n, "whet", "QuantPool", err));
+    WT_TRY(wt_node_set_input(n, 0, x, err));
+    return wt_int8_output(ps, n, yq, err);
+}
+
+/* --- what only moves ---------------------------------------------------------------------------------------------------------------- */
+static bool moves_only(const wt_node *n)
+{
+    switch (n->op->code) {
+    case WT_OP_RESHAPE:
+    case WT_OP_FLATTEN:
+    case WT_OP_SQUEEZE:
+    case WT_OP_UNSQUEEZE:
+    case WT_OP_IDENTITY:
+    case WT_OP_TRANSPOSE:
+    case WT_OP_SLICE:
+    case WT_OP_GATHER:
+    case WT_OP_EXPAND:
+    case WT_OP_TILE:
+    case WT_OP_DEPTHTOSPACE:
+    case WT_OP_SPACETODEPTH:
+    case WT_OP_CONCAT:
+        return n->n_out == 1;
+    case WT_OP_MAXPOOL:
+        return n->n_out == 1 || !n->out[1];
+    case WT_OP_RESIZE:
+        return wt_attr_find(&n->attrs, "mode") == NULL || wt_attr_is(&n->attrs, "mode", "nearest");
+    default:
+        return false;
+    }
+}
+
+static bool is_move(const wt_node *n)
+{
+    if (!moves_only(n) || !wt_int8_activation(n->in[0]) || n->out[0]->type.dtype != WT_F32)
+        return false;
+    const wt_quant *q = n->in[0]->quant;
+    if (n->out[0]->quant && (!wt_int8_activation(n->out[0]) || !wt_int8_same(q, n->out[0]->quant)))
+        return false;
+    if (wt_node_is(n, WT_OP_CONCAT))
+        for (size_t i = 1; i < n->n_in; i++)
+            if (!wt_int8_activation(n->in[i]) || !wt_int8_same(q, n->in[i]->quant))
+                return false;
+    return true;
+}
+
+static wt_status lower_move(wt_int8 *ps, wt_node *n, wt_err *err)
+{
+    const wt_quant *q = n->in[0]->quant;
+    const size_t operands = wt_node_is(n, WT_OP_CONCAT) ? n->n_in : 1;
+    for (size_t i = 0; i < operands; i++) {
+        wt_value *codes;
+        WT_TRY(wt_int8_codes(ps, n->in[i], n, &codes, err));
+        WT_TRY(wt_node_set_input(n, i, codes, err));
+    }
+    return wt_int8_output(ps, n, q, err);
+}
+
+wt_status wt_int8_lower(wt_int8 *ps, wt_node *n, bool *done, wt_err *err)
+{
+    product p;
+    *done = true;
+    if (!n->n_out || !n->out[0] || !n->n_in || !n->in[0])
+        *done = false;
+    else if (is_product(n, &p) && bias_fits(&p))
+        return lower_product(ps, n, &p, err);
+    else if (is_binary(n))
+        return lower_binary(ps, n, err);
+    else if (is_unary(n))
+        return lower_unary(ps, n, err);
+    else if (is_average(n))
+        return lower_average(ps, n, err);
+    else if (is_move(n))
+        return lower_move(ps, n, err);
+    else
+        *done = false;
+    return WT_OK;
+}
