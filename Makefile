@@ -1,0 +1,64 @@
+# The front door: every target sets up what it needs, then hands over to CMake and the tools. `make help` lists them.
+BUILD        := build/release
+PREFIX       ?= /usr/local
+FUZZ_SECONDS ?= 60
+OFFLINE      ?=
+
+.PHONY: all demo demo-bytes test test-long prepare-build prepare-test bench fuzz check format install clean help
+.DEFAULT_GOAL := all
+
+all: prepare-build ## build build/release/whet and libwhet.{a,so}
+	@cmake --preset release -DWHET_TESTS=OFF --log-level=WARNING
+	@cmake --build $(BUILD)
+
+demo: all ## optimize real models on real images, with the proof (installs what it needs)
+	@tools/run-demo
+
+demo-bytes: all ## the same on the machine's own files, with a model that tells file types
+	@tools/run-demo-bytes
+
+test: prepare-test ## set up, build and run every test; the last line is the count
+	@cmake --preset release -DWHET_TESTS=ON --log-level=WARNING
+	@cmake --build $(BUILD)
+	@tools/run-tests $(BUILD)
+
+test-long: ## as test, with what takes long (every allocation failed in turn, the largest models)
+	@WHET_TEST_LONG=1 $(MAKE) --no-print-directory test
+
+bench: prepare-test all ## measure against the other engines and print the table
+	@tools/run-bench
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@tools/setup build test
+	@cmake --preset fuzz --log-level=WARNING
+	@cmake --build build/fuzz
+	@tools/run-fuzz --seconds $(FUZZ_SECONDS) build/fuzz
+
+check: ## storeys, formatting, warnings as errors, clang-tidy
+	@tools/setup build test check
+	@tools/run-checks
+
+format: ## lay out the sources as `make check` wants them
+	@tools/setup check
+	@tools/check-style --fix
+
+install: all ## install below PREFIX (/usr/local); DESTDIR is honoured
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove what was built (not what was downloaded)
+	@cmake -E rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  make test OFFLINE=1 downloads nothing: tests that need models skip"
+
+prepare-build:
+	@tools/setup build
+
+# Models and what the reference engine says about them; kept in the user's cache, asked for once.
+prepare-test:
+	@tools/setup build test
+ifeq ($(OFFLINE),)
+	@tools/fetch-models
+	@tests/oracle/oracle.py
+endif
