@@ -1,4 +1,4 @@
-# The libraries the program stands on: jansson (JSON), and libpng and libjpeg unless WHET_WITH_IMAGES is off.
+# The libraries the program stands on: jansson (JSON), and libpng, libjpeg and zlib unless WHET_WITH_IMAGES is off.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 add_library(whet_depends INTERFACE)
@@ -23,6 +23,7 @@ whet_depend(jansson libjansson-dev)
 if(WHET_WITH_IMAGES)
     whet_depend(libpng libpng-dev)
     whet_depend(libjpeg libjpeg62-turbo-dev)
+    whet_depend(zlib zlib1g-dev) # compressed .npz and IDX files; libpng needs it anyway
     target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_IMAGES=1>)
 else()
     target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_IMAGES=0>)
