@@ -31,8 +31,6 @@ typedef struct wt_prep {
     uint32_t cpu;                        /* WT_CPU_* that may be used */
     wt_arena *arena;                     /* for params; lives as long as the plan */
     struct wt_pack_cache *packs;         /* weights packed once, shared by all specializations */
-    uint32_t unstable;                   /* bit i: in[i]->data is known now, but its bytes do not live as long as `packs` (dynamic
-                                            steps, folding): to be read, never packed through the cache */
     /* filled by prepare */
     const void *params;
     size_t scratch_bytes;                /* 64-aligned, shared by all members; run divides it by tid */
@@ -85,11 +83,6 @@ wt_status wt_pack_get(struct wt_pack_cache *cache, const wt_pack_key *key, size_
 static inline const float *wt_in_f32(const wt_run *r, size_t i) { return (const float *)r->in[i]->data; }
 static inline float *wt_out_f32(const wt_run *r, size_t i) { return (float *)wt_tensor_mut(r->out[i]); }
 static inline bool wt_has_in(const wt_prep *p, size_t i) { return i < p->n_in && p->in[i] != NULL; }
-/* A constant that may be packed through the cache. */
-static inline bool wt_in_packable(const wt_prep *p, size_t i)
-{
-    return wt_has_in(p, i) && p->in[i]->data && p->packs && !(i < 32 && (p->unstable >> i & 1));
-}
 
 /* Activation that a Conv / Linear kernel applies to what it stores; passes put it on the node as attributes
  * "act" (int, wt_act), "act_alpha", "act_beta" (floats). */
