@@ -1,0 +1,200 @@
+/* result.c - documents and paths into them. */
+#include "base/json.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/file.h"
+
+struct wt_result {
+    wt_context *ctx;
+    json_t *root;
+};
+
+enum { JSON_LIMIT = 256 << 20 };
+
+wt_status wt_result_take(wt_result **out, wt_context *ctx, json_t *root, wt_err *err)
+{
+    *out = NULL;
+    if (!root)
+        return wt_fail(err, WT_ENOMEM, "no memory for the result");
+    wt_result *r = wt_alloc(ctx, 1, sizeof *r, err);
+    if (!r) {
+        json_decref(root);
+        return WT_ENOMEM;
+    }
+    r->ctx = ctx;
+    r->root = root;
+    *out = r;
+    return WT_OK;
+}
+
+json_t *wt_result_json(const wt_result *r)
+{
+    return r->root;
+}
+
+json_t *wt_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+void wt_result_free(wt_result *r)
+{
+    if (!r)
+        return;
+    json_decref(r->root);
+    wt_free(r->ctx, r);
+}
+
+char *wt_result_text(const wt_result *r, int indent)
+{
+    const size_t flags = (indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT) | JSON_REAL_PRECISION(9);
+    char *text = json_dumps(r->root, flags);
+    const size_t len = text ? strlen(text) : 0;
+    char *line = text ? realloc(text, len + 2) : NULL;
+    if (!line) {
+        free(text);
+        return NULL;
+    }
+    line[len] = '\n';
+    line[len + 1] = 0;
+    return line;
+}
+
+void wt_text_free(char *text)
+{
+    free(text);
+}
+
+wt_status wt_json_parse(json_t **out, const char *text, size_t len, const char *where, wt_err *err)
+{
+    json_error_t e;
+    *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    if (*out)
+        return WT_OK;
+    const wt_status st = e.position < 0 ? wt_fail(err, WT_EFORMAT, "no JSON: %s", e.text)
+                                        : wt_fail_at(err, WT_EFORMAT, (uint64_t)e.position, "no JSON: line %d, column %d: %s",
+                                                     e.line, e.column, e.text);
+    wt_err_where(err, "%s", where);
+    return st;
+}
+
+wt_status wt_json_load(json_t **out, wt_context *ctx, const char *path, wt_err *err)
+{
+    char *text;
+    size_t len;
+    *out = NULL;
+    WT_TRY(wt_read_file(ctx, path, JSON_LIMIT, &text, &len, err));
+    const wt_status st = wt_json_parse(out, text, len, path, err);
+    wt_free(ctx, text);
+    return st;
+}
+
+wt_status wt_result_load(wt_result **out, wt_context *ctx, const char *path, wt_err *err)
+{
+    json_t *root;
+    *out = NULL;
+    WT_TRY(wt_json_load(&root, ctx, path, err));
+    if (!json_is_object(root)) {
+        json_decref(root);
+        wt_status st = wt_fail(err, WT_EFORMAT, "a JSON object was expected");
+        wt_err_where(err, "%s", path);
+        return st;
+    }
+    return wt_result_take(out, ctx, root, err);
+}
+
+wt_status wt_result_save(const wt_result *r, wt_context *ctx, const char *path, int force, wt_err *err)
+{
+    char *text = wt_result_text(r, 2);
+    if (!text)
+        return wt_fail(err, WT_ENOMEM, "no memory for the text of %s", path);
+    const wt_status st = wt_write_file(ctx, path, text, strlen(text), force != 0, err);
+    wt_text_free(text);
+    return st;
+}
+
+/* --- paths ---------------------------------------------------------------------------------------------------------- */
+static const json_t *step_into(const json_t *at, const char **path)
+{
+    char key[128];
+    size_t n = 0;
+    const char *p = *path;
+    if (*p == '[') {
+        char *end;
+        const unsigned long index = strtoul(p + 1, &end, 10);
+        *path = *end == ']' ? end + 1 : end;
+        return json_array_get(at, index);
+    }
+    if (*p == '.')
+        p++;
+    while (*p && *p != '.' && *p != '[' && n + 1 < sizeof key)
+        key[n++] = *p++;
+    key[n] = 0;
+    *path = p;
+    return json_object_get(at, key);
+}
+
+static const json_t *find(const wt_result *r, const char *fmt, va_list args)
+{
+    char path[512];
+    const json_t *at = r->root;
+    vsnprintf(path, sizeof path, fmt, args);
+    for (const char *p = path; *p && at;)
+        at = step_into(at, &p);
+    return at;
+}
+
+#define FIND(at, r, fmt)                  \
+    const json_t *at;                     \
+    do {                                  \
+        va_list args_;                    \
+        va_start(args_, fmt);             \
+        at = find(r, fmt, args_);         \
+        va_end(args_);                    \
+    } while (0)
+
+int wt_result_has(const wt_result *r, const char *path, ...)
+{
+    FIND(at, r, path);
+    return at && !json_is_null(at);
+}
+
+size_t wt_result_count(const wt_result *r, const char *path, ...)
+{
+    FIND(at, r, path);
+    return json_is_array(at) ? json_array_size(at) : json_is_object(at) ? json_object_size(at) : 0;
+}
+
+double wt_result_number(const wt_result *r, double fallback, const char *path, ...)
+{
+    FIND(at, r, path);
+    return json_is_number(at) ? json_number_value(at) : fallback;
+}
+
+int wt_result_true(const wt_result *r, const char *path, ...)
+{
+    FIND(at, r, path);
+    return json_is_true(at);
+}
+
+const char *wt_result_string(const wt_result *r, const char *fallback, const char *path, ...)
+{
+    FIND(at, r, path);
+    return json_is_string(at) ? json_string_value(at) : fallback;
+}
+
+const char *wt_result_key(const wt_result *r, size_t index, const char *path, ...)
+{
+    FIND(at, r, path);
+    const char *key;
+    json_t *value;
+    size_t i = 0;
+    json_object_foreach((json_t *)(uintptr_t)at, key, value)
+    {
+        (void)value;
+        if (i++ == index)
+            return key;
+    }
+    return NULL;
+}
