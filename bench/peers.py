@@ -75,10 +75,10 @@ def once(command, limit, timeout):
         watch.start()
         text = child.stdout.read().decode(errors="replace")
         _, status, usage = os.wait4(child.pid, 0)
+        seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         verdict["over"] = True
         watch.join()
-        seconds = time.perf_counter() - began
         error = verdict.get("error")
         if error is None and child.returncode:
             errors.seek(0)
