@@ -18,7 +18,8 @@ class Painter:
     def font(self, size):
         path = self.fonts[int(self.rng.integers(len(self.fonts)))]
         if (path, size) not in self.loaded:
-            self.loaded[path, size] = ImageFont.truetype(str(path), size)
+            # The basic layout: the other one needs a library that a machine may or may not have.
+            self.loaded[path, size] = ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)
         return self.loaded[path, size]
 
     def colours(self):
