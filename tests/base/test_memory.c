@@ -177,6 +177,8 @@ static void large_pages_come_from_the_system(void **state)
         wt_test_skip("this kernel gives no transparent huge pages");
     }
     fclose(file);
+    if (getenv("WHET_EMULATOR"))
+        wt_test_skip("an emulator does not pass the advice on");
     if (WT_ASAN)
         wt_test_skip("pages are ordinary blocks under the address sanitizer");
     wt_context *ctx = wt_test_context();

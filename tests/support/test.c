@@ -66,6 +66,12 @@ int wt_test_run(const char *name, const struct CMUnitTest *tests, size_t count)
     return failed ? 1 : 0;
 }
 
+bool wt_test_long(void)
+{
+    const char *value = getenv("WHET_TEST_LONG");
+    return value && value[0] && strcmp(value, "0") != 0;
+}
+
 void wt_test_skip(const char *fmt, ...)
 {
     char reason[512];

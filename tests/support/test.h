@@ -22,6 +22,8 @@
 #include "base/base.h"
 
 int wt_test_run(const char *name, const struct CMUnitTest *tests, size_t count);
+/* True under `make test-long`: a test may then take minutes. */
+bool wt_test_long(void);
 /* Ends the running test as skipped; does not return. */
 void wt_test_skip(const char *fmt, ...) WT_PRINTF(1, 2);
 
