@@ -83,12 +83,12 @@ static wt_status keep_known(wt_value *v, const wt_tensor *t, wt_err *err)
 
 wt_status wt_infer_record(wt_inferrer *c, wt_value *v, const wt_tensor *t, wt_err *err)
 {
-    const bool first = v->declared == NULL;
-    if (first)
-        WT_TRY(keep_declared(v, err));
-    if (t->dtype != WT_DTYPE_NONE && v->type.dtype != WT_DTYPE_NONE && t->dtype != v->type.dtype && first)
+    const bool first = v->declared == NULL; /* later, passes may have changed the type */
+    if (first && t->dtype != WT_DTYPE_NONE && v->type.dtype != WT_DTYPE_NONE && t->dtype != v->type.dtype)
         return wt_fail_at(err, WT_EFORMAT, v->source, "'%s' is declared %s, but %s is what the node makes", v->name,
                           wt_dtype_name(v->type.dtype), wt_dtype_name(t->dtype));
+    if (first)
+        WT_TRY(keep_declared(v, err));
     if (t->dtype != WT_DTYPE_NONE)
         v->type.dtype = t->dtype;
     v->type.shape = merge(c, v, &t->shape);
