@@ -55,6 +55,8 @@ WT_API int wt_context_threads(const wt_context *ctx);
 WT_API uint64_t wt_context_memory_now(const wt_context *ctx);
 WT_API uint64_t wt_context_memory_peak(const wt_context *ctx);
 
+/* The cpu_mask for "c", "avx2", "avx512", "avx512vnni", ...: that level and all below it; 0 for an unknown name. */
+WT_API uint32_t wt_cpu_levels(const char *name);
 WT_API const char *wt_version(void); /* "0.1.0" */
 #define WT_VERSION "0.1.0"
 

@@ -3,6 +3,7 @@
  * A bundle is on only when the core has all of it and the operating system saves the registers it needs (XCR0):
  * a hypervisor may show AVX-512 in cpuid and not save zmm. */
 #include "base/cpu.h"
+#include "whet/context.h"
 #include <stdbool.h>
 #include <string.h>
 #include "base/compiler.h"
@@ -116,3 +117,5 @@ uint32_t wt_cpu_mask_parse(const char *text)
             return levels[i].level | WT_CPU_C;
     return 0;
 }
+
+uint32_t wt_cpu_levels(const char *name) { return wt_cpu_mask_parse(name); }

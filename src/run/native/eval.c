@@ -3,6 +3,7 @@
  * The output buffers come from the arena of the caller, so the price is an inference, a search in the kernel tables and
  * the arithmetic: some hundred nanoseconds, which folding and data-dependent corners can afford. */
 #include "run/native/eval.h"
+#include "run/pack.h"
 
 void wt_err_at_node(wt_err *err, const wt_node *node)
 {
@@ -44,6 +45,23 @@ static wt_status outputs_alloc(const wt_eval *e, const wt_node *node, wt_tensor 
     return WT_OK;
 }
 
+/* Packings of what is no constant must not be remembered by its address. */
+static wt_status transient_packs(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, struct wt_pack_cache **out,
+                                 wt_err *err)
+{
+    size_t n = 0;
+    *out = NULL;
+    if (!e->packs)
+        return WT_OK;
+    const void **constants = wt_arena_alloc(e->arena, node->n_in + 1, sizeof *constants, err);
+    if (!constants)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < node->n_in; i++)
+        if (in[i] && wt_value_is_const(node->in[i]))
+            constants[n++] = in[i]->data;
+    return wt_pack_transient(out, e->packs, e->arena, constants, n, err);
+}
+
 static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, wt_tensor *out, wt_err *err)
 {
     const wt_tensor **out_types = wt_arena_alloc(e->arena, 2 * node->n_out, sizeof *out_types, err);
@@ -53,9 +71,11 @@ static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tens
     for (size_t i = 0; i < node->n_out; i++)
         if (node->out[i])
             out_types[i] = out_run[i] = &out[i];
+    struct wt_pack_cache *packs;
+    WT_TRY(transient_packs(e, node, in, &packs, err));
     wt_prep prep = { .ctx = e->ctx, .op = node->op->code, .op_type = node->op_type, .node_name = node->name,
                      .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out_types, .n_out = node->n_out, .threads = 1,
-                     .cpu = e->cpu, .arena = e->arena, .packs = e->packs, .max_threads = 1 };
+                     .cpu = e->cpu, .arena = e->arena, .packs = packs, .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&prep, NULL);
     if (!k)
         return wt_eval_refuse(node, in, err);

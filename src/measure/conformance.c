@@ -1,0 +1,231 @@
+/* conformance.c - runs folders in the layout of the ONNX backend tests:
+ *   CASE/model.onnx, CASE/test_data_set_N/input_M.pb, output_M.pb
+ * A case is skipped when the model or the engine refuses it as unsupported, failed when an answer differs or anything else goes
+ * wrong, passed when all its data sets agree. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/json.h"
+#include "base/str.h"
+#include "measure/open.h"
+#include "measure/tolerance.h"
+#include "model/formats/onnx/tensor_pb.h"
+
+wt_conformance_options wt_conformance_defaults(void)
+{
+    return (wt_conformance_options){ .size = sizeof(wt_conformance_options), .exec = wt_exec_defaults(), .rtol = 1e-3, .atol = 1e-7 };
+}
+
+enum { MAX_SETS = 64, MAX_VALUES = 256 };
+typedef struct values {
+    wt_tensor *t[MAX_VALUES];
+    size_t n;
+} values;
+
+static void values_free(wt_context *ctx, values *v)
+{
+    for (size_t i = 0; i < v->n; i++)
+        wt_free(ctx, v->t[i]);
+    v->n = 0;
+}
+
+static wt_status load_values(wt_context *ctx, const char *set, const char *kind, values *out, wt_err *err)
+{
+    char path[4096];
+    out->n = 0;
+    for (size_t i = 0; i < MAX_VALUES; i++) {
+        snprintf(path, sizeof path, "%s/%s_%zu.pb", set, kind, i);
+        if (!wt_path_exists(path))
+            break;
+        WT_TRY(wt_onnx_read_tensor(&out->t[i], ctx, path, err));
+        out->n++;
+    }
+    return WT_OK;
+}
+
+typedef struct outcome {
+    const char *status; /* "passed", "failed", "skipped" */
+    char reason[640];
+    double max_abs;
+    double max_range_error; /* max |a - b| / range */
+} outcome;
+
+static void fail(outcome *o, const wt_err *err, wt_status st)
+{
+    o->status = st == WT_EUNSUPPORTED ? "skipped" : "failed";
+    snprintf(o->reason, sizeof o->reason, "%s%s%s", err->where, err->where[0] ? ": " : "", err->message);
+}
+
+static bool check_outputs(wt_opened *m, const values *expected, const wt_tolerance *tol, outcome *o)
+{
+    for (size_t i = 0; i < expected->n; i++) {
+        wt_difference d;
+        const wt_tensor *got = wt_session_output(m->session, i);
+        if (!got) {
+            o->status = "failed";
+            snprintf(o->reason, sizeof o->reason, "the model gives %zu outputs, %zu were expected", i, expected->n);
+            return false;
+        }
+        wt_tensor_difference(got, expected->t[i], tol, &d);
+        o->max_abs = d.max_abs > o->max_abs ? d.max_abs : o->max_abs;
+        if (d.range > 0 && d.max_abs / d.range > o->max_range_error)
+            o->max_range_error = d.max_abs / d.range;
+        if (!d.ok) {
+            o->status = "failed";
+            snprintf(o->reason, sizeof o->reason, "output '%s' %s", m->graph->outputs[i]->name, d.reason);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_set(wt_opened *m, const char *set, const wt_tolerance *tol, outcome *o)
+{
+    values in = { .n = 0 }, out = { .n = 0 };
+    wt_err err = { .offset = WT_NO_OFFSET };
+    wt_tensor inputs[MAX_VALUES] = { 0 };
+    bool ok = false;
+    wt_status st = load_values(m->ctx, set, "input", &in, &err);
+    if (st == WT_OK)
+        st = load_values(m->ctx, set, "output", &out, &err);
+    if (st == WT_OK) {
+        for (size_t i = 0; i < in.n; i++)
+            inputs[i] = *in.t[i];
+        /* Inputs that are not given take their default. */
+        for (size_t i = in.n; i < m->graph->n_inputs && i < MAX_VALUES; i++)
+            if (m->graph->inputs[i]->type.data)
+                inputs[i] = m->graph->inputs[i]->type, inputs[i].data = NULL;
+        st = wt_session_run(m->session, inputs, m->graph->n_inputs, &err);
+    }
+    if (st == WT_OK)
+        ok = check_outputs(m, &out, tol, o);
+    else
+        fail(o, &err, st);
+    values_free(m->ctx, &in);
+    values_free(m->ctx, &out);
+    return ok;
+}
+
+static void run_case(wt_context *ctx, const char *dir, const wt_conformance_options *options, outcome *o)
+{
+    wt_opened m = { 0 };
+    wt_err err = { .offset = WT_NO_OFFSET };
+    char path[4096];
+    const wt_tolerance tol = { options->rtol, options->atol, options->range_tol };
+    *o = (outcome){ .status = "passed" };
+    snprintf(path, sizeof path, "%s/model.onnx", dir);
+    const wt_status st = wt_open_model(&m, ctx, path, &options->exec, &err);
+    if (st != WT_OK) {
+        fail(o, &err, st);
+        return;
+    }
+    size_t sets = 0;
+    for (size_t i = 0; i < MAX_SETS; i++) {
+        snprintf(path, sizeof path, "%s/test_data_set_%zu", dir, i);
+        if (!wt_path_is_dir(path))
+            continue;
+        sets++;
+        if (!run_set(&m, path, &tol, o))
+            break;
+    }
+    if (!sets) {
+        o->status = "failed";
+        snprintf(o->reason, sizeof o->reason, "there is no test_data_set_0 in %s", dir);
+    }
+    wt_opened_close(&m);
+}
+
+static json_t *case_json(const char *name, const outcome *o)
+{
+    return json_pack("{s:s, s:s, s:s*, s:o, s:o}", "name", name, "status", o->status, "reason", o->reason[0] ? o->reason : NULL,
+                     "max_abs", wt_json_real(o->max_abs), "max_range_error", wt_json_real(o->max_range_error));
+}
+
+/* DIR itself, or each folder in it that holds a model. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+typedef struct names {
+    char **items;
+    size_t n, cap;
+} names;
+
+static wt_status list_cases(wt_context *ctx, const char *dir, names *out, wt_err *err)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/model.onnx", dir);
+    if (wt_path_exists(path)) {
+        WT_TRY(wt_grow(ctx, (void **)&out->items, &out->cap, out->n + 1, sizeof *out->items, err));
+        out->items[out->n] = wt_path_join(ctx, dir, "", err);
+        return out->items[out->n] ? (out->n++, WT_OK) : WT_ENOMEM;
+    }
+    DIR *d = opendir(dir);
+    if (!d)
+        return wt_fail_errno(err, "cannot open the folder %s", dir);
+    wt_status st = WT_OK;
+    for (const struct dirent *e; st == WT_OK && (e = readdir(d));) {
+        snprintf(path, sizeof path, "%s/%s/model.onnx", dir, e->d_name);
+        if (e->d_name[0] == '.' || !wt_path_exists(path))
+            continue;
+        st = wt_grow(ctx, (void **)&out->items, &out->cap, out->n + 1, sizeof *out->items, err);
+        if (st == WT_OK && !(out->items[out->n] = wt_path_join(ctx, dir, e->d_name, err)))
+            st = WT_ENOMEM;
+        out->n += st == WT_OK;
+    }
+    closedir(d);
+    return st;
+}
+
+static wt_status run_all(wt_context *ctx, const names *cases, const wt_conformance_options *options, json_t *list, size_t count[3],
+                         wt_err *err)
+{
+    for (size_t i = 0; i < cases->n; i++) {
+        outcome o;
+        char name[256];
+        snprintf(name, sizeof name, "%s", cases->items[i]);
+        for (size_t len = strlen(name); len > 1 && name[len - 1] == '/'; len--)
+            name[len - 1] = 0;
+        const char *base = wt_path_base(name);
+        if (options->only && !wt_glob_match(options->only, base))
+            continue;
+        WT_TRY(wt_check_cancel(ctx, err));
+        run_case(ctx, name, options, &o);
+        count[o.status[0] == 'p' ? 0 : o.status[0] == 'f' ? 1 : 2]++;
+        json_array_append_new(list, case_json(base, &o));
+        wt_report_progress(ctx, "conformance", "cases", i + 1, cases->n);
+    }
+    return WT_OK;
+}
+
+wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_options *options, wt_err *err)
+{
+    names cases = { 0 };
+    size_t count[3] = { 0 };
+    wt_status st = WT_OK;
+    json_t *list = json_array();
+    *out = NULL;
+    for (size_t i = 0; i < options->n_dirs && st == WT_OK; i++) {
+        const size_t before = cases.n;
+        st = list_cases(ctx, options->dirs[i], &cases, err);
+        if (st == WT_OK && cases.n == before) {
+            st = wt_fail(err, WT_EUSAGE, "%s holds no model.onnx and no folder that does", options->dirs[i]);
+            wt_err_hint(err, "the layout is that of the ONNX backend tests: CASE/model.onnx, CASE/test_data_set_0/input_0.pb, output_0.pb");
+        }
+        if (cases.n > before)
+            qsort(cases.items + before, cases.n - before, sizeof *cases.items, by_name);
+    }
+    if (st == WT_OK)
+        st = run_all(ctx, &cases, options, list, count, err);
+    for (size_t i = 0; i < cases.n; i++)
+        wt_free(ctx, cases.items[i]);
+    wt_free(ctx, cases.items);
+    if (st != WT_OK) {
+        json_decref(list);
+        return st;
+    }
+    WT_TRY(wt_result_take(out, ctx, json_pack("{s:s, s:I, s:I, s:I, s:o}", "schema", "whet.conformance/1", "passed", (json_int_t)count[0],
+                                              "failed", (json_int_t)count[1], "skipped", (json_int_t)count[2], "cases", list), err));
+    return count[1] ? wt_fail(err, WT_EVERDICT, "%zu cases failed", count[1]) : WT_OK;
+}

@@ -1,0 +1,248 @@
+/* run_files.c - one run of a model on files, and its results against files. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/json.h"
+#include "base/str.h"
+#include "measure/open.h"
+#include "measure/tolerance.h"
+#include "model/dataset/npy.h"
+#include "model/formats/onnx/tensor_pb.h"
+#include "whet/dataset.h"
+
+wt_run_options wt_run_defaults(void)
+{
+    return (wt_run_options){ .size = sizeof(wt_run_options), .exec = wt_exec_defaults(), .rtol = 1e-3, .atol = 1e-5 };
+}
+
+typedef struct given {
+    char *name;      /* owned; NULL: by order */
+    const char *file;
+} given;
+
+/* "NAME=FILE" or "FILE"; a '=' behind a '/' belongs to the file. */
+static wt_status split_name(wt_context *ctx, const char *text, given *out, wt_err *err)
+{
+    const char *eq = strchr(text, '='), *slash = strchr(text, '/');
+    *out = (given){ NULL, text };
+    if (!eq || (slash && slash < eq))
+        return WT_OK;
+    out->name = wt_alloc(ctx, (size_t)(eq - text) + 1, 1, err);
+    if (!out->name)
+        return WT_ENOMEM;
+    memcpy(out->name, text, (size_t)(eq - text));
+    out->file = eq + 1;
+    return WT_OK;
+}
+
+static bool is_tensor_file(const char *file)
+{
+    return wt_str_ends(file, ".npy") || wt_str_ends(file, ".pb");
+}
+
+static wt_status load_tensor(wt_tensor **out, wt_context *ctx, const char *file, wt_err *err)
+{
+    return wt_str_ends(file, ".npy") ? wt_npy_load(out, ctx, file, err) : wt_onnx_read_tensor(out, ctx, file, err);
+}
+
+typedef struct inputs {
+    wt_context *ctx;
+    wt_tensor *tensors;   /* by the model's inputs */
+    wt_tensor **owned;    /* clones to free */
+    size_t n;
+} inputs;
+
+static void inputs_free(inputs *in)
+{
+    for (size_t i = 0; in->owned && i < in->n; i++)
+        wt_free(in->ctx, in->owned[i]);
+    wt_free(in->ctx, in->owned);
+    wt_free(in->ctx, in->tensors);
+}
+
+static wt_status next_free(const inputs *in, const wt_graph *g, const given *f, size_t *index, wt_err *err)
+{
+    if (f->name) {
+        *index = wt_input_index(g, f->name);
+        if (*index == SIZE_MAX)
+            return wt_fail(err, WT_EUSAGE, "the model has no input '%s'", f->name);
+        return WT_OK;
+    }
+    for (*index = 0; *index < in->n; (*index)++)
+        if (!in->owned[*index])
+            return WT_OK;
+    return wt_fail(err, WT_EUSAGE, "the model has %zu inputs; '%s' is one too many", in->n, f->file);
+}
+
+/* Pictures, sounds, text and archives come through the data set readers: the first sample is what is run. */
+static wt_status load_sample(inputs *in, const wt_graph *g, const char *file, size_t only, wt_err *err)
+{
+    wt_data_input want[64];
+    wt_dataset *ds = NULL;
+    wt_sample *sample = NULL;
+    int more = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < g->n_inputs && n < WT_ARRAY_LEN(want); i++)
+        if (only == SIZE_MAX || i == only)
+            want[n++] = (wt_data_input){ g->inputs[i]->name, g->inputs[i]->type.dtype, g->inputs[i]->type.shape };
+    wt_dataset_options o = wt_dataset_defaults();
+    o.inputs = want;
+    o.n_inputs = n;
+    wt_status st = wt_dataset_open(&ds, in->ctx, file, &o, err);
+    if (st == WT_OK)
+        st = wt_sample_open(&sample, in->ctx, err);
+    if (st == WT_OK)
+        st = wt_dataset_next(ds, sample, &more, err);
+    if (st == WT_OK && (!more || !sample->n_inputs))
+        st = wt_fail(err, WT_EFORMAT, "%s holds nothing that the model takes", file);
+    for (size_t i = 0; st == WT_OK && i < sample->n_inputs; i++) {
+        const size_t at = only != SIZE_MAX ? only : wt_input_index(g, sample->names[i]);
+        if (at == SIZE_MAX || in->owned[at])
+            continue;
+        st = wt_tensor_clone(&in->owned[at], in->ctx, &sample->inputs[i], err);
+        if (st == WT_OK)
+            in->tensors[at] = *in->owned[at];
+    }
+    wt_sample_close(sample);
+    wt_dataset_close(ds);
+    return st;
+}
+
+static wt_status load_input(inputs *in, const wt_graph *g, const char *text, wt_err *err)
+{
+    given f;
+    size_t index;
+    WT_TRY(split_name(in->ctx, text, &f, err));
+    wt_status st;
+    if (wt_str_ends(f.file, ".npz") && !f.name) {
+        st = load_sample(in, g, f.file, SIZE_MAX, err);
+    } else if ((st = next_free(in, g, &f, &index, err)) == WT_OK) {
+        if (!is_tensor_file(f.file))
+            st = load_sample(in, g, f.file, index, err);
+        else if ((st = load_tensor(&in->owned[index], in->ctx, f.file, err)) == WT_OK)
+            in->tensors[index] = *in->owned[index];
+    }
+    wt_free(in->ctx, f.name);
+    return st;
+}
+
+static wt_status load_inputs(inputs *in, const wt_graph *g, const wt_run_options *o, wt_err *err)
+{
+    in->n = g->n_inputs;
+    in->tensors = wt_alloc(in->ctx, in->n + 1, sizeof *in->tensors, err);
+    in->owned = wt_alloc(in->ctx, in->n + 1, sizeof(wt_tensor *), err);
+    if (!in->tensors || !in->owned)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < o->n_inputs; i++)
+        WT_TRY(load_input(in, g, o->inputs[i], err));
+    for (size_t i = 0; i < in->n; i++) {
+        if (in->owned[i])
+            continue;
+        if (!g->inputs[i]->type.data) {
+            wt_status st = wt_fail(err, WT_EUSAGE, "input '%s' was not given", g->inputs[i]->name);
+            wt_err_hint(err, "--input %s=FILE.npy", g->inputs[i]->name);
+            return st;
+        }
+        in->tensors[i] = g->inputs[i]->type;
+        in->tensors[i].data = NULL;
+    }
+    return WT_OK;
+}
+
+static void file_name(const char *name, char *out, size_t size)
+{
+    size_t i = 0;
+    for (; name[i] && i + 5 < size; i++) {
+        const char ch = name[i];
+        const bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_' ||
+                           ch == '-';
+        out[i] = plain ? ch : '_';
+    }
+    memcpy(out + i, ".npy", 5);
+}
+
+static wt_status write_outputs(wt_opened *m, const wt_run_options *o, json_t *list, wt_err *err)
+{
+    char name[256], shape[96];
+    if (o->output_dir)
+        WT_TRY(wt_make_dirs(m->ctx, o->output_dir, err));
+    for (size_t i = 0; i < m->graph->n_outputs; i++) {
+        const wt_tensor *t = wt_session_output(m->session, i);
+        char *path = NULL;
+        json_t *dims = json_array();
+        for (int d = 0; d < t->shape.rank; d++)
+            json_array_append_new(dims, json_integer(t->shape.dim[d]));
+        if (o->output_dir) {
+            file_name(m->graph->outputs[i]->name, name, sizeof name);
+            path = wt_path_join(m->ctx, o->output_dir, name, err);
+            const wt_status st = path ? wt_npy_write(m->ctx, path, t, o->force != 0, err) : WT_ENOMEM;
+            if (st != WT_OK) {
+                json_decref(dims);
+                wt_free(m->ctx, path);
+                return st;
+            }
+        }
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s*}", "name", m->graph->outputs[i]->name, "shape", dims, "text_shape",
+                                              wt_shape_text(&t->shape, NULL, shape, sizeof shape), "dtype", wt_dtype_name(t->dtype),
+                                              "file", path));
+        wt_free(m->ctx, path);
+    }
+    return WT_OK;
+}
+
+static wt_status check_one(wt_opened *m, const char *text, size_t order, const wt_tolerance *tol, json_t *list, bool *ok, wt_err *err)
+{
+    given f;
+    wt_tensor *expected;
+    wt_difference d;
+    WT_TRY(split_name(m->ctx, text, &f, err));
+    const size_t index = f.name ? wt_output_index(m->graph, f.name) : order;
+    if (index >= m->graph->n_outputs) {
+        wt_status st = wt_fail(err, WT_EUSAGE, f.name ? "the model has no output '%s'" : "the model has fewer outputs than expectations: %s",
+                               f.name ? f.name : f.file);
+        wt_free(m->ctx, f.name);
+        return st;
+    }
+    wt_free(m->ctx, f.name);
+    WT_TRY(load_tensor(&expected, m->ctx, f.file, err));
+    wt_tensor_difference(wt_session_output(m->session, index), expected, tol, &d);
+    json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:o, s:s*}", "name", m->graph->outputs[index]->name, "ok", d.ok, "max_abs",
+                                          wt_json_real(d.max_abs), "max_rel", wt_json_real(d.max_rel), "reason", d.ok ? NULL : d.reason));
+    *ok &= d.ok;
+    wt_free(m->ctx, expected);
+    return WT_OK;
+}
+
+static wt_status run_opened(wt_opened *m, const wt_run_options *o, json_t *root, bool *ok, wt_err *err)
+{
+    json_t *outputs = json_array(), *expect = json_array();
+    json_object_set_new(root, "outputs", outputs);
+    json_object_set_new(root, "expect", expect);
+    inputs in = { .ctx = m->ctx };
+    wt_status st = load_inputs(&in, m->graph, o, err);
+    if (st == WT_OK)
+        st = wt_session_run(m->session, in.tensors, in.n, err);
+    inputs_free(&in);
+    WT_TRY(st);
+    WT_TRY(write_outputs(m, o, outputs, err));
+    const wt_tolerance tol = { o->rtol, o->atol, 0 };
+    for (size_t i = 0; i < o->n_expects; i++)
+        WT_TRY(check_one(m, o->expects[i], i, &tol, expect, ok, err));
+    return WT_OK;
+}
+
+wt_status wt_run_model(wt_result **out, wt_context *ctx, const char *model, const wt_run_options *o, wt_err *err)
+{
+    wt_opened m;
+    bool ok = true;
+    *out = NULL;
+    WT_TRY(wt_open_model(&m, ctx, model, &o->exec, err));
+    json_t *root = json_pack("{s:s, s:s}", "schema", "whet.run/1", "model", model);
+    wt_status st = root ? run_opened(&m, o, root, &ok, err) : wt_fail(err, WT_ENOMEM, "no memory for the result");
+    wt_opened_close(&m);
+    if (st != WT_OK) {
+        json_decref(root);
+        return st;
+    }
+    WT_TRY(wt_result_take(out, ctx, root, err));
+    return ok ? WT_OK : wt_fail(err, WT_EVERDICT, "an output is not what was expected");
+}
