@@ -80,6 +80,13 @@ static wt_status define(verifier *v, const wt_graph *graph, const wt_value *x)
 }
 
 /* --- nodes ---------------------------------------------------------------------------------------------------------- */
+/* Nearly everywhere the optional inputs come last; not so where ONNX Runtime put the scales of a quantized LSTM behind
+ * them, and not for Loop, whose trip count and condition may both be left out. */
+static bool is_optional(const wt_op *op, int i)
+{
+    return i >= op->min_in || (op->flags & WT_OP_CONTROL) || (op->code == WT_OP_DYNAMICQUANTIZELSTM && i >= 3 && i <= 7);
+}
+
 static wt_status check_arity(const verifier *v, const wt_node *node)
 {
     const wt_op *op = node->op;
@@ -93,8 +100,8 @@ static wt_status check_arity(const verifier *v, const wt_node *node)
         return FAIL_NODE(v, node, "%s has %zu outputs, expected %d%s", op->name, node->n_out,
                          node->n_out < (size_t)op->min_out ? op->min_out : op->max_out,
                          op->min_out == op->max_out ? "" : node->n_out < (size_t)op->min_out ? " or more" : " at most");
-    for (int i = 0; i < op->min_in && !(op->flags & WT_OP_CONTROL); i++)
-        if (!node->in[i])
+    for (int i = 0; i < op->min_in; i++)
+        if (!node->in[i] && !is_optional(op, i))
             return FAIL_NODE(v, node, "input %d of %s is missing", i, op->name);
     return WT_OK;
 }
