@@ -25,7 +25,7 @@ static wt_status aligned_const(compiler *c, const wt_tensor *t, wt_tensor *out, 
     const size_t align = wt_dtype_get(t->dtype)->block_bytes;
     *out = *t;
     *copied = false;
-    if (!t->bytes || !((uintptr_t)t->data & ((align > 8 ? 8 : align) - 1)))
+    if (!t->bytes || !wt_plan_owns(c->plan, t->data) || !((uintptr_t)t->data & ((align > 8 ? 8 : align) - 1)))
         return WT_OK;
     WT_TRY(wt_pack_aligned(c->plan->packs, t->data, t->bytes, &out->data, c->err));
     *copied = true;
@@ -69,7 +69,10 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits)
     wt_spec *spec = c->spec;
     wt_tensor copies[64];
     const wt_tensor *in[64], *out[64];
+    const void *lasting[64];
+    size_t n_lasting = 0;
     bool copied[64] = { false };
+    struct wt_pack_cache *packs;
     wt_status st = WT_OK;
     *fits = false;
     if (node->n_in > WT_ARRAY_LEN(in) || node->n_out > WT_ARRAY_LEN(out))
@@ -79,16 +82,20 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits)
         if (!node->in[i])
             continue;
         copies[i] = node->in[i]->type;
-        if (wt_value_is_const(node->in[i]))
+        if (wt_value_is_const(node->in[i])) {
             WT_TRY(aligned_const(c, &node->in[i]->type, &copies[i], &copied[i]));
+            if (wt_plan_owns(c->plan, node->in[i]->type.data))
+                lasting[n_lasting++] = copies[i].data;
+        }
         in[i] = &copies[i];
     }
     for (size_t i = 0; i < node->n_out; i++)
         out[i] = node->out[i] ? &node->out[i]->type : NULL;
+    /* Constants that this specialization made itself die with it, and so do their packings. */
+    WT_TRY(wt_pack_transient(&packs, c->plan->packs, &spec->arena, lasting, n_lasting, c->err));
     wt_prep prep = { .ctx = c->plan->ctx, .op = node->op->code, .op_type = node->op_type, .node_name = node->name,
                      .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out, .n_out = node->n_out,
-                     .threads = c->plan->threads, .cpu = c->plan->cpu, .arena = &spec->arena, .packs = c->plan->packs,
-                     .max_threads = 1 };
+                     .threads = c->plan->threads, .cpu = c->plan->cpu, .arena = &spec->arena, .packs = packs, .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&prep, NULL);
     if (k && k->prepare)
         st = k->prepare(&prep, c->err);
@@ -285,7 +292,7 @@ static wt_status compile(compiler *c, const wt_tensor *inputs, size_t n)
 {
     wt_spec *spec = c->spec;
     wt_plan *plan = c->plan;
-    WT_TRY(wt_graph_clone(&spec->graph, plan->graph, c->err));
+    WT_TRY(wt_graph_clone(&spec->graph, plan->base, c->err));
     fix_inputs(spec->graph, inputs, n);
     WT_TRY(run_passes(c));
     spec->n_values = spec->graph->next_value_id;

@@ -51,8 +51,6 @@ static wt_status transient_packs(const wt_eval *e, const wt_node *node, const wt
 {
     size_t n = 0;
     *out = NULL;
-    if (!e->packs)
-        return WT_OK;
     const void **constants = wt_arena_alloc(e->arena, node->n_in + 1, sizeof *constants, err);
     if (!constants)
         return WT_ENOMEM;

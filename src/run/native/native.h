@@ -73,6 +73,10 @@ struct wt_pack_cache;
 struct wt_plan {
     wt_context *ctx;
     const wt_graph *graph;       /* the model's: never changed */
+    wt_graph *base;              /* a clone, rewritten as far as symbolic shapes allow: specializations start from it and
+                                    share its constants, so that weights are folded and packed once */
+    const void **base_data;      /* addresses of its constants' bytes, sorted */
+    size_t n_base_data;
     wt_plan_options options;     /* with its own copies of the names */
     wt_arena names;
     uint32_t cpu;
@@ -109,6 +113,8 @@ struct wt_session {
     wt_status failure_status;
 };
 
+/* The constant's bytes live as long as the plan: packings of them may be shared by specializations. */
+bool wt_plan_owns(const wt_plan *plan, const void *data);
 wt_status wt_spec_compile(wt_spec **out, wt_plan *plan, const wt_tensor *inputs, size_t n, wt_err *err);
 void wt_spec_free(wt_plan *plan, wt_spec *spec);
 /* Finds or makes the specialization for these shapes and takes a reference. */

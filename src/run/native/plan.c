@@ -1,4 +1,5 @@
 /* plan.c - opening a plan, and its small cache of specializations. */
+#include <stdlib.h>
 #include "model/model.h"
 #include "run/native/native.h"
 #include "run/pack.h"
@@ -63,11 +64,65 @@ static wt_status compile_fixed(wt_plan *plan, wt_err *err)
     return st;
 }
 
+/* Passes that only make sense once shapes are known. */
+static const char *const late_passes[] = { "int8", "layout" };
+
+static wt_status rewrite_base(wt_plan *plan, wt_err *err)
+{
+    const size_t n = plan->options.n_off, late = WT_ARRAY_LEN(late_passes);
+    const char **off = wt_arena_alloc(&plan->names, n + late, sizeof *off, err);
+    if (!off)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        off[i] = plan->options.off[i];
+    for (size_t i = 0; i < late; i++)
+        off[n + i] = late_passes[i];
+    wt_pass_ctx pc = { .ctx = plan->ctx, .cpu = plan->cpu, .taps = plan->options.taps, .n_taps = plan->options.n_taps };
+    WT_TRY(wt_graph_clone(&plan->base, plan->graph, err));
+    return wt_passes_run(&pc, plan->base, false, NULL, off, n + late, err);
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const uintptr_t x = (uintptr_t)*(const void *const *)a, y = (uintptr_t)*(const void *const *)b;
+    return x < y ? -1 : x > y;
+}
+
+static size_t count_constants(const wt_graph *g, const void **out, size_t at)
+{
+    for (size_t i = 0; i < g->n_constants; i++, at++)
+        if (out)
+            out[at] = g->constants[i]->type.data;
+    for (const wt_node *n = g->first; n; n = n->next)
+        for (size_t i = 0; i < n->attrs.count; i++)
+            if (n->attrs.items[i].type == WT_ATTR_GRAPH)
+                at = count_constants(n->attrs.items[i].v.graph, out, at);
+    return at;
+}
+
+static wt_status make_base(wt_plan *plan, wt_err *err)
+{
+    WT_TRY(rewrite_base(plan, err));
+    plan->n_base_data = count_constants(plan->base, NULL, 0);
+    plan->base_data = wt_arena_alloc(&plan->names, plan->n_base_data + 1, sizeof *plan->base_data, err);
+    if (!plan->base_data)
+        return WT_ENOMEM;
+    count_constants(plan->base, plan->base_data, 0);
+    qsort(plan->base_data, plan->n_base_data, sizeof *plan->base_data, by_address);
+    return WT_OK;
+}
+
+bool wt_plan_owns(const wt_plan *plan, const void *data)
+{
+    return bsearch(&data, plan->base_data, plan->n_base_data, sizeof data, by_address) != NULL;
+}
+
 static wt_status plan_open(wt_plan *plan, const wt_plan_options *options, wt_err *err)
 {
     WT_TRY(take_options(plan, options, err));
     plan->cpu = wt_context_cpu(plan->ctx);
     WT_TRY(wt_pack_open(&plan->packs, plan->ctx, err));
+    WT_TRY(make_base(plan, err));
     return compile_fixed(plan, err);
 }
 
@@ -105,6 +160,7 @@ void wt_plan_close(wt_plan *plan)
         wt_spec_free(plan, s);
     }
     wt_pack_close(plan->packs);
+    wt_graph_close(plan->base);
     wt_arena_free(&plan->names);
     pthread_mutex_destroy(&plan->lock);
     wt_free(plan->ctx, plan);

@@ -61,11 +61,29 @@ static float w_scale(const product *p, int64_t c)
     return p->w->quant->scale[p->w->quant->count == 1 ? 0 : c];
 }
 
+/* The file's int32 bias has exactly the scale that the accumulators have. */
+static bool bias_as_stored(const product *p)
+{
+    const wt_quant *q = p->bias->quant;
+    if (!q || p->bias->type.dtype != WT_I32 || p->bias->type.shape.rank != 1 || (q->count != 1 && q->count != (size_t)p->channels))
+        return false;
+    for (int64_t c = 0; c < p->channels; c++) {
+        const float want = p->x->quant->scale[0] * w_scale(p, c), got = q->scale[q->count == 1 ? 0 : c];
+        if (fabsf(got - want) > 1e-6f * want || q->zero_point[q->count == 1 ? 0 : c])
+            return false;
+    }
+    return p->bias->type.shape.dim[0] == p->channels;
+}
+
 /* Bias as int32 with scale sx * sw, whatever form the file gave it. */
 static wt_status integer_bias(wt_int8 *ps, const product *p, wt_value **out, wt_err *err)
 {
-    int32_t *b = wt_arena_alloc(&ps->graph->root->arena, (size_t)p->channels, sizeof *b, err);
     wt_tensor real = p->bias->type;
+    if (bias_as_stored(p)) {
+        WT_TRY(wt_graph_add_value(out, ps->graph, NULL, err));
+        return wt_graph_set_constant(*out, &real, err);
+    }
+    int32_t *b = wt_arena_alloc(&ps->graph->root->arena, (size_t)p->channels, sizeof *b, err);
     if (!b)
         return WT_ENOMEM;
     if (p->bias->quant)
