@@ -11,6 +11,12 @@
 #define WT_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define WT_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 #define WT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
+/* Before a loop: its iterations do not depend on each other, even where source and destination are the same array. */
+#if defined(__clang__)
+#define WT_IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define WT_IVDEP _Pragma("GCC ivdep")
+#endif
 
 /* The architecture, always defined, as 0 or 1. */
 #if defined(__x86_64__)

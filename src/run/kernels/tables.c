@@ -4,6 +4,17 @@
 
 const wt_kernel *const wt_kernel_tables[] = {
     wt_unary_rows,
+    wt_clip_rows,
+    wt_predicate_rows,
+    wt_binary_rows,
+    wt_compare_rows,
+    wt_bits_rows,
+    wt_pow_rows,
+    wt_variadic_rows,
+    wt_where_rows,
+    wt_shape_rows,
+    wt_copy_rows,
+    wt_concat_rows,
     wt_nn_conv_rows,
     wt_nn_pool_rows,
     wt_nn_norm_rows,
