@@ -28,6 +28,20 @@ wt_status wt_node_set_input(wt_node *node, size_t index, wt_value *value, wt_err
     return WT_OK;
 }
 
+wt_status wt_node_set_output(wt_node *node, size_t index, wt_value *value, wt_err *err)
+{
+    if (index >= node->n_out || value->producer || value->is_input)
+        return wt_fail(err, WT_EINTERNAL, "node '%s' cannot make '%s' its output %zu", node->name, value->name, index);
+    if (node->out[index]) {
+        node->out[index]->producer = NULL;
+        node->out[index]->producer_index = 0;
+    }
+    node->out[index] = value;
+    value->producer = node;
+    value->producer_index = index;
+    return WT_OK;
+}
+
 wt_status wt_node_set_attr(wt_node *node, const wt_attr *attr, wt_err *err)
 {
     wt_arena *arena = &node->graph->root->arena;
