@@ -301,7 +301,7 @@ def arguments():
     parser.add_argument("--model", action="append", metavar="NAME", help="repeatable; default: all (--list)")
     parser.add_argument("--quick", action="store_true", help="four small models, short rounds, 20 samples")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--time", type=float, default=1.0, metavar="S", help="seconds per contender and round (1)")
+    parser.add_argument("--time", type=float, default=0.5, metavar="S", help="seconds per contender and round (0.5)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=100, help="calibration samples at most (100)")
     parser.add_argument("--threads", type=int, default=2)
