@@ -1,6 +1,7 @@
 /* tables.c - all kernel tables, the portable references first: a later row is preferred (kernel.h). */
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
+#include "run/kernels/x86/rows.h"
 
 const wt_kernel *const wt_kernel_tables[] = {
     wt_unary_rows,
@@ -20,5 +21,8 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_nn_norm_rows,
     wt_rnn_rows,
     wt_quant_linear_rows,
+#if WT_X86
+    wt_x86_conv_rows,
+#endif
     NULL,
 };

@@ -1,0 +1,2 @@
+/* finish_avx2.c - tiles of sums on their way to memory, see finish.h. */
+#include "run/kernels/x86/finish_body.h"

@@ -1,0 +1,15 @@
+/* rows.h - the kernel tables of this folder, and what their rows share. */
+#ifndef WT_X86_ROWS_H
+#define WT_X86_ROWS_H
+#include "run/kernel.h"
+
+extern const wt_kernel wt_x86_conv_rows[];
+
+/* run of every row whose params are a wt_product over in[0] with residual in[3]. */
+wt_status wt_product_row_run(const wt_run *r, wt_err *err);
+
+/* A barrier costs 40 ns and splitting leaves edges: below some microseconds of work one thread is faster. */
+static inline void wt_x86_threads(wt_prep *p, double flops) { p->max_threads = flops >= 200e3 ? p->threads : 1; }
+/* The same for work that is bound by memory. */
+static inline void wt_x86_threads_bytes(wt_prep *p, double bytes) { p->max_threads = bytes >= 64e3 ? p->threads : 1; }
+#endif

@@ -1,0 +1,27 @@
+/* test_kernels.c - all rows of the kernel tables against the truth, see kernel_check.h. */
+#include <stdio.h>
+#include "run/kernel_cases.h"
+#include "support/test.h"
+
+static void run(const char *name, kc_make *make)
+{
+    kc_totals t = { 0 };
+    const kc_suite suite = { name, make };
+    kc_run_suite(&suite, wt_kernel_tables, &t);
+    print_message("%s: %zu cases, %zu runs, %zu failed\n", name, t.cases, t.runs, t.failures);
+    assert_true(t.cases > 0 && t.runs > 0);
+    assert_int_equal(t.failures, 0);
+}
+static void conv_f32(void **state)
+{
+    (void)state;
+    run("conv f32", kc_make_conv_f32);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conv_f32),
+    };
+    return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
+}
