@@ -46,6 +46,7 @@ typedef struct wt_run {
     wt_tensor *const *out;
     size_t n_out;
     void *scratch;
+    wt_arena *texts; /* for the bytes of strings that a run makes, living as long as its outputs; member 0 alone may use it */
     wt_team *team;   /* NULL when nthreads == 1 */
     int tid, nthreads;
 } wt_run;

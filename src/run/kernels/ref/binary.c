@@ -157,7 +157,7 @@ static wt_binary_fn *pick_arithmetic(const wt_prep *p, wt_dtype dtype)
 
 wt_binary_fn *wt_binary_fold(wt_opcode op, wt_dtype dtype)
 {
-    return op == WT_OP_MAX ? max_table[dtype] : op == WT_OP_MIN ? min_table[dtype] : add_table[dtype];
+    return op == WT_OP_MAX ? max_table[dtype] : op == WT_OP_MIN ? min_table[dtype] : op == WT_OP_MUL ? mul_table[dtype] : add_table[dtype];
 }
 
 static bool arithmetic_accepts(const wt_prep *p) { return wt_binary_accepts(p, pick_arithmetic, WT_DTYPE_NONE); }

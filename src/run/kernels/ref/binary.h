@@ -55,6 +55,6 @@ void wt_binary_init(wt_binary *q, wt_binary_fn *fn, const wt_tensor *a, const wt
 /* Elements [begin, end) of the output. channel[i]: the operands' data, or their padded copies. */
 void wt_binary_range(const wt_binary *q, const void *a, const void *b, void *y, size_t begin, size_t end);
 wt_status wt_binary_run(const wt_run *r, wt_err *err);
-/* The loop that Max, Min, Sum and Mean fold their operands with; NULL: not for this type. */
+/* The loop that folds with Max, Min, Mul, or (any other operator) addition; NULL: not for this type. */
 wt_binary_fn *wt_binary_fold(wt_opcode op, wt_dtype dtype);
 #endif
