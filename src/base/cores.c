@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/cores_impl.h"
 #include "base/pool.h"
 
 /* Reads a small text file; false without it. */
@@ -116,23 +117,31 @@ static bool has_controller(const char *list, const char *name)
     return false;
 }
 
-int wt_cores_allowed(void)
+int wt_cores_within_quota(int cores, const char *membership, const char *mount)
 {
-    static const char *const roots_v1[] = { "/sys/fs/cgroup/cpu", "/sys/fs/cgroup/cpu,cpuacct" };
-    int cores = cores_of_mask();
-    char text[4096], *save = NULL;
-    if (!read_text("/proc/self/cgroup", text, sizeof text))
-        return cores > 0 ? cores : 1;
+    static const char *const places_v1[] = { "cpu", "cpu,cpuacct" };
+    char text[4096], root[512], *save = NULL;
+    if (!read_text(membership, text, sizeof text))
+        return cores;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         char *list = strchr(line, ':'); /* "4:cpu,cpuacct:/group", or "0::/group" in version 2 */
         char *group = list ? strchr(list + 1, ':') : NULL;
-        if (!group || strlen(group + 1) > 800)
+        if (!group || strlen(group + 1) > 600)
             continue;
         *group++ = 0;
+        group = strcmp(group, "/") == 0 ? group + 1 : group;
         if (list[1] == 0)
-            cores = apply_quotas(cores, "/sys/fs/cgroup", strcmp(group, "/") == 0 ? "" : group);
-        for (size_t i = 0; i < WT_ARRAY_LEN(roots_v1) && has_controller(list + 1, "cpu"); i++)
-            cores = apply_quotas(cores, roots_v1[i], strcmp(group, "/") == 0 ? "" : group);
+            cores = apply_quotas(cores, mount, group);
+        for (size_t i = 0; i < WT_ARRAY_LEN(places_v1) && has_controller(list + 1, "cpu"); i++) {
+            snprintf(root, sizeof root, "%s/%s", mount, places_v1[i]);
+            cores = apply_quotas(cores, root, group);
+        }
     }
+    return cores;
+}
+
+int wt_cores_allowed(void)
+{
+    const int cores = wt_cores_within_quota(cores_of_mask(), "/proc/self/cgroup", "/sys/fs/cgroup");
     return cores > 0 ? cores : 1;
 }

@@ -16,7 +16,8 @@ typedef void wt_team_fn(void *arg, wt_team *team, int tid, int nthreads);
 wt_status wt_pool_open(wt_pool **out, wt_context *ctx, int threads, wt_err *err);
 void wt_pool_close(wt_pool *pool);
 int wt_pool_threads(const wt_pool *pool);
-/* Runs fn on min(threads, pool's) members and returns when all have returned. One caller at a time: others wait. */
+/* Runs fn on min(threads, pool's) members and returns when all have returned. One caller at a time: others wait, and
+ * so fn must not call it on its own pool. Inside, denormals count as zero and rounding is to nearest. */
 void wt_pool_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg);
 /* All members must call it; orders memory. */
 void wt_team_barrier(wt_team *team, int tid);

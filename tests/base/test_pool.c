@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/cores_impl.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "support/test.h"
 
@@ -317,6 +319,59 @@ static void the_affinity_mask_counts(void **state)
     assert_int_equal(wt_cores_allowed(), all);
 }
 
+/* Writes one file of a made-up control-group tree, and the folders above it. */
+static void put(wt_context *ctx, const char *root, const char *folder, const char *name, const char *text)
+{
+    const char *place = wt_test_path(root, folder);
+    wt_err err = { 0 };
+    wt_test_ok(wt_make_dirs(ctx, place, &err), &err);
+    wt_test_write(wt_test_path(place, name), text, strlen(text));
+}
+
+static void quotas_of_control_groups(void **state)
+{
+    (void)state;
+    wt_context *ctx = wt_test_context();
+    static const struct {
+        const char *membership;
+        struct {
+            const char *folder, *name, *text;
+        } file[4];
+        int cores; /* of 8 */
+    } rows[] = {
+        { "0::/\n", { { "", "cpu.max", "150000 100000\n" } }, 1 },
+        { "0::/\n", { { "", "cpu.max", "max 100000\n" } }, 8 },
+        { "0::/\n", { { "", "cpu.max", "50000 100000\n" } }, 1 }, /* half a core is still one thread */
+        { "0::/\n", { { "", "cpu.max", "1600000 100000\n" } }, 8 },
+        { "0::/\n", { { "", "cpu.max", "garbage" } }, 8 },
+        { "0::/a/b\n",
+          { { "a/b", "cpu.max", "max 100000\n" }, { "a", "cpu.max", "300000 100000\n" } },
+          3 }, /* a limit above ours */
+        { "0::/a/b\n", { { "a/b", "cpu.max", "200000 100000\n" }, { "a", "cpu.max", "300000 100000\n" } }, 2 },
+        { "0::/host/path/unseen/here\n", { { "", "cpu.max", "400000 100000\n" } }, 4 }, /* inside a container */
+        { "9:pids:/x\n4:cpu,cpuacct:/g\n0::/\n",
+          { { "cpu,cpuacct/g", "cpu.cfs_quota_us", "250000\n" }, { "cpu,cpuacct/g", "cpu.cfs_period_us", "100000\n" } },
+          2 },
+        { "1:cpu:/\n", { { "cpu", "cpu.cfs_quota_us", "-1\n" }, { "cpu", "cpu.cfs_period_us", "100000\n" } }, 8 },
+        { "1:cpuset:/\n",
+          { { "cpu", "cpu.cfs_quota_us", "100000\n" }, { "cpu", "cpu.cfs_period_us", "100000\n" } },
+          8 },
+        { "no colons at all\n", { { "", "cpu.max", "100000 100000\n" } }, 8 },
+        { "", { { "", "cpu.max", "100000 100000\n" } }, 8 },
+    };
+    for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++) {
+        const char *root = wt_test_tmpdir();
+        put(ctx, root, "", "membership", rows[i].membership);
+        for (size_t k = 0; k < WT_ARRAY_LEN(rows[i].file) && rows[i].file[k].name; k++)
+            put(ctx, root, rows[i].file[k].folder, rows[i].file[k].name, rows[i].file[k].text);
+        const int cores = wt_cores_within_quota(8, wt_test_path(root, "membership"), root);
+        if (cores != rows[i].cores)
+            fail_msg("row %zu: %d cores instead of %d", i, cores, rows[i].cores);
+    }
+    assert_int_equal(wt_cores_within_quota(8, wt_test_path(wt_test_tmpdir(), "absent"), "/"), 8);
+    wt_test_context_close(ctx);
+}
+
 static void clocks_go_forward(void **state)
 {
     (void)state;
@@ -342,6 +397,7 @@ int main(void)
         cmocka_unit_test(parts_cover_everything_once),
         cmocka_unit_test(each_allocation_may_fail),
         cmocka_unit_test(the_affinity_mask_counts),
+        cmocka_unit_test(quotas_of_control_groups),
         cmocka_unit_test(clocks_go_forward),
     };
     return wt_test_run("pool", tests, WT_ARRAY_LEN(tests));
