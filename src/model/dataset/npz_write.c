@@ -4,6 +4,7 @@
  * into the file: that keeps the file streamable and needs no data descriptors, which some readers dislike. */
 #include "base/str.h"
 #include "model/dataset/npz.h"
+#include "whet/dataset.h"
 
 typedef struct member {
     uint32_t crc;
@@ -181,4 +182,17 @@ wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *nam
     wt_buf_free(&buf);
     wt_free(ctx, members);
     return st;
+}
+
+/* --- the public names --------------------------------------------------------------------------------------------------- */
+
+wt_status wt_data_save_npy(wt_context *ctx, const char *path, const wt_tensor *tensor, int force, wt_err *err)
+{
+    return wt_npy_write(ctx, path, tensor, force != 0, err);
+}
+
+wt_status wt_data_save_npz(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors, size_t count,
+                           int force, wt_err *err)
+{
+    return wt_npz_write(ctx, path, names, tensors, count, force != 0, err);
 }

@@ -4,6 +4,7 @@
  * first, so a key has one reader and one set of refusals wherever it comes from. */
 #include "model/dataset/preprocess.h"
 #include "base/file.h"
+#include "base/json.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -81,7 +82,7 @@ static bool read_scale(wt_preprocess *pp, const json_t *v) { return get_number(v
 static bool read_mean(wt_preprocess *pp, const json_t *v) { return get_channels(v, true, pp->mean, &pp->mean_count); }
 static bool read_std(wt_preprocess *pp, const json_t *v) { return get_channels(v, false, pp->std, &pp->std_count); }
 static bool read_multiple(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, 4096, &pp->multiple); }
-static bool read_rate(wt_preprocess *pp, const json_t *v) { return get_number(v, &pp->sample_rate) && pp->sample_rate >= 1 && pp->sample_rate <= 1e7; }
+static bool read_rate(wt_preprocess *pp, const json_t *v) { return get_number(v, &pp->sample_rate) && pp->sample_rate >= 100 && pp->sample_rate <= 1e7; }
 static bool read_frame(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, INT32_MAX, &pp->frame); }
 static bool read_hop(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, INT32_MAX, &pp->hop); }
 
@@ -176,7 +177,7 @@ static const struct {
     { "mean", WT_PP_MEAN, read_mean, write_mean, "a number, or one for each channel" },
     { "std", WT_PP_STD, read_std, write_std, "a number other than 0, or one for each channel" },
     { "multiple", WT_PP_MULTIPLE, read_multiple, write_multiple, "a whole number from 1 to 4096" },
-    { "sample_rate", WT_PP_RATE, read_rate, write_rate, "samples per second" },
+    { "sample_rate", WT_PP_RATE, read_rate, write_rate, "a rate of 100 to 10000000 samples per second" },
     { "mono", WT_PP_MONO, read_mono, write_mono, "true or false" },
     { "frame", WT_PP_FRAME, read_frame, write_frame, "a whole number of samples" },
     { "hop", WT_PP_HOP, read_hop, write_hop, "a whole number of samples" },
@@ -211,16 +212,13 @@ static wt_status set_key(wt_preprocess *pp, const char *name, const json_t *valu
 
 wt_status wt_preprocess_parse(wt_preprocess *out, const char *json, size_t len, const char *where, wt_err *err)
 {
-    json_error_t e;
     *out = wt_preprocess_defaults();
-    json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, &e);
-    wt_status st = WT_OK;
-    if (!root) {
-        st = wt_fail_at(err, WT_EFORMAT, e.position > 0 ? (uint64_t)e.position : 0, "line %d: %s", e.line, e.text);
-        wt_err_hint(err, "expected one JSON object such as {\"size\":[224,224],\"mean\":[0.5],\"std\":[0.5]}");
-    } else if (!json_is_object(root)) {
+    json_t *root = NULL;
+    wt_status st = wt_json_parse(&root, json, len, where, err);
+    if (st == WT_OK && !json_is_object(root))
         st = wt_fail(err, WT_EFORMAT, "pre-processing is not a JSON object");
-    }
+    if (st != WT_OK)
+        wt_err_hint(err, "expected one object such as {\"size\":[224,224],\"mean\":0.5,\"std\":0.5}");
     const char *name;
     json_t *value;
     if (st == WT_OK)
