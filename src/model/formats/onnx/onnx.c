@@ -38,4 +38,5 @@ const wt_format wt_format_onnx = {
     .extension = ".onnx",
     .sniff = sniff,
     .read = wt_onnx_read,
+    .write = wt_onnx_write,
 };

@@ -28,9 +28,15 @@ wt_status wt_raise_emit(wt_raise *r, const char *op_type, wt_value *const *in, s
 {
     wt_node *node = NULL;
     const wt_attrs list = { attrs, n_attrs };
+    const char *name = r->node->name;
+    if (name[0]) {
+        name = wt_arena_printf(wt_raise_arena(r), err, "%s/%s", name, op_type);
+        if (!name)
+            return WT_ENOMEM;
+    }
     WT_TRY(wt_graph_add_value(out, r->node->graph, NULL, err));
     (*out)->source = r->node->source;
-    WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", op_type, r->node->name, in, n_in, out, 1, &list, err));
+    WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", op_type, name, in, n_in, out, 1, &list, err));
     node->source = r->node->source;
     return infer(node, err);
 }
