@@ -1,4 +1,4 @@
-# make install: the program, both libraries, the public headers, pkg-config and CMake package files, manual and data.
+# make install: the program, both libraries, the public headers, pkg-config and CMake package files.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS whet_static whet_shared EXPORT whet-targets
@@ -7,7 +7,8 @@ install(TARGETS whet_depends EXPORT whet-targets)
 if(TARGET whet)
     install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
+    PATTERN "*.h" PATTERN "*.def")
 
 # The pkg-config file finds its prefix from where it lies, so that `cmake --install --prefix` and moving the tree work;
 # with an absolute CMAKE_INSTALL_LIBDIR (some packagers set it so) there is no such way, and the prefix is fixed.
