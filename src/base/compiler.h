@@ -11,6 +11,13 @@
 #define WT_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define WT_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 #define WT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
+/* Before a loop with constant bounds (at most 32 rounds) whose body indexes a small array: completely unrolled early enough for
+ * the array to become registers. */
+#if defined(__clang__)
+#define WT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define WT_UNROLL _Pragma("GCC unroll 32")
+#endif
 /* Before a loop: its iterations do not depend on each other, even where source and destination are the same array. */
 #if defined(__clang__)
 #define WT_IVDEP _Pragma("clang loop vectorize(assume_safety)")
