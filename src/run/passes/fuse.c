@@ -112,6 +112,9 @@ static wt_status take_residual(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err *
     if (!r || wt_value_is_const(r) || r->type.dtype != WT_F32 || !wt_shape_known(&y->type.shape) ||
         !wt_shape_equal(&r->type.shape, &y->type.shape))
         return WT_OK;
+    /* An integer product adds codes: a residual without a scale would keep it in float. */
+    if (n->in[1] && n->in[1]->quant && n->in[0]->quant && (!r->quant || r->quant->count != 1))
+        return WT_OK;
     /* The other term may be made later than n: then n moves down to where the sum was. If that term is itself a fusable
      * product, the later one takes the earlier one. */
     if (r->producer && r->producer->graph == n->graph && is_before(n, r->producer)) {

@@ -1,0 +1,109 @@
+/* data.c - see data.h. */
+#include "measure/data.h"
+#include "base/file.h"
+
+wt_data_options wt_data_defaults(void)
+{
+    return (wt_data_options){ .size = sizeof(wt_data_options) };
+}
+
+/* labels.txt in the model's folder; NULL when there is none. */
+static char *labels_beside(wt_context *ctx, const char *model_path, wt_err *err)
+{
+    char *dir = model_path ? wt_path_dir(ctx, model_path, err) : NULL;
+    char *path = dir ? wt_path_join(ctx, dir, "labels.txt", err) : NULL;
+    wt_free(ctx, dir);
+    if (path && !wt_path_exists(path)) {
+        wt_free(ctx, path);
+        path = NULL;
+    }
+    return path;
+}
+
+/* preprocess.json beside the data, as data sets are often shipped. */
+static char *preprocess_beside(wt_context *ctx, const char *set, wt_err *err)
+{
+    char *path = wt_path_is_dir(set) ? wt_path_join(ctx, set, "preprocess.json", err) : NULL;
+    if (path && wt_path_exists(path))
+        return path;
+    wt_free(ctx, path);
+    return NULL;
+}
+
+static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o, wt_err *err)
+{
+    wt_context *ctx = graph->ctx;
+    wt_dataset_options d = wt_dataset_defaults();
+    wt_preprocess pp;
+    wt_data_input *inputs = wt_alloc(ctx, graph->n_inputs + 1, sizeof *inputs, err);
+    if (!inputs)
+        return WT_ENOMEM;
+    size_t n = 0;
+    for (size_t i = 0; i < graph->n_inputs; i++)
+        if (!graph->inputs[i]->type.data)
+            inputs[n++] = (wt_data_input){ graph->inputs[i]->name, graph->inputs[i]->type.dtype, graph->inputs[i]->type.shape };
+    char *found = o->labels ? NULL : labels_beside(ctx, model_path, err);
+    char *beside = o->preprocess ? NULL : preprocess_beside(ctx, o->path, err);
+    const char *pp_file = o->preprocess ? o->preprocess : beside;
+    d.inputs = inputs;
+    d.n_inputs = n;
+    d.labels = o->labels ? o->labels : found;
+    wt_status st = pp_file ? wt_preprocess_load(&pp, ctx, pp_file, err) : WT_OK;
+    if (pp_file)
+        d.preprocess = &pp;
+    if (st == WT_OK)
+        st = wt_dataset_open(out, ctx, o->path, &d, err);
+    wt_free(ctx, found);
+    wt_free(ctx, beside);
+    wt_free(ctx, inputs);
+    return st;
+}
+
+static wt_status replace_by(wt_dataset **ds, wt_dataset *view, wt_status st)
+{
+    wt_dataset_close(*ds);
+    *ds = st == WT_OK ? view : NULL;
+    return st;
+}
+
+wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o, wt_err *err)
+{
+    wt_dataset *view = NULL;
+    *out = NULL;
+    if (!o->path)
+        return wt_fail(err, WT_EUSAGE, "a data set is needed: --data SET");
+    WT_TRY(open_whole(out, graph, model_path, o, err));
+    if (o->part) {
+        const bool calibration = !strcmp(o->part, "calibration");
+        if (!calibration && strcmp(o->part, "held-out")) {
+            wt_dataset_close(*out);
+            *out = NULL;
+            return wt_fail(err, WT_EUSAGE, "there is no part '%s': calibration or held-out were expected", o->part);
+        }
+        const wt_status st = wt_dataset_split(&view, *out, calibration ? WT_PART_CALIBRATION : WT_PART_HELD_OUT, WT_CALIBRATION_SHARE,
+                                              wt_context_seed(graph->ctx), err);
+        WT_TRY(replace_by(out, view, st));
+    }
+    if (o->limit) {
+        const wt_status st = wt_dataset_limit(&view, *out, o->limit, err);
+        WT_TRY(replace_by(out, view, st));
+    }
+    return WT_OK;
+}
+
+wt_status wt_data_inputs(const wt_graph *graph, const wt_sample *sample, wt_tensor *inputs, wt_err *err)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        const wt_value *v = graph->inputs[i];
+        if (v->type.data) {
+            inputs[i] = v->type;
+            inputs[i].data = NULL;
+            continue;
+        }
+        if (k >= sample->n_inputs)
+            return wt_fail(err, WT_EFORMAT, "sample %s has no tensor for input '%s'", sample->source, v->name);
+        inputs[i] = sample->inputs[k++];
+    }
+    return WT_OK;
+}
