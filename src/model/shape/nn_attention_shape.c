@@ -91,7 +91,7 @@ static wt_status check_mask(const wt_infer *c, const wt_attention_dims *d, int64
 {
     const wt_shape *m = wt_rule_shape(c, MASK);
     const int64_t want[4] = { d->batch, d->q_heads, d->q_len, total };
-    WT_TRY(wt_rule_need_rank(c, MASK, 2, 4, err));
+    WT_TRY(wt_rule_need_rank(c, MASK, 1, 4, err));
     for (int i = 0; i < m->rank; i++) {
         const int64_t have = m->dim[i], w = want[4 - m->rank + i];
         if (have < 0 || w < 0 || have == 1 || have == w || (i == m->rank - 1 && have < w))

@@ -24,14 +24,26 @@ static bool is_half(const wt_tensor *t) { return t && (t->dtype == WT_F16 || t->
 
 bool wt_half_accepts(const wt_prep *p)
 {
+    wt_tensor types[MAX_IN + MAX_OUT];
+    const wt_tensor *in[MAX_IN], *out[MAX_OUT];
+    wt_prep inner = *p;
     bool any = false;
     if (p->n_in > MAX_IN || p->n_out > MAX_OUT)
         return false;
-    for (size_t i = 0; i < p->n_in; i++)
-        any |= is_half(p->in[i]);
-    for (size_t i = 0; i < p->n_out; i++)
-        any |= is_half(p->out[i]);
-    return any;
+    for (size_t i = 0; i < p->n_in + p->n_out; i++) {
+        const wt_tensor *t = i < p->n_in ? p->in[i] : p->out[i - p->n_in];
+        if (t)
+            types[i] = *t;
+        if (is_half(t)) {
+            types[i].dtype = WT_F32;
+            types[i].data = NULL;
+            any = true;
+        }
+        *(i < p->n_in ? &in[i] : &out[i - p->n_in]) = t ? &types[i] : NULL;
+    }
+    inner.in = in;
+    inner.out = out;
+    return any && wt_kernel_pick(&inner, NULL);
 }
 
 static wt_status add_scratch(half_slot *s, size_t *total, wt_err *err)

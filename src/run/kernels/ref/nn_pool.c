@@ -1,10 +1,10 @@
-/* nn_pool.c - MaxPool (with indices), AveragePool, LpPool and their global forms: any number of dimensions, plain and C16.
+/* nn_pool.c - MaxPool (with indices), AveragePool, LpPool, their global forms, and the engine's QuantPool: any number of
+ * dimensions, plain and C16.
  *
  * The unit of work is one row of outputs of one channel (or block of 16 channels): threads split the units. A global pool is
  * a pool whose window is the whole input. */
-#include "run/kernels/ref/nn_rows.h"
+#include "run/kernels/ref/quant_ref.h"
 #include <float.h>
-#include <math.h>
 
 typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
 typedef struct pool_params {
@@ -14,6 +14,10 @@ typedef struct pool_params {
     bool include_pad, column_major;
     size_t planes, rows;  /* planes: n * c, or n * blocks */
     size_t in_size, out_size, lanes;
+    bool quant;           /* QuantPool: codes in, requantized codes (or floats) out */
+    float x_scale;
+    int32_t x_zero;
+    wt_requant out;
     void (*run_rows)(const struct pool_params *q, const void *x, void *y, int64_t *indices, size_t begin, size_t end);
 } pool_params;
 
@@ -89,12 +93,11 @@ static void pool_walk_next(pool_walk *k)
 }
 
 /* Taps of one dimension that lie inside the input, or inside the input with its padding. */
-static int64_t taps_counted(const pool_params *q, int d, int64_t origin)
+static int64_t taps_counted(const wt_window *w, int d, int64_t origin, bool include_pad)
 {
-    const wt_window *w = &q->w;
     int64_t lo, hi;
     clip_taps(w, d, origin, &lo, &hi);
-    if (q->include_pad) {
+    if (include_pad) {
         const int64_t room = w->in[d] + w->end[d] - origin, dil = w->dilation[d];
         hi = (room + dil - 1) / dil;
         return hi > w->kernel[d] ? w->kernel[d] : hi;
@@ -102,12 +105,22 @@ static int64_t taps_counted(const pool_params *q, int d, int64_t origin)
     return hi - lo;
 }
 
-static double pool_divisor(const pool_params *q, const pool_at *at)
+/* 1 instead of 0: a window that sees padding alone averages nothing, which is zero. */
+static double pool_divisor(const pool_params *q, const pool_at *at, bool include_pad)
 {
     double n = 1;
     for (int d = 0; d < q->w.n; d++)
-        n *= (double)taps_counted(q, d, at->origin[d]);
-    return n > 0 ? n : 1; /* a window that sees padding alone averages nothing: zero */
+        n *= (double)taps_counted(&q->w, d, at->origin[d], include_pad);
+    return n > 0 ? n : 1;
+}
+
+/* Sum of codes over the valid taps; padding is the real number 0. */
+static void pool_requant(const pool_params *q, const pool_at *at, double sum, double count, void *y, size_t i)
+{
+    double valid = 1;
+    for (int d = 0; d < q->w.n; d++)
+        valid *= (double)taps_counted(&q->w, d, at->origin[d], false);
+    wt_requant_store(&q->out, (float)((sum - valid * q->x_zero) * (double)q->x_scale / count), y, i);
 }
 
 /* Position in one channel to the index that ONNX defines over the whole tensor. */
@@ -176,8 +189,11 @@ static double lp_root(double x, double p) { return p == 2 ? sqrt(x) : p == 1 ? x
 #undef NAME
 
 /* --- rows --------------------------------------------------------------------------------------------------------------- */
-static bool is_global(wt_opcode op)
+static bool is_global(const wt_prep *p)
 {
+    const wt_opcode op = p->op;
+    if (op == WT_OP_QUANTPOOL)
+        return wt_attr_is(p->attrs, "op", "GlobalAveragePool");
     return op == WT_OP_GLOBALAVERAGEPOOL || op == WT_OP_GLOBALMAXPOOL || op == WT_OP_GLOBALLPPOOL;
 }
 
@@ -220,8 +236,9 @@ static wt_status read_kind(const wt_prep *p, pool_params *q, wt_err *err)
 {
     const wt_opcode op = p->op;
     q->kind = op == WT_OP_MAXPOOL || op == WT_OP_GLOBALMAXPOOL            ? POOL_MAX
-              : op == WT_OP_AVERAGEPOOL || op == WT_OP_GLOBALAVERAGEPOOL ? POOL_AVERAGE
-                                                                          : POOL_LP;
+              : op == WT_OP_AVERAGEPOOL || op == WT_OP_GLOBALAVERAGEPOOL || op == WT_OP_QUANTPOOL
+                  ? POOL_AVERAGE
+                  : POOL_LP;
     const int64_t norm = wt_attr_int(p->attrs, "p", 2), order = wt_attr_int(p->attrs, "storage_order", 0);
     if (q->kind == POOL_LP && norm < 1)
         return wt_fail(err, WT_EFORMAT, "%s: p is %lld, expected 1 or more", p->op_type, (long long)norm);
@@ -250,7 +267,7 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     if (!q)
         return WT_ENOMEM;
     WT_TRY(read_kind(p, q, err));
-    WT_TRY(is_global(p->op) ? global_window(p, &q->w, err) : local_window(p, &q->w, err));
+    WT_TRY(is_global(p) ? global_window(p, &q->w, err) : local_window(p, &q->w, err));
     q->lanes = wt_ref_lane(x->layout);
     q->planes = (size_t)x->shape.dim[0] *
                 (x->layout == WT_C16 ? ((size_t)x->shape.dim[1] + 15) / 16 : (size_t)wt_shape_product(&x->shape, 1, 2));
@@ -283,6 +300,35 @@ static wt_status run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
+static bool quant_accepts(const wt_prep *p)
+{
+    return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) && p->in[0]->layout == p->out[0]->layout &&
+           (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
+}
+
+static wt_status quant_prepare(wt_prep *p, wt_err *err)
+{
+    WT_TRY(prepare(p, err));
+    pool_params q = *(const pool_params *)p->params, *copy = wt_arena_alloc(p->arena, 1, sizeof *copy, err);
+    if (!copy)
+        return WT_ENOMEM;
+    WT_TRY(wt_quant_attrs(p, "x", p->in[0]->dtype, &q.x_scale, &q.x_zero, err));
+    WT_TRY(wt_requant_attrs(p, &q.out, err));
+    q.quant = true;
+    *copy = q;
+    p->params = copy;
+    return WT_OK;
+}
+
+static wt_status quant_run(const wt_run *r, wt_err *err)
+{
+    WT_TRY(run(r, err));
+    if (r->nthreads > 1)
+        wt_team_barrier(r->team, r->tid); /* whoever computed the lanes behind the last channel has done so */
+    wt_ref_zero_tail(r->out[0], r->tid, r->nthreads);
+    return WT_OK;
+}
+
 #define POOL_ROW(row_name, code) { .name = row_name, .op = code, .accepts = accepts, .prepare = prepare, .run = run }
 const wt_kernel wt_nn_pool_rows[] = {
     WT_HALF_ROW("maxpool_half_ref", WT_OP_MAXPOOL),
@@ -297,5 +343,6 @@ const wt_kernel wt_nn_pool_rows[] = {
     POOL_ROW("globalmaxpool_any_ref", WT_OP_GLOBALMAXPOOL),
     WT_HALF_ROW("globallppool_half_ref", WT_OP_GLOBALLPPOOL),
     POOL_ROW("globallppool_f32_ref", WT_OP_GLOBALLPPOOL),
+    { .name = "quantpool_i8_ref", .op = WT_OP_QUANTPOOL, .accepts = quant_accepts, .prepare = quant_prepare, .run = quant_run },
     { .name = NULL },
 };

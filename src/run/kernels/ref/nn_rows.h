@@ -28,9 +28,8 @@ wt_status wt_half_run(const wt_run *r, wt_err *err);
     { .name = row_name, .op = code, .accepts = wt_half_accepts, .prepare = wt_half_prepare, .run = wt_half_run }
 
 /* --- tables ------------------------------------------------------------------------------------------------------------ */
-extern const wt_kernel wt_nn_conv_rows[], wt_nn_conv_transpose_rows[], wt_nn_deform_rows[], wt_nn_pool_rows[];
-extern const wt_kernel wt_nn_unpool_rows[], wt_nn_roi_rows[], wt_nn_norm_rows[], wt_nn_attention_rows[];
-extern const wt_kernel wt_rnn_rows[];
+extern const wt_kernel wt_nn_conv_rows[], wt_nn_conv_transpose_rows[], wt_nn_deform_rows[], wt_nn_pool_rows[], wt_nn_roi_rows[];
+extern const wt_kernel wt_nn_norm_rows[], wt_nn_norm_axis_rows[], wt_nn_attention_rows[], wt_nn_rotary_rows[], wt_rnn_rows[];
 extern const wt_kernel wt_quant_linear_rows[], wt_quant_conv_rows[], wt_quant_matmul_rows[], wt_quant_pointwise_rows[];
 extern const wt_kernel wt_ml_linear_rows[], wt_ml_tree_rows[], wt_ml_svm_rows[], wt_ml_encode_rows[];
 #endif

@@ -3,6 +3,7 @@
  * Elements go through float (32-bit integers through double). Types smaller than a byte are unpacked by wt_convert in
  * blocks; the common cases, float32 to and from bytes, have their own loops. */
 #include "run/kernels/ref/quant_ref.h"
+#include "run/kernels/ref/walk.h"
 
 typedef struct linear_params {
     size_t outer, axis, inner; /* x as [outer][axis][inner] */
@@ -11,6 +12,7 @@ typedef struct linear_params {
     wt_dtype x, scale, y;
     bool has_zero, saturate;
     size_t total;              /* elements in memory, the padding of a C16 layout included */
+    wt_c16_pad pad;
 } linear_params;
 
 static wt_status check_scale(const wt_prep *p, linear_params *q, int axis, int64_t block, wt_err *err)
@@ -65,11 +67,11 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     q->has_zero = wt_has_in(p, 2);
     q->saturate = wt_attr_int(p->attrs, "saturate", 1) != 0;
     q->total = wt_count(p->in[0]);
+    q->pad = wt_c16_pad_of(p->out[0]);
     if (p->in[0]->layout == WT_C16) {
-        size_t bytes;
-        if (q->groups || !wt_tensor_size(p->in[0], &bytes))
+        if (q->groups)
             return wt_fail(err, WT_EUNSUPPORTED, "%s: only one scale can be applied to blocked data", p->op_type);
-        q->total = bytes / wt_dtype_get(q->x)->block_bytes;
+        q->total = wt_physical_count(p->in[0]);
     }
     p->params = q;
     p->max_threads = p->threads;
@@ -97,14 +99,16 @@ static size_t scale_of(const wt_run *r, const linear_params *q, size_t at, size_
 
 static wt_status for_runs(const wt_run *r, const linear_params *q, run_fn *f, wt_err *err)
 {
-    size_t at, end;
-    wt_split(q->total, 64, r->tid, r->nthreads, &at, &end); /* 64: no two members share a byte of packed types */
-    while (at < end) {
+    size_t begin, end;
+    wt_split(q->total, 64, r->tid, r->nthreads, &begin, &end); /* 64: no two members share a byte of packed types */
+    for (size_t at = begin; at < end;) {
         size_t left;
         const size_t scale = scale_of(r, q, at, &left), n = left < end - at ? left : end - at;
         WT_TRY(f(r, q, at, n, scale, err));
         at += n;
     }
+    if (begin < end && r->out[0]->layout == WT_C16)
+        wt_c16_pad_zero(&q->pad, wt_tensor_mut(r->out[0]), wt_dtype_get(q->y)->block_bytes, begin, end);
     return WT_OK;
 }
 
@@ -180,8 +184,9 @@ static double zero_of(const wt_run *r, const linear_params *q, size_t scale)
 static void quantize_f32_bytes(const float *x, uint8_t *y, size_t n, float scale, float zero, float low, float high)
 {
     for (size_t i = 0; i < n; i++) {
-        float v = rintf(x[i] / scale) + zero;
-        v = v > low ? v : low; /* NaN becomes low */
+        float v = rintf(x[i] / scale);
+        v = (v == v ? v : 0) + zero;
+        v = v > low ? v : low;
         v = v < high ? v : high;
         y[i] = (uint8_t)(int32_t)v;
     }
@@ -201,7 +206,7 @@ static wt_status quantize_run(const wt_run *r, const linear_params *q, size_t at
     for (size_t i = at; i < at + n; i++) {
         const float v = (float)load(x, q->x, i) / scale;
         if (range)
-            store_int(y, q->y, i, wt_clamp_round(rintf(v) + zero, range->low, range->high));
+            store_int(y, q->y, i, wt_quantize_code(v, (int32_t)zero, range->low, range->high));
         else if (q->y == WT_F4E2M1)
             store_bits(y, 4, i, wt_f32_to_f4(v + zero));
         else

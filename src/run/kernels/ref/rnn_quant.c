@@ -9,14 +9,6 @@
 
 enum { GROUP = 32 }; /* rows of one input product: rnn_run.c */
 
-int32_t wt_dot_i16(const int16_t *a, const int16_t *b, size_t n)
-{
-    int32_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += (int32_t)a[i] * (int32_t)b[i];
-    return sum;
-}
-
 static size_t columns_of(const wt_rnn *q) { return (size_t)(q->d.gates * q->d.hidden); }
 
 /* [dirs, inner, columns] bytes to [dirs][columns][inner] of weight minus zero point. */
@@ -62,9 +54,6 @@ static wt_status check_parameters(const wt_rnn *q, const wt_prep *p, wt_err *err
             return wt_fail(err, WT_EFORMAT, "%s: input %zu must have %lld values, or %lldx%zu", p->op_type, i,
                            (long long)q->d.dirs, (long long)q->d.dirs, columns_of(q));
     }
-    for (size_t i = 0; i < 2; i++)
-        if (q->inner[i] > WT_DOT_MAX)
-            return wt_fail(err, WT_EUNSUPPORTED, "%s: %zu inputs would overflow 32-bit sums", p->op_type, q->inner[i]);
     return WT_OK;
 }
 
