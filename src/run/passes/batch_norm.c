@@ -130,7 +130,7 @@ static bool foldable_conv(const wt_pass_ctx *pc, const wt_node *conv, int64_t *c
         return false;
     const wt_value *w = conv->in[1], *b = conv->n_in > 2 ? conv->in[2] : NULL, *y = conv->out[0];
     if (!wt_value_is_const(w) || w->quant || w->type.dtype != WT_F32 || !wt_shape_count(&w->type.shape, n) || *n == 0 ||
-        w->type.shape.rank < 3 || y->quant || (conv->n_in > 3 && conv->in[3]))
+        w->type.shape.rank < 3 || y->quant || (conv->n_in > 3 && conv->in[3]) || wt_attr_int(&conv->attrs, "act", 0))
         return false;
     if (b && (!wt_value_is_const(b) || b->quant || b->type.dtype != WT_F32))
         return false;

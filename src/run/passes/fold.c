@@ -172,6 +172,25 @@ static wt_status fold_subgraphs(wt_pass_ctx *pc, wt_node *node, wt_err *err)
     return WT_OK;
 }
 
+/* A branch of an If may contradict itself for shapes with which it is never taken: then it says so when it runs. */
+static wt_status infer(wt_node *node, wt_err *err)
+{
+    wt_err local = { .offset = WT_NO_OFFSET };
+    const wt_status st = wt_node_infer(node, &local);
+    if (st == WT_OK)
+        return WT_OK;
+    if (node->graph->parent && (st == WT_EFORMAT || st == WT_EUNSUPPORTED)) {
+        for (size_t i = 0; i < node->n_out; i++)
+            if (node->out[i])
+                node->out[i]->type = (wt_tensor){ .shape.rank = -1 };
+        return WT_OK;
+    }
+    wt_err_at_node(&local, node);
+    if (err)
+        *err = local;
+    return st;
+}
+
 static wt_status fold_graph(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
 {
     for (wt_node *node = graph->first, *next; node; node = next) {
@@ -188,11 +207,7 @@ static wt_status fold_graph(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
         next = node->next;
         if (!node->op)
             continue;
-        wt_status st = wt_node_infer(node, err);
-        if (st != WT_OK) {
-            wt_err_at_node(err, node);
-            return st;
-        }
+        WT_TRY(infer(node, err));
         if (node->op->flags & WT_OP_CONTROL) {
             WT_TRY(fold_subgraphs(pc, node, err));
             continue;
