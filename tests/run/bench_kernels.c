@@ -2,8 +2,9 @@
  *
  *     bench_kernels [--threads N] [--seconds S] [--filter TEXT]
  *
- * Each shape runs on every row that takes it, long enough to see the machine at its best; printed are the best time and the
- * rate. Best, not mean, because what is compared is code, and neighbours on the machine only ever make it slower. */
+ * Each shape runs on every row that takes it, long enough to see the machine at its best; printed are the best time and
+ * the rate. Best, not mean, because what is compared is code, and neighbours on the machine only ever make it slower.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/clock.h"
@@ -30,7 +31,8 @@ static void member(void *arg, wt_team *team, int tid, int nthreads)
     (void)j->row->run(&run, NULL);
 }
 
-static void time_row(const options *o, wt_context *ctx, wt_pool *pool, wt_pack_cache *packs, const wt_kernel *k, kc_case *c)
+static void time_row(const options *o, wt_context *ctx, wt_pool *pool, wt_pack_cache *packs, const wt_kernel *k,
+                     kc_case *c)
 {
     const wt_tensor *in[KC_MAX_IN] = { 0 }, *out[KC_MAX_OUT];
     wt_tensor *out_mut[KC_MAX_OUT], types[KC_MAX_IN];
@@ -46,9 +48,20 @@ static void time_row(const options *o, wt_context *ctx, wt_pool *pool, wt_pack_c
     }
     for (size_t i = 0; i < c->n_out; i++)
         out[i] = out_mut[i] = &c->out[i];
-    wt_prep p = { .ctx = ctx, .op = c->op, .op_type = wt_op_get(c->op)->name, .node_name = "bench", .attrs = &attrs, .in = in,
-                  .n_in = c->n_in, .out = out, .n_out = c->n_out, .threads = o->threads, .cpu = wt_cpu_detect(),
-                  .arena = &arena, .packs = packs, .max_threads = 1 };
+    wt_prep p = { .ctx = ctx,
+                  .op = c->op,
+                  .op_type = wt_op_get(c->op)->name,
+                  .node_name = "bench",
+                  .attrs = &attrs,
+                  .in = in,
+                  .n_in = c->n_in,
+                  .out = out,
+                  .n_out = c->n_out,
+                  .threads = o->threads,
+                  .cpu = wt_cpu_detect(),
+                  .arena = &arena,
+                  .packs = packs,
+                  .max_threads = 1 };
     if ((k->need & ~p.cpu) || (k->accepts && !k->accepts(&p))) {
         wt_arena_free(&arena);
         return;
@@ -58,7 +71,9 @@ static void time_row(const options *o, wt_context *ctx, wt_pool *pool, wt_pack_c
     for (size_t i = 0; i < c->n_in; i++)
         in[i] = c->has_in[i] ? &c->in[i] : NULL;
     void *scratch = wt_alloc_pages(ctx, p.scratch_bytes + 64, &err);
-    job j = { k, { .params = p.params, .in = in, .n_in = c->n_in, .out = out_mut, .n_out = c->n_out, .scratch = scratch } };
+    job j = {
+        k, { .params = p.params, .in = in, .n_in = c->n_in, .out = out_mut, .n_out = c->n_out, .scratch = scratch }
+    };
     const int threads = p.max_threads < o->threads ? p.max_threads : o->threads;
     double best = 1e30;
     const uint64_t until = wt_now_ns() + (uint64_t)(o->seconds * 1e9);
@@ -75,7 +90,8 @@ static void time_row(const options *o, wt_context *ctx, wt_pool *pool, wt_pack_c
         bytes += c->has_in[i] ? (double)c->in[i].bytes : 0;
     for (size_t i = 0; i < c->n_out; i++)
         bytes += (double)c->out[i].bytes;
-    printf("  %-32s %d thr %10.2f us %8.1f Gop/s %7.1f GB/s\n", k->name, threads, best / 1e3, p.flops / best, bytes / best);
+    printf("  %-32s %d thr %10.2f us %8.1f Gop/s %7.1f GB/s\n", k->name, threads, best / 1e3, p.flops / best,
+           bytes / best);
     fflush(stdout);
     wt_free_pages(ctx, scratch);
     wt_arena_free(&arena);

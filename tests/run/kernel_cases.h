@@ -5,7 +5,7 @@
 
 /* A convolution's geometry; h of everything is 1 with one spatial dimension. */
 typedef struct kc_conv {
-    int rank;                         /* 3 or 4 */
+    int rank; /* 3 or 4 */
     int64_t n, ic, ih, iw, oc, group, kh, kw, sh, sw, dh, dw, top, left, bottom, right, oh, ow;
     wt_act_params act;
     bool bias, res;

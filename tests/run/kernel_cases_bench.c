@@ -1,4 +1,5 @@
-/* kernel_cases_bench.c - the shapes that bench_kernels times: layers of ResNet-50, MobileNet, PP-OCR and small transformers. */
+/* kernel_cases_bench.c - the shapes that bench_kernels times: layers of ResNet-50, MobileNet, PP-OCR and small
+ * transformers. */
 #include "run/kernel_cases.h"
 #include <stdio.h>
 
@@ -7,21 +8,27 @@ typedef struct shape {
     int ic, oc, size, k, s, group;
 } shape;
 static const shape shapes[] = {
-    { "conv", 64, 64, 56, 3, 1, 1 },     { "conv", 128, 128, 28, 3, 1, 1 },  { "conv", 256, 256, 14, 3, 1, 1 },
-    { "conv", 512, 512, 7, 3, 1, 1 },    { "conv", 128, 128, 28, 3, 2, 1 },  { "conv", 64, 256, 56, 1, 1, 1 },
-    { "conv", 256, 64, 56, 1, 1, 1 },    { "conv", 512, 128, 28, 1, 1, 1 },  { "conv", 1024, 256, 14, 1, 1, 1 },
-    { "conv", 2048, 512, 7, 1, 1, 1 },   { "conv", 16, 32, 112, 1, 1, 1 },   { "conv", 32, 32, 112, 3, 1, 1 },
-    { "conv", 24, 72, 56, 1, 1, 1 },     { "conv", 256, 512, 28, 1, 2, 1 },  { "first", 3, 64, 112, 7, 2, 1 },
-    { "first", 3, 32, 112, 3, 2, 1 },    { "first", 1, 16, 160, 3, 1, 1 },   { "depthwise", 32, 32, 112, 3, 1, 32 },
-    { "depthwise", 144, 144, 56, 3, 1, 144 }, { "depthwise", 512, 512, 14, 3, 1, 512 }, { "depthwise", 96, 96, 56, 3, 2, 96 },
-    { "depthwise", 240, 240, 14, 5, 1, 240 }, { "depthwise", 120, 120, 28, 5, 2, 120 },
+    { "conv", 64, 64, 56, 3, 1, 1 },          { "conv", 128, 128, 28, 3, 1, 1 },
+    { "conv", 256, 256, 14, 3, 1, 1 },        { "conv", 512, 512, 7, 3, 1, 1 },
+    { "conv", 128, 128, 28, 3, 2, 1 },        { "conv", 64, 256, 56, 1, 1, 1 },
+    { "conv", 256, 64, 56, 1, 1, 1 },         { "conv", 512, 128, 28, 1, 1, 1 },
+    { "conv", 1024, 256, 14, 1, 1, 1 },       { "conv", 2048, 512, 7, 1, 1, 1 },
+    { "conv", 16, 32, 112, 1, 1, 1 },         { "conv", 32, 32, 112, 3, 1, 1 },
+    { "conv", 24, 72, 56, 1, 1, 1 },          { "conv", 256, 512, 28, 1, 2, 1 },
+    { "first", 3, 64, 112, 7, 2, 1 },         { "first", 3, 32, 112, 3, 2, 1 },
+    { "first", 1, 16, 160, 3, 1, 1 },         { "depthwise", 32, 32, 112, 3, 1, 32 },
+    { "depthwise", 144, 144, 56, 3, 1, 144 }, { "depthwise", 512, 512, 14, 3, 1, 512 },
+    { "depthwise", 96, 96, 56, 3, 2, 96 },    { "depthwise", 240, 240, 14, 5, 1, 240 },
+    { "depthwise", 120, 120, 28, 5, 2, 120 },
 };
 
 static void conv_case(kc_case *c, const shape *s, kc_random *r)
 {
     const int64_t in = s->size * s->s, pad = s->k / 2;
-    const int64_t x[] = { 1, s->ic, in, in }, w[] = { s->oc, s->ic / s->group, s->k, s->k }, y[] = { 1, s->oc, s->size, s->size };
-    const int64_t two[] = { s->s, s->s }, pads[] = { pad, pad, pad - (s->s == 2 && s->k > 1), pad - (s->s == 2 && s->k > 1) };
+    const int64_t x[] = { 1, s->ic, in, in }, w[] = { s->oc, s->ic / s->group, s->k, s->k },
+                  y[] = { 1, s->oc, s->size, s->size };
+    const int64_t two[] = { s->s, s->s },
+                  pads[] = { pad, pad, pad - (s->s == 2 && s->k > 1), pad - (s->s == 2 && s->k > 1) };
     const int64_t bias[] = { s->oc };
     c->op = WT_OP_CONV;
     kc_input(c, 0, WT_F32, s->kind[0] == 'f' ? WT_PLAIN : WT_C16, false, r, 4, x);
@@ -32,7 +39,8 @@ static void conv_case(kc_case *c, const shape *s, kc_random *r)
     kc_attr_ints(c, "pads", 4, pads);
     kc_attr_int(c, "group", s->group);
     kc_attr_int(c, "act", WT_ACT_RELU);
-    snprintf(c->text, sizeof c->text, "%s %d -> %d, %dx%d, k%d s%d", s->kind, s->ic, s->oc, s->size, s->size, s->k, s->s);
+    snprintf(c->text, sizeof c->text, "%s %d -> %d, %dx%d, k%d s%d", s->kind, s->ic, s->oc, s->size, s->size, s->k,
+             s->s);
 }
 
 bool kc_make_bench(kc_case *c, size_t index, kc_random *r)

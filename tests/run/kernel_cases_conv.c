@@ -4,12 +4,18 @@
 #include <stdio.h>
 
 static const wt_act_params acts[] = {
-    { WT_ACT_NONE, 0, 0 },        { WT_ACT_RELU, 0, 0 },
-    { WT_ACT_CLIP, 0, 6 },        { WT_ACT_CLIP, 0.25f, 0.75f },
-    { WT_ACT_LEAKY, 0.1f, 0 },    { WT_ACT_SIGMOID, 0, 0 },
-    { WT_ACT_HARDSIGMOID, 0.2f, 0.5f }, { WT_ACT_HARDSWISH, 1.0f / 6, 0.5f },
-    { WT_ACT_SILU, 1, 0 },        { WT_ACT_TANH, 0, 0 },
-    { WT_ACT_GELU, 0, 0 },        { WT_ACT_GELU_TANH, 0, 0 },
+    { WT_ACT_NONE, 0, 0 },
+    { WT_ACT_RELU, 0, 0 },
+    { WT_ACT_CLIP, 0, 6 },
+    { WT_ACT_CLIP, 0.25f, 0.75f },
+    { WT_ACT_LEAKY, 0.1f, 0 },
+    { WT_ACT_SIGMOID, 0, 0 },
+    { WT_ACT_HARDSIGMOID, 0.2f, 0.5f },
+    { WT_ACT_HARDSWISH, 1.0f / 6, 0.5f },
+    { WT_ACT_SILU, 1, 0 },
+    { WT_ACT_TANH, 0, 0 },
+    { WT_ACT_GELU, 0, 0 },
+    { WT_ACT_GELU_TANH, 0, 0 },
 };
 wt_act_params kc_pick_act(kc_random *r) { return acts[kc_range(r, 0, 2) ? kc_range(r, 0, 2) : kc_range(r, 0, 11)]; }
 
@@ -30,11 +36,15 @@ double kc_act_bound(wt_act_params act, double x, double slack)
 
 static int64_t pick(kc_random *r, const int *from, int n) { return from[kc_range(r, 0, n - 1)]; }
 
-static int64_t out_size(int64_t in, int64_t k, int64_t s, int64_t d, int64_t pads) { return (in + pads - (k - 1) * d - 1) / s + 1; }
+static int64_t out_size(int64_t in, int64_t k, int64_t s, int64_t d, int64_t pads)
+{
+    return (in + pads - (k - 1) * d - 1) / s + 1;
+}
 
 bool kc_conv_geometry(kc_conv *g, size_t index, kc_random *r)
 {
-    static const int kernels[] = { 1, 1, 1, 2, 3, 3, 3, 4, 5, 7 }, strides[] = { 1, 1, 1, 2, 2, 3 }, dilations[] = { 1, 1, 1, 1, 2, 3 };
+    static const int kernels[] = { 1, 1, 1, 2, 3, 3, 3, 4, 5, 7 }, strides[] = { 1, 1, 1, 2, 2, 3 },
+                     dilations[] = { 1, 1, 1, 1, 2, 3 };
     const bool wide = index % 16 == 15; /* large enough for several bands and all threads */
     *g = (kc_conv){ .rank = index % 5 == 4 ? 3 : 4, .n = index % 7 == 6 ? 2 : 1, .group = 1 };
     g->ic = (int64_t)(index % 40) + 1;
@@ -51,14 +61,16 @@ bool kc_conv_geometry(kc_conv *g, size_t index, kc_random *r)
     }
     if (g->rank == 3)
         g->ih = g->kh = g->sh = g->dh = 1, g->top = g->bottom = 0;
-    while (out_size(g->ih, g->kh, g->sh, g->dh, g->top + g->bottom) < 1 || g->ih + g->top + g->bottom < (g->kh - 1) * g->dh + 1)
+    while (out_size(g->ih, g->kh, g->sh, g->dh, g->top + g->bottom) < 1 ||
+           g->ih + g->top + g->bottom < (g->kh - 1) * g->dh + 1)
         g->ih++;
     while (g->iw + g->left + g->right < (g->kw - 1) * g->dw + 1)
         g->iw++;
     g->oh = out_size(g->ih, g->kh, g->sh, g->dh, g->top + g->bottom);
     g->ow = out_size(g->iw, g->kw, g->sw, g->dw, g->left + g->right);
     if (index % 9 == 8)
-        g->group = kc_range(r, 2, 3), g->ic = g->group * 16 * kc_range(r, 1, 2), g->oc = g->group * 16 * kc_range(r, 1, 3);
+        g->group = kc_range(r, 2, 3), g->ic = g->group * 16 * kc_range(r, 1, 2),
+        g->oc = g->group * 16 * kc_range(r, 1, 3);
     if (index % 4 == 2) /* depthwise */
         g->group = g->oc = g->ic;
     g->act = kc_pick_act(r);
@@ -91,7 +103,8 @@ kc_sum kc_conv_sum(const kc_case *c, const kc_conv *g, int64_t n, int64_t o, int
                 const int64_t iy = y * g->sh + a * g->dh - g->top, ix = x * g->sw + b * g->dw - g->left;
                 if (iy < 0 || iy >= g->ih || ix < 0 || ix >= g->iw)
                     continue;
-                const double v = (kc_get(&c->in[0], (size_t)(((n * g->ic + first + i) * g->ih + iy) * g->iw + ix)) - x_zp) *
+                const double v = (kc_get(&c->in[0], (size_t)(((n * g->ic + first + i) * g->ih + iy) * g->iw + ix)) -
+                                  x_zp) *
                                  kc_get(&c->in[1], (size_t)(((o * icg + i) * g->kh + a) * g->kw + b));
                 s.sum += v, s.magnitude += fabs(v);
             }
@@ -104,7 +117,8 @@ bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r)
     if (index >= 640 || !kc_conv_geometry(&g, index, r))
         return false;
     const bool planar = index % 3 == 0 && (g.group == 1 || index % 2);
-    const int64_t x2[] = { g.n, g.ic, g.ih, g.iw }, x1[] = { g.n, g.ic, g.iw }, w2[] = { g.oc, g.ic / g.group, g.kh, g.kw };
+    const int64_t x2[] = { g.n, g.ic, g.ih, g.iw }, x1[] = { g.n, g.ic, g.iw },
+                  w2[] = { g.oc, g.ic / g.group, g.kh, g.kw };
     const int64_t w1[] = { g.oc, g.ic / g.group, g.kw }, y2[] = { g.n, g.oc, g.oh, g.ow }, y1[] = { g.n, g.oc, g.ow };
     const bool d1 = g.rank == 3;
     c->op = WT_OP_CONV;
@@ -117,10 +131,11 @@ bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r)
     kc_output(c, 0, WT_F32, WT_C16, g.rank, d1 ? y1 : y2);
     kc_conv_attrs(c, &g);
     kc_expect(c, kc_count(&c->out[0]));
-    snprintf(c->text, sizeof c->text, "%zu: %s %dx%dx%dx%d -> %dx%dx%d g%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d act %d%s%s", index,
-             planar ? "planar" : "c16", (int)g.n, (int)g.ic, (int)g.ih, (int)g.iw, (int)g.oc, (int)g.oh, (int)g.ow, (int)g.group,
-             (int)g.kh, (int)g.kw, (int)g.sh, (int)g.sw, (int)g.dh, (int)g.dw, (int)g.top, (int)g.left, (int)g.bottom, (int)g.right,
-             (int)g.act.act, g.bias ? " bias" : "", g.res ? " res" : "");
+    snprintf(c->text, sizeof c->text,
+             "%zu: %s %dx%dx%dx%d -> %dx%dx%d g%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d act %d%s%s", index,
+             planar ? "planar" : "c16", (int)g.n, (int)g.ic, (int)g.ih, (int)g.iw, (int)g.oc, (int)g.oh, (int)g.ow,
+             (int)g.group, (int)g.kh, (int)g.kw, (int)g.sh, (int)g.sw, (int)g.dh, (int)g.dw, (int)g.top, (int)g.left,
+             (int)g.bottom, (int)g.right, (int)g.act.act, g.bias ? " bias" : "", g.res ? " res" : "");
     size_t i = 0;
     for (int64_t n = 0; n < g.n; n++)
         for (int64_t o = 0; o < g.oc; o++)

@@ -141,7 +141,8 @@ static void tensor_make(kc_case *c, wt_tensor *t, wt_dtype type, wt_layout layou
     t->data = kc_guarded(c, t->bytes, wt_dtype_get(type)->block_bytes);
 }
 
-void kc_input(kc_case *c, size_t i, wt_dtype t, wt_layout layout, bool constant, kc_random *r, int rank, const int64_t *dims)
+void kc_input(kc_case *c, size_t i, wt_dtype t, wt_layout layout, bool constant, kc_random *r, int rank,
+              const int64_t *dims)
 {
     tensor_make(c, &c->in[i], t, layout, rank, dims);
     const size_t n = kc_count(&c->in[i]);
@@ -248,8 +249,8 @@ static bool values_fit(const wt_kernel *k, const kc_case *c, int threads)
     for (size_t i = 0, n = kc_count(y); i < n; i++) {
         const double got = kc_get(y, i), diff = fabs(got - c->want[i]);
         if (diff > c->bound[i] || isnan(got) != isnan(c->want[i])) {
-            complain(k, c, threads, "element %zu of %zu is %.9g, not %.9g: off by %.3g, allowed %.3g", i, n, got, c->want[i], diff,
-                     c->bound[i]);
+            complain(k, c, threads, "element %zu of %zu is %.9g, not %.9g: off by %.3g, allowed %.3g", i, n, got,
+                     c->want[i], diff, c->bound[i]);
             return false;
         }
     }
@@ -280,8 +281,8 @@ typedef struct bench {
     uint32_t cpu;
 } bench;
 
-static wt_prep prep_of(const bench *b, const kc_case *c, const wt_tensor **in, const wt_tensor **out, wt_tensor *types, wt_arena *arena,
-                       int threads)
+static wt_prep prep_of(const bench *b, const kc_case *c, const wt_tensor **in, const wt_tensor **out, wt_tensor *types,
+                       wt_arena *arena, int threads)
 {
     for (size_t i = 0; i < c->n_in; i++) {
         in[i] = NULL;
@@ -294,9 +295,20 @@ static wt_prep prep_of(const bench *b, const kc_case *c, const wt_tensor **in, c
     }
     for (size_t i = 0; i < c->n_out; i++)
         out[i] = &c->out[i];
-    return (wt_prep){ .ctx = b->ctx, .op = c->op, .op_type = wt_op_get(c->op)->name, .node_name = "case",
-                      .attrs = NULL, .in = in, .n_in = c->n_in, .out = out, .n_out = c->n_out, .threads = threads,
-                      .cpu = b->cpu, .arena = arena, .packs = b->packs, .max_threads = 1 };
+    return (wt_prep){ .ctx = b->ctx,
+                      .op = c->op,
+                      .op_type = wt_op_get(c->op)->name,
+                      .node_name = "case",
+                      .attrs = NULL,
+                      .in = in,
+                      .n_in = c->n_in,
+                      .out = out,
+                      .n_out = c->n_out,
+                      .threads = threads,
+                      .cpu = b->cpu,
+                      .arena = arena,
+                      .packs = b->packs,
+                      .max_threads = 1 };
 }
 
 /* One run; false when the row does not accept the case. *ok: results are right. *used: threads that ran. */
@@ -325,8 +337,13 @@ static bool run_row(bench *b, const wt_kernel *k, kc_case *c, int threads, bool 
     }
     const size_t scratch = wt_align_up(prep.scratch_bytes, 64);
     *used = prep.max_threads < threads ? prep.max_threads : threads;
-    job j = { .row = k, .run = { .params = prep.params, .in = in, .n_in = c->n_in, .out = out_mut, .n_out = c->n_out,
-                                 .scratch = scratch ? kc_guarded(&memory, scratch, 64) : NULL } };
+    job j = { .row = k,
+              .run = { .params = prep.params,
+                       .in = in,
+                       .n_in = c->n_in,
+                       .out = out_mut,
+                       .n_out = c->n_out,
+                       .scratch = scratch ? kc_guarded(&memory, scratch, 64) : NULL } };
     if (scratch)
         memset(j.run.scratch, 0x7f, scratch);
     wt_pool_run(b->pool[*used], *used, member, &j);
@@ -403,7 +420,8 @@ void kc_run_suite(const kc_suite *suite, const wt_kernel *const *tables, kc_tota
             break;
         }
         totals->cases++;
-        wt_test_ok(wt_pack_open(&b.packs, b.ctx, &err), &err); /* addresses of constants come again with the next case */
+        wt_test_ok(wt_pack_open(&b.packs, b.ctx, &err),
+                   &err); /* addresses of constants come again with the next case */
         for (const wt_kernel *const *table = tables; *table; table++)
             for (const wt_kernel *k = *table; k->name; k++)
                 if (k->op == c.op && !(k->need & ~b.cpu))

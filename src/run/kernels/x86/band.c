@@ -1,11 +1,12 @@
-/* band.c - see band.h. Written so that compilers make vector loops of the inner ones without any instruction-set flag. */
+/* band.c - see band.h. Written so that compilers make vector loops of the inner ones without any instruction-set flag.
+ */
 #include "run/kernels/x86/band.h"
 
 /* Pixels of one phase of one row: dst[j] = src[j * step], j < n; src is the source element of pixel 0. */
-typedef void copy_fn(const wt_product *p, char *dst, const char *src, size_t n, size_t channels);
-typedef void fill_fn(const wt_product *p, char *dst, size_t n);
+typedef void copy_fn(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels);
+typedef void fill_fn(const wt_tiled *p, char *dst, size_t n);
 
-static void copy_f32(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_f32(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     (void)channels;
     if (p->src_stride == 1) {
@@ -15,7 +16,7 @@ static void copy_f32(const wt_product *p, char *dst, const char *src, size_t n, 
     for (size_t j = 0; j < n; j++)
         memcpy(dst + j * 64, src + (ptrdiff_t)j * p->src_stride * 64, 64);
 }
-static void copy_u8(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_u8(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     const uint64_t flip = UINT64_C(0x0101010101010101) * p->flip;
     (void)channels;
@@ -36,13 +37,13 @@ static inline void widen16(int16_t *dst, const char *src, bool is_signed)
         for (int i = 0; i < 16; i++)
             dst[i] = ((const uint8_t *)src)[i];
 }
-static void copy_s16(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_s16(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     (void)channels;
     for (size_t j = 0; j < n; j++)
         widen16((int16_t *)(void *)(dst + j * 32), src + (ptrdiff_t)j * p->src_stride * 16, p->is_signed);
 }
-static void copy_planar_f32(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_planar_f32(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     const float *from = (const float *)(const void *)src;
     float *to = (float *)(void *)dst;
@@ -56,7 +57,7 @@ static void copy_planar_f32(const wt_product *p, char *dst, const char *src, siz
         for (size_t j = 0; j < n; j++)
             to[j] = from[(ptrdiff_t)j * p->src_stride];
 }
-static void copy_planar_u8(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_planar_u8(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     for (size_t c = 0; c < 4; c++) {
         const char *from = src + c * p->src_block;
@@ -65,7 +66,7 @@ static void copy_planar_u8(const wt_product *p, char *dst, const char *src, size
             to[j * 4] = c < channels ? (char)(from[(ptrdiff_t)j * p->src_stride] ^ (char)p->flip) : 0;
     }
 }
-static void copy_planar_s16(const wt_product *p, char *dst, const char *src, size_t n, size_t channels)
+static void copy_planar_s16(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
     for (size_t c = 0; c < 4; c++) {
         const char *from = src + c * p->src_block;
@@ -77,8 +78,8 @@ static void copy_planar_s16(const wt_product *p, char *dst, const char *src, siz
     }
 }
 
-static void fill_bytes(const wt_product *p, char *dst, size_t n) { memset(dst, p->fill, n * p->tiles->px); }
-static void fill_s16(const wt_product *p, char *dst, size_t n)
+static void fill_bytes(const wt_tiled *p, char *dst, size_t n) { memset(dst, p->fill, n * p->tiles->px); }
+static void fill_s16(const wt_tiled *p, char *dst, size_t n)
 {
     const int16_t v = p->is_signed ? (int16_t)(int8_t)p->fill : (int16_t)p->fill;
     int16_t *to = (int16_t *)(void *)dst;
@@ -94,7 +95,7 @@ typedef struct mover {
 } mover;
 
 /* All phases of one source row. */
-static void move_row(const wt_product *p, const mover *m, char *dst, const char *row, size_t channels)
+static void move_row(const wt_tiled *p, const mover *m, char *dst, const char *row, size_t channels)
 {
     for (int i = 0; i < p->n_phases; i++, dst += p->phase_px * p->tiles->px) {
         const ptrdiff_t first = p->phases[i].first, stride = p->src_stride, px = (ptrdiff_t)p->phase_px;
@@ -106,12 +107,13 @@ static void move_row(const wt_product *p, const mover *m, char *dst, const char 
         hi = hi < lo ? lo : hi;
         m->fill(p, dst, (size_t)lo);
         if (hi > lo)
-            m->copy(p, dst + (size_t)lo * p->tiles->px, row + (first + lo * stride) * (ptrdiff_t)m->px, (size_t)(hi - lo), channels);
+            m->copy(p, dst + (size_t)lo * p->tiles->px, row + (first + lo * stride) * (ptrdiff_t)m->px,
+                    (size_t)(hi - lo), channels);
         m->fill(p, dst + (size_t)hi * p->tiles->px, (size_t)(px - hi));
     }
 }
 
-static void move_band(const wt_product *p, const mover *m, char *band, const char *src, size_t y0, size_t y1)
+static void move_band(const wt_tiled *p, const mover *m, char *band, const char *src, size_t y0, size_t y1)
 {
     const ptrdiff_t top = p->line_at + (ptrdiff_t)y0 * p->line_step;
     const ptrdiff_t bottom = p->line_at + (ptrdiff_t)(y1 - 1) * p->line_step + (p->kh - 1) * p->row_step;
@@ -128,34 +130,34 @@ static void move_band(const wt_product *p, const mover *m, char *band, const cha
     }
 }
 
-void wt_band_f32(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_f32(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_f32, fill_bytes, 64, 0 }, band, src, y0, y1);
 }
-void wt_band_u8(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_u8(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_u8, fill_bytes, 16, 0 }, band, src, y0, y1);
 }
-void wt_band_s16(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_s16(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_s16, fill_s16, 16, 0 }, band, src, y0, y1);
 }
-void wt_band_planar_f32(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_planar_f32(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_planar_f32, fill_bytes, 4, 1 }, band, src, y0, y1);
 }
-void wt_band_planar_u8(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_planar_u8(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_planar_u8, fill_bytes, 1, 4 }, band, src, y0, y1);
 }
-void wt_band_planar_s16(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_planar_s16(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     move_band(p, &(mover){ copy_planar_s16, fill_s16, 1, 4 }, band, src, y0, y1);
 }
 
 /* --- matrices --------------------------------------------------------------------------------------------------- */
 
-void wt_band_matrix_f32(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_matrix_f32(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     const size_t k = p->src_channels, whole = k / 16;
     for (size_t y = y0; y < y1; y++) {
@@ -170,7 +172,7 @@ void wt_band_matrix_f32(const wt_product *p, char *band, const char *src, size_t
     }
 }
 
-void wt_band_matrix_u8(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_matrix_u8(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const char *row = src + y * p->src_row;
@@ -184,7 +186,7 @@ void wt_band_matrix_u8(const wt_product *p, char *band, const char *src, size_t 
     }
 }
 
-void wt_band_matrix_s16(const wt_product *p, char *band, const char *src, size_t y0, size_t y1)
+void wt_band_matrix_s16(const wt_tiled *p, char *band, const char *src, size_t y0, size_t y1)
 {
     for (size_t y = y0; y < y1; y++) {
         const char *row = src + y * p->src_row;

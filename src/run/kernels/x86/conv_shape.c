@@ -12,7 +12,8 @@ bool wt_conv_shape_read(wt_conv_shape *c, const wt_prep *p)
     if ((n != 1 && n != 2) || k->rank != x->rank || y->rank != x->rank)
         return false;
     for (int i = 0; i < x->rank; i++)
-        if (x->dim[i] < 1 || x->dim[i] > MAX_DIM || k->dim[i] < 1 || k->dim[i] > MAX_DIM || y->dim[i] < 1 || y->dim[i] > MAX_DIM)
+        if (x->dim[i] < 1 || x->dim[i] > MAX_DIM || k->dim[i] < 1 || k->dim[i] > MAX_DIM || y->dim[i] < 1 ||
+            y->dim[i] > MAX_DIM)
             return false;
     if (wt_window_parse(&w, p->op_type, p->attrs, n, k->dim + 2, NULL) != WT_OK)
         return false;
@@ -24,11 +25,22 @@ bool wt_conv_shape_read(wt_conv_shape *c, const wt_prep *p)
         return false;
     const int v = n - 1; /* of the width */
     *c = (wt_conv_shape){
-        .n = (size_t)x->dim[0], .ic = (size_t)x->dim[1], .oc = (size_t)y->dim[1], .group = (size_t)group,
-        .ih = n == 2 ? (size_t)w.in[0] : 1, .iw = (size_t)w.in[v], .oh = n == 2 ? (size_t)w.out[0] : 1, .ow = (size_t)w.out[v],
-        .kh = n == 2 ? (size_t)w.kernel[0] : 1, .kw = (size_t)w.kernel[v], .sh = n == 2 ? (size_t)w.stride[0] : 1,
-        .sw = (size_t)w.stride[v], .dh = n == 2 ? (size_t)w.dilation[0] : 1, .dw = (size_t)w.dilation[v],
-        .top = n == 2 ? (ptrdiff_t)w.begin[0] : 0, .left = (ptrdiff_t)w.begin[v],
+        .n = (size_t)x->dim[0],
+        .ic = (size_t)x->dim[1],
+        .oc = (size_t)y->dim[1],
+        .group = (size_t)group,
+        .ih = n == 2 ? (size_t)w.in[0] : 1,
+        .iw = (size_t)w.in[v],
+        .oh = n == 2 ? (size_t)w.out[0] : 1,
+        .ow = (size_t)w.out[v],
+        .kh = n == 2 ? (size_t)w.kernel[0] : 1,
+        .kw = (size_t)w.kernel[v],
+        .sh = n == 2 ? (size_t)w.stride[0] : 1,
+        .sw = (size_t)w.stride[v],
+        .dh = n == 2 ? (size_t)w.dilation[0] : 1,
+        .dw = (size_t)w.dilation[v],
+        .top = n == 2 ? (ptrdiff_t)w.begin[0] : 0,
+        .left = (ptrdiff_t)w.begin[v],
     };
     for (int i = 0; i < n; i++)
         if (w.out[i] != y->dim[i + 2] || w.stride[i] > MAX_DIM || w.dilation[i] > MAX_DIM || w.begin[i] > MAX_DIM)
@@ -67,7 +79,7 @@ static size_t gcd(size_t a, size_t b)
 /* Columns of a strided source fall into phases by their remainder; a tap reads one phase from some pixel on. */
 static void make_phases(wt_conv_plan *q, const wt_conv_shape *c)
 {
-    wt_product *p = &q->p;
+    wt_tiled *p = &q->p;
     size_t longest = 0;
     for (size_t x = 0; x < c->kw; x++)
         longest = longest > x * c->dw / c->sw ? longest : x * c->dw / c->sw;
@@ -85,7 +97,7 @@ static void make_phases(wt_conv_plan *q, const wt_conv_shape *c)
 
 static void plan_copy(wt_conv_plan *q, const wt_conv_shape *c, unsigned char fill)
 {
-    wt_product *p = &q->p;
+    wt_tiled *p = &q->p;
     p->lines = c->oh, p->width = c->ow;
     p->flat = c->kh == 1 && c->kw == 1;
     p->band_step = (ptrdiff_t)(c->kh == 1 ? c->sh : gcd(c->sh, c->dh));
@@ -102,7 +114,7 @@ static void plan_copy(wt_conv_plan *q, const wt_conv_shape *c, unsigned char fil
 
 static void plan_in_place(wt_conv_plan *q, const wt_conv_shape *c)
 {
-    wt_product *p = &q->p;
+    wt_tiled *p = &q->p;
     const bool whole = c->kh == 1 && c->kw == 1 && c->sh == 1 && c->top == 0 && c->oh == c->ih && c->ow == c->iw;
     p->copy = NULL;
     p->flat = whole;
@@ -126,16 +138,39 @@ wt_status wt_conv_plan_make(wt_conv_plan *q, const wt_prep *prep, const wt_conv_
     q->phases = wt_arena_alloc(prep->arena, c->kw, sizeof *q->phases, err);
     if (!q->col || !q->phases)
         return WT_ENOMEM;
-    q->w = (wt_weights){ .w = prep->in[1], .oc_stride = c->icg * c->kh * c->kw, .ic_stride = c->kh * c->kw, .kh_stride = c->kw,
-                         .kw_stride = 1, .groups = c->group, .ocg = c->ocg, .icg = c->icg, .kh = c->kh, .kw = c->kw, .tiles = tiles,
-                         .channels = !planar ? 16 : size == 4 ? 1 : 4 };
+    q->w = (wt_weights){ .w = prep->in[1],
+                         .oc_stride = c->icg * c->kh * c->kw,
+                         .ic_stride = c->kh * c->kw,
+                         .kh_stride = c->kw,
+                         .kw_stride = 1,
+                         .groups = c->group,
+                         .ocg = c->ocg,
+                         .icg = c->icg,
+                         .kh = c->kh,
+                         .kw = c->kw,
+                         .tiles = tiles,
+                         .channels = !planar     ? 16
+                                     : size == 4 ? 1
+                                                 : 4 };
     if (!wt_weights_layout(&q->w))
         return wt_fail(err, WT_EFORMAT, "%s: the weights are too large", prep->op_type);
-    wt_product *p = &q->p;
-    *p = (wt_product){ .tiles = tiles, .images = c->n, .groups = c->group, .blocks = (int)q->w.blocks, .k_last = (int)q->w.k_last,
-                       .kh = (int)c->kh, .kw = (int)c->kw, .rows = (ptrdiff_t)c->ih, .col = q->col, .phases = q->phases,
-                       .copy = convert, .src_channels = c->icg, .oc_blocks = q->w.oc_blocks,
-                       .last = (int)(c->ocg - (q->w.oc_blocks - 1) * 16), .w_row = q->w.w_row, .w_block = q->w.w_block };
+    wt_tiled *p = &q->p;
+    *p = (wt_tiled){ .tiles = tiles,
+                     .images = c->n,
+                     .groups = c->group,
+                     .blocks = (int)q->w.blocks,
+                     .k_last = (int)q->w.k_last,
+                     .kh = (int)c->kh,
+                     .kw = (int)c->kw,
+                     .rows = (ptrdiff_t)c->ih,
+                     .col = q->col,
+                     .phases = q->phases,
+                     .copy = convert,
+                     .src_channels = c->icg,
+                     .oc_blocks = q->w.oc_blocks,
+                     .last = (int)(c->ocg - (q->w.oc_blocks - 1) * 16),
+                     .w_row = q->w.w_row,
+                     .w_block = q->w.w_block };
     p->src_block = c->ih * c->iw * size * (planar ? 1 : 16);
     p->src_row = c->iw * size * (planar ? 1 : 16);
     p->src_image = p->src_block * (planar ? c->ic : (c->ic + 15) / 16);
@@ -153,4 +188,47 @@ wt_status wt_conv_plan_make(wt_conv_plan *q, const wt_prep *prep, const wt_conv_
     p->res_px = res_px, p->res_line = p->out_line / out_px * res_px, p->res_block = p->out_block / out_px * res_px;
     p->res_image = p->out_image / out_px * res_px;
     return WT_OK;
+}
+
+wt_status wt_conv_bias_f32(const wt_prep *p, size_t oc, const float **out, wt_err *err)
+{
+    float *bias = wt_arena_alloc(p->arena, (oc + 15) / 16 * 16, sizeof *bias, err);
+    if (!bias)
+        return WT_ENOMEM;
+    if (wt_has_in(p, 2))
+        memcpy(bias, p->in[2]->data, oc * sizeof *bias);
+    *out = bias;
+    return WT_OK;
+}
+
+typedef struct dw_weights {
+    const wt_tensor *w;
+    size_t oc, taps;
+} dw_weights;
+
+static wt_status pack_dw(void *arg, void *packed, wt_err *err)
+{
+    const dw_weights *d = arg;
+    const bool bytes = d->w->dtype == WT_I8;
+    float *to = packed;
+    (void)err;
+    for (size_t o = 0; o < d->oc; o++)
+        for (size_t t = 0; t < d->taps; t++) {
+            const size_t i = o * d->taps + t;
+            to[(o / 16 * d->taps + t) * 16 + o % 16] = bytes ? (float)((const int8_t *)d->w->data)[i]
+                                                             : ((const float *)d->w->data)[i];
+        }
+    return WT_OK;
+}
+
+wt_status wt_dw_pack(const wt_prep *p, const wt_conv_shape *c, const float **w, const float **bias, wt_err *err)
+{
+    dw_weights d = { p->in[1], c->oc, c->kh * c->kw };
+    const wt_pack_key key = { .data = d.w->data,
+                              .kind = d.w->dtype == WT_I8 ? "x86 depthwise s8" : "x86 depthwise f32",
+                              .dims = { (int64_t)d.oc, (int64_t)d.taps } };
+    const void *packed;
+    WT_TRY(wt_pack_get(p->packs, &key, (c->oc + 15) / 16 * d.taps * 64, pack_dw, &d, &packed, err));
+    *w = packed;
+    return bias ? wt_conv_bias_f32(p, c->oc, bias, err) : WT_OK;
 }

@@ -1,7 +1,7 @@
 /* finish.h - what happens to a tile of sums on its way to memory: residual, activation, requantization, cut-off lanes.
  *
- * Float tiles whose activation is a clamp and whose blocks are full store by themselves; everything else, and all integer
- * tiles, go through a small buffer in L1 and through one of these functions. */
+ * Float tiles whose activation is a clamp and whose blocks are full store by themselves; everything else, and all
+ * integer tiles, go through a small buffer in L1 and through one of these functions. */
 #ifndef WT_X86_FINISH_H
 #define WT_X86_FINISH_H
 #include "run/kernel.h"
@@ -9,22 +9,22 @@
 /* The same for a whole layer. */
 typedef struct wt_finish {
     wt_act_params act;
-    bool zero_tail;          /* lanes behind the last channel are stored as zero (C16); otherwise they do not exist */
+    bool zero_tail; /* lanes behind the last channel are stored as zero (C16); otherwise they do not exist */
     /* integers only */
-    wt_dtype y_type;         /* U8, I8 or F32 */
-    wt_dtype r_type;         /* U8, I8 or F32 */
-    const float *scale;      /* [channels rounded up to 16]: x_scale * w_scale */
+    wt_dtype y_type;    /* U8, I8 or F32 */
+    wt_dtype r_type;    /* U8, I8 or F32 */
+    const float *scale; /* [channels rounded up to 16]: x_scale * w_scale */
     float y_scale, y_inverse, y_zp;
     float r_scale, r_zp;
 } wt_finish;
 
 typedef struct wt_spot {
-    const void *tile;        /* [nb][mr][16] float or int32 */
+    const void *tile; /* [nb][mr][16] float or int32 */
     int mr, nb;
-    int last;                /* lanes of the last block that are channels */
-    size_t channel;          /* of the first block */
+    int last;       /* lanes of the last block that are channels */
+    size_t channel; /* of the first block */
     char *out;
-    const char *res;         /* NULL */
+    const char *res;          /* NULL */
     size_t out_px, out_block; /* bytes */
     size_t res_px, res_block;
 } wt_spot;

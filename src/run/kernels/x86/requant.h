@@ -1,9 +1,9 @@
 /* requant.h - real numbers to codes, with exactly the result of dividing.
  *
- * The meaning (internal_ops.h) is rne(act(real) / y_scale) + y_zp. A division costs as much as a whole dot product of 64
- * channels, and an activation made of polynomials is not libm's to the last bit. So the quotient is taken by the reciprocal,
- * and only where it comes so near to the middle between two codes that rounding could go the other way (one vector in some
- * hundred) it is taken as written. Results equal the portable rows bit for bit. */
+ * The meaning (internal_ops.h) is rne(act(real) / y_scale) + y_zp. A division costs as much as a whole dot product of
+ * 64 channels, and an activation made of polynomials is not libm's to the last bit. So the quotient is taken by the
+ * reciprocal, and only where it comes so near to the middle between two codes that rounding could go the other way (one
+ * vector in some hundred) it is taken as written. Results equal the portable rows bit for bit. */
 #ifndef WT_X86_REQUANT_H
 #define WT_X86_REQUANT_H
 #include "run/kernels/x86/finish.h"
@@ -12,8 +12,8 @@
 /* Activations that v_act computes with the same operations as wt_act_apply. */
 WT_INLINE bool act_is_exact(wt_act act)
 {
-    return act == WT_ACT_NONE || act == WT_ACT_RELU || act == WT_ACT_CLIP || act == WT_ACT_LEAKY || act == WT_ACT_HARDSIGMOID ||
-           act == WT_ACT_HARDSWISH;
+    return act == WT_ACT_NONE || act == WT_ACT_RELU || act == WT_ACT_CLIP || act == WT_ACT_LEAKY ||
+           act == WT_ACT_HARDSIGMOID || act == WT_ACT_HARDSWISH;
 }
 
 static WT_NOINLINE void act_exactly(wt_act_params act, float *x)

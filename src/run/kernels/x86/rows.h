@@ -3,10 +3,10 @@
 #define WT_X86_ROWS_H
 #include "run/kernel.h"
 
-extern const wt_kernel wt_x86_conv_rows[];
+extern const wt_kernel wt_x86_conv_rows[], wt_x86_dw_rows[];
 
-/* run of every row whose params are a wt_product over in[0] with residual in[3]. */
-wt_status wt_product_row_run(const wt_run *r, wt_err *err);
+/* run of every row whose params are a wt_tiled over in[0] with residual in[3]. */
+wt_status wt_tiled_row_run(const wt_run *r, wt_err *err);
 
 /* A barrier costs 40 ns and splitting leaves edges: below some microseconds of work one thread is faster. */
 static inline void wt_x86_threads(wt_prep *p, double flops) { p->max_threads = flops >= 200e3 ? p->threads : 1; }

@@ -1,8 +1,8 @@
 /* vec.h - a vector of floats, 16 wide in files built for AVX-512 and 8 wide in files built for AVX2.
  *
- * Everything that is not a register tile (activations, elementwise, depthwise, pooling, normalization) is written once in these
- * words, as inline functions in headers, and made into kernels by one small file for each instruction set. Only what
- * both sets do in one or two instructions is here. Masks are of the type that the set compares into. */
+ * Everything that is not a register tile (activations, elementwise, depthwise, pooling, normalization) is written once
+ * in these words, as inline functions in headers, and made into kernels by one small file for each instruction set.
+ * Only what both sets do in one or two instructions is here. Masks are of the type that the set compares into. */
 #ifndef WT_X86_VEC_H
 #define WT_X86_VEC_H
 #include <immintrin.h>
@@ -78,10 +78,14 @@ WT_INLINE vf vf_copysign(vf magnitude, vf sign)
 /* In two halves, for one power of two reaches neither infinity nor the denormals. */
 WT_INLINE vf vf_scale(vf a, vf n)
 {
-    const __m256i whole = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_set1_ps(250.0f), _mm256_max_ps(_mm256_set1_ps(-250.0f), n)));
-    const __m256i half = _mm256_srai_epi32(whole, 1), rest = _mm256_sub_epi32(whole, half), bias = _mm256_set1_epi32(127);
-    const vf p = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_max_epi32(_mm256_setzero_si256(), _mm256_add_epi32(half, bias)), 23));
-    const vf q = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_max_epi32(_mm256_setzero_si256(), _mm256_add_epi32(rest, bias)), 23));
+    const __m256i whole = _mm256_cvtps_epi32(
+        _mm256_min_ps(_mm256_set1_ps(250.0f), _mm256_max_ps(_mm256_set1_ps(-250.0f), n)));
+    const __m256i half = _mm256_srai_epi32(whole, 1), rest = _mm256_sub_epi32(whole, half),
+                  bias = _mm256_set1_epi32(127);
+    const vf p = _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_max_epi32(_mm256_setzero_si256(), _mm256_add_epi32(half, bias)), 23));
+    const vf q = _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_max_epi32(_mm256_setzero_si256(), _mm256_add_epi32(rest, bias)), 23));
     return _mm256_mul_ps(_mm256_mul_ps(a, p), q);
 }
 WT_INLINE vm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
@@ -108,7 +112,10 @@ WT_INLINE float vf_max_of(vf v)
     s = _mm_max_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
-WT_INLINE vf vf_from_i32(const int32_t *p) { return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+WT_INLINE vf vf_from_i32(const int32_t *p)
+{
+    return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 WT_INLINE vf vf_from_u8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p))); }
 WT_INLINE void vf_to_bytes(void *p, vf v)
@@ -135,8 +142,8 @@ WT_INLINE void vf_to_bytes_n(void *p, size_t n, vf v)
 }
 
 /* NAME_avx512 or NAME_avx2, by the file that is compiled. */
-#define WT_VEC_PASTE(a, b) a##_##b
+#define WT_VEC_PASTE(a, b)  a##_##b
 #define WT_VEC_PASTE2(a, b) WT_VEC_PASTE(a, b)
-#define WT_VEC_NAME(name) WT_VEC_PASTE2(name, WT_VEC_ISA)
+#define WT_VEC_NAME(name)   WT_VEC_PASTE2(name, WT_VEC_ISA)
 enum { PIXEL_VECS = 16 / VL }; /* vectors of one C16 pixel */
 #endif

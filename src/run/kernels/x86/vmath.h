@@ -21,10 +21,7 @@ WT_INLINE vf v_exp(vf x)
     return vf_scale(vf_add(p, vf_set(1.0f)), n);
 }
 
-WT_INLINE vf v_sigmoid(vf x)
-{
-    return vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), v_exp(vf_sub(vf_set(0.0f), x))));
-}
+WT_INLINE vf v_sigmoid(vf x) { return vf_div(vf_set(1.0f), vf_add(vf_set(1.0f), v_exp(vf_sub(vf_set(0.0f), x)))); }
 
 /* An odd polynomial near zero, 1 - 2 / (e^2x + 1) elsewhere. */
 WT_INLINE vf v_tanh(vf x)
@@ -39,8 +36,8 @@ WT_INLINE vf v_tanh(vf x)
     return vf_select(vf_lt(a, vf_set(0.625f)), near, vf_copysign(far, x));
 }
 
-/* erf(|x|) for |x| < 1 as an odd polynomial; 1 - erf(|x|) beyond as e^-q, q a polynomial: good to its own last bits, so that
- * what is left of a Gelu far to the left is right too. */
+/* erf(|x|) for |x| < 1 as an odd polynomial; 1 - erf(|x|) beyond as e^-q, q a polynomial: good to its own last bits, so
+ * that what is left of a Gelu far to the left is right too. */
 WT_INLINE vf erf_near(vf a)
 {
     const vf u = vf_mul(a, a);

@@ -21,19 +21,19 @@ bool wt_weights_layout(wt_weights *w)
 /* One output block of 16 (fewer: `lanes`) x one kernel row; src points at its first output channel. */
 typedef void pack_row_fn(const wt_weights *w, const void *src, size_t lanes, void *dst, int32_t *sums);
 
-#define PACK_FLOATS(NAME, TYPE)                                                                        \
-    static void NAME(const wt_weights *w, const void *src, size_t lanes, void *dst, int32_t *sums)     \
-    {                                                                                                  \
-        const TYPE *from = src;                                                                        \
-        TYPE *to = dst;                                                                                \
-        (void)sums;                                                                                    \
-        for (size_t c0 = 0; c0 < w->icg; c0 += w->channels)                                            \
-            for (size_t x = 0; x < w->kw; x++)                                                         \
-                for (size_t c = c0; c < c0 + w->channels && c < w->icg; c++, to += 16) {               \
-                    const TYPE *at = from + c * w->ic_stride + x * w->kw_stride;                       \
-                    for (size_t i = 0; i < lanes; i++)                                                 \
-                        to[i] = at[i * w->oc_stride];                                                  \
-                }                                                                                      \
+#define PACK_FLOATS(NAME, TYPE)                                                                                        \
+    static void NAME(const wt_weights *w, const void *src, size_t lanes, void *dst, int32_t *sums)                     \
+    {                                                                                                                  \
+        const TYPE *from = src;                                                                                        \
+        TYPE *to = dst;                                                                                                \
+        (void)sums;                                                                                                    \
+        for (size_t c0 = 0; c0 < w->icg; c0 += w->channels)                                                            \
+            for (size_t x = 0; x < w->kw; x++)                                                                         \
+                for (size_t c = c0; c < c0 + w->channels && c < w->icg; c++, to += 16) {                               \
+                    const TYPE *at = from + c * w->ic_stride + x * w->kw_stride;                                       \
+                    for (size_t i = 0; i < lanes; i++)                                                                 \
+                        to[i] = at[i * w->oc_stride];                                                                  \
+                }                                                                                                      \
     }
 PACK_FLOATS(pack_row_f32, float)
 PACK_FLOATS(pack_row_f16, uint16_t)
@@ -78,9 +78,11 @@ wt_status wt_weights_pack(const wt_weights *w, const wt_prep *p, const void **pa
 {
     const wt_dtype type = w->w->dtype;
     wt_pack_key key = { .data = w->w->data,
-                        .kind = type == WT_F32 ? "x86 tiles f32" : type == WT_F16 ? "x86 tiles f16" : "x86 tiles s8" };
-    const size_t dims[] = { w->oc_stride, w->ic_stride, w->kh_stride, w->kw_stride, w->groups, w->ocg,
-                            w->icg, w->kh, w->kw, w->channels, w->step_channels };
+                        .kind = type == WT_F32   ? "x86 tiles f32"
+                                : type == WT_F16 ? "x86 tiles f16"
+                                                 : "x86 tiles s8" };
+    const size_t dims[] = { w->oc_stride, w->ic_stride, w->kh_stride, w->kw_stride, w->groups,       w->ocg,
+                            w->icg,       w->kh,        w->kw,        w->channels,  w->step_channels };
     for (size_t i = 0; i < WT_ARRAY_LEN(dims); i++)
         key.dims[i] = (int64_t)dims[i];
     const size_t sums = type == WT_I8 ? w->groups * w->oc_blocks * 64 : 0;

@@ -1,8 +1,9 @@
-/* weights.h - weights in the order in which tiles read them: [oc/16][kh][input block][kw][step][16 outputs][channels of a step].
+/* weights.h - weights in the order in which tiles read them: [oc/16][kh][input block][kw][step][16 outputs][channels of
+ * a step].
  *
- * One packer for all: float32 and half steps are one channel, byte dots are steps of 4, 16-bit pairs steps of 2. Rows and
- * columns that do not exist are zero. Behind the weights of integers lie the int32 sums of each output channel's weights,
- * which zero points are multiplied with. */
+ * One packer for all: float32 and half steps are one channel, byte dots are steps of 4, 16-bit pairs steps of 2. Rows
+ * and columns that do not exist are zero. Behind the weights of integers lie the int32 sums of each output channel's
+ * weights, which zero points are multiplied with. */
 #ifndef WT_X86_WEIGHTS_H
 #define WT_X86_WEIGHTS_H
 #include "run/kernels/x86/tile.h"
@@ -12,11 +13,11 @@ typedef struct wt_weights {
     size_t oc_stride, ic_stride, kh_stride, kw_stride; /* elements */
     size_t groups, ocg, icg, kh, kw;
     const wt_tileset *tiles;
-    size_t channels;         /* of a full input block */
+    size_t channels; /* of a full input block */
     /* filled by wt_weights_layout */
     size_t oc_blocks, blocks, k_last, step_channels; /* of a group */
-    size_t w_row, w_block;   /* bytes */
-    size_t sums_at;          /* bytes before the sums; total is this + 4 * 16 * groups * oc_blocks */
+    size_t w_row, w_block;                           /* bytes */
+    size_t sums_at; /* bytes before the sums; total is this + 4 * 16 * groups * oc_blocks */
 } wt_weights;
 /* False when sizes overflow. */
 bool wt_weights_layout(wt_weights *w);
