@@ -42,6 +42,10 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_quant_conv_rows,
     wt_quant_matmul_rows,
     wt_quant_pointwise_rows,
+    wt_ml_linear_rows,
+    wt_ml_tree_rows,
+    wt_ml_svm_rows,
+    wt_ml_encode_rows,
 #if WT_X86
     wt_x86_conv_rows,
 #endif

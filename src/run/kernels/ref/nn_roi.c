@@ -135,7 +135,7 @@ static wt_status align_run(const wt_run *r, wt_err *err)
     size_t begin, end;
     wt_split(q->rois, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
-        region g;
+        region g = { 0 };
         WT_TRY(read_region(r, q, i, &g, err));
         for (size_t c = 0; c < q->channels; c++) {
             const float *x = wt_in_f32(r, 0) + (g.image * q->channels + c) * q->height * q->width;
