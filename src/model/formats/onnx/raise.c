@@ -29,8 +29,8 @@ wt_status wt_raise_emit(wt_raise *r, const char *op_type, wt_value *const *in, s
     wt_node *node = NULL;
     const wt_attrs list = { attrs, n_attrs };
     const char *name = r->node->name;
-    if (name[0]) {
-        name = wt_arena_printf(wt_raise_arena(r), err, "%s/%s", name, op_type);
+    if (name[0]) { /* nodes with one name are an error to some readers */
+        name = wt_arena_printf(wt_raise_arena(r), err, "%s/%s_%d", name, op_type, ++r->emitted);
         if (!name)
             return WT_ENOMEM;
     }

@@ -16,6 +16,7 @@ wt_status wt_onnx_raise(wt_graph *graph, const int32_t *version, size_t n_versio
 typedef struct wt_raise {
     wt_node *node;
     int64_t version;
+    int emitted;
     bool unknown; /* set by a row: this form has no equivalent */
 } wt_raise;
 typedef wt_status wt_raise_fn(wt_raise *r, wt_err *err);
@@ -24,6 +25,7 @@ typedef struct wt_raise_row {
     int64_t below; /* applies to versions smaller than this */
     wt_raise_fn *fn;
 } wt_raise_row;
+wt_raise_fn wt_raise_scan;
 /* Each ends with op_type NULL. */
 extern const wt_raise_row wt_raise_rows_axes[], wt_raise_rows_nn[], wt_raise_rows_resize[], wt_raise_rows_other[];
 

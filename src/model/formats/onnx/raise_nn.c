@@ -142,16 +142,24 @@ static wt_status raise_group_norm(wt_raise *r, wt_err *err)
 
 /* --- the small ones ---------------------------------------------------------------------------------------------------- */
 
-/* Nobody trains here: the output is the input. The mask, when wanted, was of the data's type before opset 10. */
+/* Nobody trains here: the output is the input. What the mask then is, the old texts leave open; runtimes give zeros, of
+ * the data's type before opset 10. */
 static wt_status raise_dropout(wt_raise *r, wt_err *err)
 {
-    wt_value *x = wt_raise_in(r, 0);
-    if (!wt_raise_wants_out(r, 1) && x) {
-        wt_raise_trim_outputs(r, 1);
-        return wt_raise_turn(r, "Identity", &x, 1, NULL, 0, err);
+    wt_value *x = wt_raise_in(r, 0), *mask = r->node->n_out > 1 && wt_raise_wants_out(r, 1) ? r->node->out[1] : NULL;
+    wt_value *zeros = NULL;
+    wt_node *node = NULL;
+    if (!x)
+        return WT_OK;
+    wt_raise_trim_outputs(r, 1);
+    if (mask && r->version >= 10) {
+        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "Less", "", (wt_value *[]){ x, x }, 2, &mask, 1, NULL, err));
+    } else if (mask) {
+        WT_TRY(wt_raise_emit(r, "Less", (wt_value *[]){ x, x }, 2, NULL, 0, &zeros, err));
+        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "CastLike", "", (wt_value *[]){ zeros, x }, 2, &mask, 1, NULL,
+                                 err));
     }
-    r->unknown = r->version < 10;
-    return wt_raise_drop_attr(r, "ratio", err);
+    return wt_raise_turn(r, "Identity", &x, 1, NULL, 0, err);
 }
 
 static wt_status raise_grid_sample(wt_raise *r, wt_err *err)

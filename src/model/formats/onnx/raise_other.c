@@ -142,6 +142,7 @@ const wt_raise_row wt_raise_rows_other[] = {
     { "", "ScaledTanh", 10, raise_scaled_tanh },
     { "", "ParametricSoftplus", 10, raise_parametric_softplus },
     { "", "ImageScaler", 10, raise_image_scaler },
+    { "", "Scan", 9, wt_raise_scan },
     { "", "SimplifiedLayerNormalization", INT64_MAX, raise_simplified_norm },
     { "com.microsoft", "Gelu", INT64_MAX, raise_same_name },
     { "com.microsoft", "QuantizeLinear", INT64_MAX, raise_same_name },

@@ -230,6 +230,16 @@ static wt_status add_node(wt_reader *rd, const wt_frame *frame, wt_graph *graph,
     return wt_onnx_add_node(rd, frame, graph, call, err);
 }
 
+/* Inside a function with its prefix, like the values: two calls must not make two nodes of one name. */
+static wt_status node_name(wt_reader *rd, const wt_frame *frame, wt_string name, const char **out, wt_err *err)
+{
+    *out = "";
+    if (!name.len)
+        return WT_OK;
+    WT_TRY(full_name(rd, frame, name, err));
+    return wt_onnx_copy(&rd->scratch, (wt_string){ rd->key, strlen(rd->key) }, out, err);
+}
+
 wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes, wt_err *err)
 {
     for (size_t i = 0; i < nodes->count; i++) {
@@ -238,7 +248,7 @@ wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *gra
         if (i % 1024 == 0)
             WT_TRY(wt_check_cancel(rd->ctx, err));
         WT_TRY(scan_node(nodes->items[i], &p, err));
-        WT_TRY(wt_onnx_copy(&rd->scratch, p.name, &call.name, err));
+        WT_TRY(node_name(rd, frame, p.name, &call.name, err));
         const wt_status st = add_node(rd, frame, graph, &p, &call, err);
         if (st != WT_OK) {
             wt_err_where(err, "node \"%.*s\" (%.*s)", NAME_ARGS(p.name), NAME_ARGS(p.op_type));

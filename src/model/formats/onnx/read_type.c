@@ -80,8 +80,8 @@ static wt_status read_tensor_type(wt_reader *rd, wt_pb msg, wt_tensor *type, wt_
     return st;
 }
 
-/* A sequence or an optional of something: the element's tensor type is kept in value->type, with the kind. Maps (the
- * outputs of classical models) are sequences of unknown element. */
+/* A sequence or an optional of tensors: their type is kept in value->type, with the kind. Of deeper ones, and of maps (the
+ * outputs of classical models), only that they are none of these: the element type stays unknown. */
 static wt_status read_type(wt_reader *rd, wt_pb msg, wt_value *value, int depth, wt_err *err)
 {
     const wt_pb parent = msg;
@@ -103,7 +103,7 @@ static wt_status read_type(wt_reader *rd, wt_pb msg, wt_value *value, int depth,
     WT_TRY(st);
     switch (kind) {
     case KIND_TENSOR:
-    case KIND_SPARSE: return read_tensor_type(rd, slot.msg, &value->type, err);
+    case KIND_SPARSE: return depth < 2 ? read_tensor_type(rd, slot.msg, &value->type, err) : WT_OK;
     case KIND_SEQUENCE:
     case KIND_OPTIONAL: {
         wt_pb inner = slot.msg;

@@ -43,7 +43,8 @@ static wt_status measure(job *j, const char *external, wt_err *err)
     wt_pb_out_free(&j->out);
     wt_pb_out_init(&j->out, j->ctx, err);
     j->writer = (wt_writer){ .out = &j->out, .root = j->clone, .external = external };
-    return wt_onnx_write_model(&j->writer, err);
+    WT_TRY(wt_onnx_prepare_names(&j->writer, err));
+    return wt_onnx_write_model(&j->writer);
 }
 
 /* --- external data -------------------------------------------------------------------------------------------------------- */
@@ -115,7 +116,7 @@ static wt_status write_files(job *j, uint64_t threshold, wt_err *err)
     WT_TRY(wt_outfile_open(&j->model, j->ctx, j->path, j->force, err));
     j->model_bytes = j->out.pos;
     wt_pb_out_write(&j->out, j->model, NULL);
-    WT_TRY(wt_onnx_write_model(&j->writer, err));
+    WT_TRY(wt_onnx_write_model(&j->writer));
     if (j->out.pos != j->model_bytes || j->out.next != j->out.n_sizes)
         return wt_fail(err, WT_EINTERNAL, "wrote %llu bytes where %llu were measured", (unsigned long long)j->out.pos,
                        (unsigned long long)j->model_bytes);

@@ -143,7 +143,7 @@ static void node(wt_writer *w, const wt_node *n)
         wt_pb_put_text(out, NODE_INPUT, n->in[i] ? n->in[i]->name : "");
     for (size_t i = 0; i < n->n_out; i++)
         wt_pb_put_text(out, NODE_OUTPUT, n->out[i] ? n->out[i]->name : "");
-    if (n->name[0])
+    if (n->name[0] && !w->nameless[n->id])
         wt_pb_put_text(out, NODE_NAME, n->name);
     wt_pb_put_text(out, NODE_OP_TYPE, n->op_type);
     for (size_t i = 0; i < n->attrs.count; i++)
@@ -170,7 +170,36 @@ static void graph_body(wt_writer *w, const wt_graph *g)
                 info(w, GRAPH_VALUE_INFO, n->out[i]);
 }
 
-wt_status wt_onnx_write_model(wt_writer *w, wt_err *err)
+/* Two nodes of one name in one graph are an error to ONNX Runtime: only the first keeps it. */
+static wt_status find_nameless(wt_writer *w, const wt_graph *g, wt_err *err)
+{
+    wt_names seen = { 0 };
+    wt_arena *arena = &g->root->arena;
+    for (const wt_node *n = g->first; n; n = n->next) {
+        void *other = NULL;
+        const wt_string name = { n->name, strlen(n->name) };
+        w->nameless[n->id] = wt_names_get(&seen, name, &other);
+        if (name.len && !w->nameless[n->id])
+            WT_TRY(wt_names_put(&seen, arena, name, NULL, err));
+        for (size_t i = 0; i < n->attrs.count; i++) {
+            const wt_attr *a = &n->attrs.items[i];
+            if (a->type == WT_ATTR_GRAPH)
+                WT_TRY(find_nameless(w, a->v.graph, err));
+            for (size_t k = 0; a->type == WT_ATTR_GRAPHS && k < a->count; k++)
+                WT_TRY(find_nameless(w, a->v.graphs[k], err));
+        }
+    }
+    return WT_OK;
+}
+
+wt_status wt_onnx_prepare_names(wt_writer *w, wt_err *err)
+{
+    wt_graph *root = w->root;
+    w->nameless = wt_arena_alloc(&root->arena, root->next_node_id + 1, sizeof *w->nameless, err);
+    return w->nameless ? find_nameless(w, root, err) : WT_ENOMEM;
+}
+
+wt_status wt_onnx_write_model(wt_writer *w)
 {
     wt_pb_out *out = w->out;
     const wt_graph *root = w->root;
@@ -191,6 +220,5 @@ wt_status wt_onnx_write_model(wt_writer *w, wt_err *err)
         wt_pb_put_text(out, ENTRY_VALUE, root->metadata[i].value);
         wt_pb_end(out);
     }
-    (void)err;
     return out->st;
 }

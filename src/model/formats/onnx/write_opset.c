@@ -30,7 +30,6 @@ typedef struct state {
     wt_opset *opsets;
     size_t count, cap;
     int64_t opset; /* of ai.onnx */
-    bool has_default;
 } state;
 
 static wt_status import(state *s, const char *domain, int64_t at_least, wt_err *err)
@@ -55,6 +54,18 @@ static wt_status refuse(const wt_node *node, wt_status code, const char *why, wt
     return code;
 }
 
+/* Inputs must say their type; of nested sequences and optionals we did not keep it. */
+static wt_status check_inputs(const wt_graph *graph, wt_err *err)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        const wt_value *v = graph->inputs[i];
+        if (v->kind != WT_TENSOR_VALUE && v->kind != WT_STATE_VALUE && v->type.dtype == WT_DTYPE_NONE)
+            return wt_fail(err, WT_EUNSUPPORTED, "input '%s' is a map, or a sequence or optional of something else than tensors",
+                           v->name);
+    }
+    return WT_OK;
+}
+
 static wt_status look(void *arg, wt_node *node, wt_err *err)
 {
     state *s = arg;
@@ -62,6 +73,11 @@ static wt_status look(void *arg, wt_node *node, wt_err *err)
         return refuse(node, WT_EINTERNAL, "it exists inside of the native engine only", err);
     if (!node->op && wt_op_find(node->domain, node->op_type))
         return refuse(node, WT_EUNSUPPORTED, "the file used a form of it that opset 21 cannot express", err);
+    for (size_t i = 0; i < node->attrs.count; i++) {
+        const wt_attr *a = &node->attrs.items[i];
+        if (a->type == WT_ATTR_GRAPH)
+            WT_TRY(check_inputs(a->v.graph, err));
+    }
     for (size_t i = 0; i < node->n_in + node->n_out; i++) {
         const wt_value *v = i < node->n_in ? node->in[i] : node->out[i - node->n_in];
         const int64_t opset = v ? type_opset(wt_writer_stored(v)) : 0;
@@ -69,7 +85,6 @@ static wt_status look(void *arg, wt_node *node, wt_err *err)
     }
     if (node->domain[0]) /* LabelEncoder is raised to the form of version 2 */
         return import(s, node->domain, !strcmp(node->op_type, "LabelEncoder") ? 2 : 1, err);
-    s->has_default = true;
     for (size_t i = 0; i < WT_ARRAY_LEN(operators); i++)
         if (!strcmp(operators[i].name, node->op_type) && operators[i].opset > s->opset)
             s->opset = operators[i].opset;
@@ -80,7 +95,9 @@ wt_status wt_onnx_needed_opsets(wt_graph *graph, const wt_opset **out, wt_err *e
 {
     const int64_t said = wt_graph_opset(graph, "");
     state s = { .graph = graph, .opset = said > WT_ONNX_OPSET ? said : WT_ONNX_OPSET };
-    wt_status st = import(&s, "", 0, err);
+    wt_status st = check_inputs(graph, err);
+    if (st == WT_OK)
+        st = import(&s, "", 0, err);
     if (st == WT_OK)
         st = wt_graph_visit(graph, look, &s, err);
     wt_opset *copy = st == WT_OK ? wt_arena_alloc(&graph->arena, s.count + 1, sizeof *copy, err) : NULL;

@@ -3,6 +3,7 @@
  * says how its data are to be stored (model/qdq.h). */
 #ifndef WT_ONNX_WRITER_H
 #define WT_ONNX_WRITER_H
+#include "names.h"
 #include "onnx.h"
 #include "proto.h"
 #include "wire_out.h"
@@ -14,7 +15,8 @@ enum {
 
 typedef struct wt_writer {
     wt_pb_out *out;
-    const wt_graph *root;
+    wt_graph *root;
+    bool *nameless;         /* by node id: written without its name */
     const char *external;   /* name of the data file as the model says it; NULL: all data are in the model */
     uint64_t external_pos;  /* where the next tensor lies in it */
     uint64_t streamed, total; /* bytes of tensors, for progress */
@@ -26,7 +28,9 @@ bool wt_writer_is_external(const wt_writer *w, const wt_value *v);
 /* Moves external_pos over one tensor of `bytes`; answers where it lies. */
 uint64_t wt_writer_place(wt_writer *w, uint64_t bytes);
 
-wt_status wt_onnx_write_model(wt_writer *w, wt_err *err);
+/* Before the first wt_onnx_write_model. */
+wt_status wt_onnx_prepare_names(wt_writer *w, wt_err *err);
+wt_status wt_onnx_write_model(wt_writer *w);
 /* TensorProto. v: the constant it belongs to, or NULL for a tensor of an attribute. */
 void wt_writer_tensor(wt_writer *w, uint32_t field, const wt_tensor *t, const wt_value *v);
 /* The body of a TensorProto. */
