@@ -35,30 +35,6 @@ wt_status wt_infer_gemm(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
-wt_status wt_infer_linear(wt_infer *c, wt_err *err)
-{
-    const wt_tensor *x = wt_rule_in(c, 0), *w = wt_rule_in(c, 1);
-    const int tb = wt_attr_int(c->attrs, "trans_b", 0) != 0;
-    wt_shape s = *wt_rule_shape(c, 0);
-    WT_TRY(wt_rule_need_rank(c, 0, 1, WT_MAX_RANK, err));
-    WT_TRY(wt_rule_need_rank(c, 1, 2, 2, err));
-    const int64_t k = s.rank > 0 ? s.dim[s.rank - 1] : WT_DIM_ANY, kw = wt_rule_dim(w, tb ? 1 : 0);
-    if (k >= 0 && kw >= 0 && k != kw)
-        return wt_infer_bad(c, err, "inner dimensions differ: %" PRId64 " and %" PRId64, k, kw);
-    const int64_t n = wt_rule_dim(w, tb ? 0 : 1);
-    WT_TRY(wt_rule_need_vector(c, 2, n, err));
-    if (s.rank > 0)
-        s.dim[s.rank - 1] = n;
-    /* QuantLinear may give real numbers: then its maker sets F32 on the value, which says so by an attribute. */
-    const wt_dtype out = (wt_dtype)wt_attr_int(c->attrs, "out_dtype", x ? x->dtype : WT_DTYPE_NONE);
-    return wt_infer_set(c, 0, out, &s, err);
-}
-
-wt_status wt_infer_reorder(wt_infer *c, wt_err *err)
-{
-    return wt_infer_set(c, 0, wt_rule_dtype(c, 0), wt_rule_shape(c, 0), err);
-}
-
 /* --- Einsum ------------------------------------------------------------------------------------------------------------- */
 #define UNSET INT64_MIN /* no operand has shown the length of this label yet */
 enum { ELLIPSIS_FIRST = 52 }; /* labels 0..51 are letters, the rest are the dims an ellipsis stands for, right-aligned */
