@@ -160,10 +160,7 @@ static wt_status fold_into(wt_pass_ctx *pc, wt_node *conv, bool *again, wt_err *
         if (st == WT_OK)
             st = new_bias(conv, &a, channels, err);
         if (st == WT_OK)
-            st = wt_value_replace(next->out[0], conv->out[0], err);
-        if (st == WT_OK)
-            wt_node_remove(next);
-        pc->changes++;
+            st = wt_pass_take_over(pc, conv, next, err);
         *again = st == WT_OK;
     }
     wt_free(pc->ctx, numbers);

@@ -78,19 +78,6 @@ static wt_status put_activation(wt_node *n, wt_act_params a, wt_err *err)
     return wt_node_set_attr_float(n, "act_beta", a.beta, err);
 }
 
-/* Swallows `next`, whose result n takes over. */
-static wt_status swallow(wt_pass_ctx *pc, wt_node *n, wt_node *next, wt_err *err)
-{
-    if (next->out[0]->is_output && n->out[0]->is_output)
-        return WT_OK;
-    n->out[0]->type = next->out[0]->type;
-    n->out[0]->quant = next->out[0]->quant;
-    WT_TRY(wt_value_replace(next->out[0], n->out[0], err));
-    wt_node_remove(next);
-    pc->changes++;
-    return WT_OK;
-}
-
 static bool is_before(const wt_node *a, const wt_node *b)
 {
     for (; a; a = a->next)
@@ -124,7 +111,7 @@ static wt_status take_residual(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err *
     }
     WT_TRY(wt_node_set_input(n, 3, r, err));
     *done = true;
-    return swallow(pc, n, add, err);
+    return wt_pass_take_over(pc, n, add, err);
 }
 
 static wt_status take_activation(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err *err)
@@ -139,7 +126,7 @@ static wt_status take_activation(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err
         return WT_OK;
     WT_TRY(put_activation(n, a, err));
     *done = true;
-    return swallow(pc, n, next, err);
+    return wt_pass_take_over(pc, n, next, err);
 }
 
 wt_status wt_pass_fuse_epilogue(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)

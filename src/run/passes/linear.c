@@ -89,10 +89,7 @@ static wt_status take_bias(wt_pass_ctx *pc, wt_node *n, wt_err *err)
     if (!bias)
         return WT_OK;
     WT_TRY(wt_node_set_input(n, 2, bias, err));
-    WT_TRY(wt_value_replace(add->out[0], y, err));
-    wt_node_remove(add);
-    pc->changes++;
-    return WT_OK;
+    return wt_pass_take_over(pc, n, add, err);
 }
 
 wt_status wt_pass_linear(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)

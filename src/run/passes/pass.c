@@ -116,3 +116,14 @@ bool wt_binary_scalar(const wt_node *n, wt_value **other, float *scalar, int *sc
     }
     return false;
 }
+
+wt_status wt_pass_take_over(wt_pass_ctx *pc, wt_node *n, wt_node *next, wt_err *err)
+{
+    wt_value *result = next->out[0], *placeholder;
+    WT_TRY(wt_graph_add_value(&placeholder, next->graph, NULL, err));
+    WT_TRY(wt_node_set_output(next, 0, placeholder, err));
+    WT_TRY(wt_node_set_output(n, 0, result, err));
+    wt_node_remove(next);
+    pc->changes++;
+    return WT_OK;
+}

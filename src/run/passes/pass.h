@@ -32,6 +32,8 @@ wt_status wt_passes_run(wt_pass_ctx *pc, wt_graph *graph, bool portable_only, co
 /* v may vanish: not an output, not tapped, used once. */
 bool wt_pass_may_fuse(const wt_pass_ctx *pc, const wt_value *v);
 bool wt_pass_tapped(const wt_pass_ctx *pc, const wt_value *v);
+/* n makes the result of `next`, its only reader, which goes: the value keeps its name, its readers, its place in the interface. */
+wt_status wt_pass_take_over(wt_pass_ctx *pc, wt_node *n, wt_node *next, wt_err *err);
 /* The constant as float scalar / all elements equal; false otherwise. */
 bool wt_const_scalar(const wt_value *v, float *out);
 /* Finds which input of a two-input node is a scalar constant: fills the other value; false when none. */
