@@ -43,10 +43,42 @@ static void conv_case(kc_case *c, const shape *s, kc_random *r)
              s->s);
 }
 
+typedef struct product {
+    const char *kind;
+    int batch, m, k, n;
+} product;
+static const product products[] = {
+    { "linear", 1, 16, 384, 1536 }, { "linear", 1, 128, 384, 384 }, { "linear", 1, 256, 1536, 384 },
+    { "linear", 1, 1, 512, 512 },   { "linear", 1, 1, 2048, 1000 }, { "linear", 1, 1, 4096, 4096 },
+    { "linear", 1, 80, 120, 6625 }, { "half", 1, 1, 4096, 4096 },   { "half", 1, 128, 384, 384 },
+    { "matmul", 12, 128, 64, 128 }, { "matmul", 12, 128, 128, 64 }, { "matmul", 8, 40, 15, 40 },
+};
+
+static void product_case(kc_case *c, const product *s, kc_random *r)
+{
+    const int64_t a[] = { s->batch, s->m, s->k }, w[] = { s->k, s->n }, b[] = { s->batch, s->k, s->n },
+                  y[] = { s->batch, s->m, s->n };
+    const bool matmul = s->kind[0] == 'm';
+    c->op = matmul ? WT_OP_MATMUL : WT_OP_LINEAR;
+    kc_input(c, 0, WT_F32, WT_PLAIN, false, r, 3, a);
+    if (matmul)
+        kc_input(c, 1, WT_F32, WT_PLAIN, false, r, 3, b);
+    else
+        kc_input(c, 1, s->kind[0] == 'h' ? WT_F16 : WT_F32, WT_PLAIN, true, r, 2, w);
+    kc_output(c, 0, WT_F32, WT_PLAIN, 3, y);
+    snprintf(c->text, sizeof c->text, "%s %d x %dx%dx%d", s->kind, s->batch, s->m, s->k, s->n);
+}
+
 bool kc_make_bench(kc_case *c, size_t index, kc_random *r)
 {
-    if (index >= WT_ARRAY_LEN(shapes))
-        return false;
-    conv_case(c, &shapes[index], r);
-    return true;
+    if (index < WT_ARRAY_LEN(shapes)) {
+        conv_case(c, &shapes[index], r);
+        return true;
+    }
+    index -= WT_ARRAY_LEN(shapes);
+    if (index < WT_ARRAY_LEN(products)) {
+        product_case(c, &products[index], r);
+        return true;
+    }
+    return false;
 }

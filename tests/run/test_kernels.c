@@ -18,10 +18,23 @@ static void conv_f32(void **state)
     run("conv f32", kc_make_conv_f32);
 }
 
+static void linear(void **state)
+{
+    (void)state;
+    run("linear, gemm", kc_make_linear);
+}
+static void matmul(void **state)
+{
+    (void)state;
+    run("matmul", kc_make_matmul);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conv_f32),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(matmul),
     };
     return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
 }

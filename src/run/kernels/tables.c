@@ -48,6 +48,9 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_ml_encode_rows,
 #if WT_X86
     wt_x86_conv_rows,
+    wt_x86_dw_rows,
+    wt_x86_matmul_rows,
+    wt_x86_linear_rows,
 #endif
     NULL,
 };

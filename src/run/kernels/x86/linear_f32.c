@@ -1,5 +1,5 @@
-/* linear_f32.c - products with a constant matrix: Linear (weights in float32 or half), MatMul and Gemm with a constant right
- * side. Weights are packed once; rows of the left side are packed band by band. */
+/* linear_f32.c - products with a constant matrix: Linear (weights in float32 or half), MatMul and Gemm with a constant
+ * right side. Weights are packed once; rows of the left side are packed band by band. */
 #include "run/kernels/x86/band.h"
 #include "run/kernels/x86/matrix.h"
 #include "run/kernels/x86/rows.h"
@@ -19,7 +19,8 @@ static bool sizes(wt_matrix *m, const wt_prep *p, bool transposed)
     const wt_shape *a = &p->in[0]->shape, *b = &p->in[1]->shape, *y = &p->out[0]->shape;
     if (a->rank < 1 || b->rank != 2 || y->rank != a->rank)
         return false;
-    const int64_t k = b->dim[transposed ? 1 : 0], n = b->dim[transposed ? 0 : 1], rows = wt_shape_product(a, 0, a->rank - 1);
+    const int64_t k = b->dim[transposed ? 1 : 0], n = b->dim[transposed ? 0 : 1],
+                  rows = wt_shape_product(a, 0, a->rank - 1);
     *m = (wt_matrix){ .m = (size_t)rows, .k = (size_t)k, .n = (size_t)n, .a_size = 4, .y_size = 4, .r_size = 4 };
     return rows > 0 && k > 0 && n > 0 && a->dim[a->rank - 1] == k && y->dim[y->rank - 1] == n &&
            wt_shape_product(y, 0, y->rank - 1) == rows;
@@ -51,9 +52,9 @@ static bool accepts_matmul(const wt_prep *p) { return p->in[1]->dtype == WT_F32 
 static bool accepts_gemm(const wt_prep *p)
 {
     const bool transposed = wt_attr_int(p->attrs, "transB", 0) != 0;
-    return p->in[1]->dtype == WT_F32 && wt_attr_int(p->attrs, "transA", 0) == 0 && wt_attr_float(p->attrs, "alpha", 1) == 1.0f &&
-           wt_attr_float(p->attrs, "beta", 1) == 1.0f && accepts_any(p, transposed) &&
-           is_vector(p, 2, p->in[1]->shape.dim[transposed ? 0 : 1]);
+    return p->in[1]->dtype == WT_F32 && wt_attr_int(p->attrs, "transA", 0) == 0 &&
+           wt_attr_float(p->attrs, "alpha", 1) == 1.0f && wt_attr_float(p->attrs, "beta", 1) == 1.0f &&
+           accepts_any(p, transposed) && is_vector(p, 2, p->in[1]->shape.dim[transposed ? 0 : 1]);
 }
 
 static wt_status prepare(wt_prep *prep, const isa *set, const char *trans, wt_act_params act, wt_err *err)
@@ -89,15 +90,27 @@ static wt_status prepare(wt_prep *prep, const isa *set, const char *trans, wt_ac
     return WT_OK;
 }
 
-static wt_status linear_avx2(wt_prep *p, wt_err *err) { return prepare(p, &avx2, "trans_b", wt_act_from_attrs(p->attrs), err); }
-static wt_status linear_avx512(wt_prep *p, wt_err *err) { return prepare(p, &avx512, "trans_b", wt_act_from_attrs(p->attrs), err); }
+static wt_status linear_avx2(wt_prep *p, wt_err *err)
+{
+    return prepare(p, &avx2, "trans_b", wt_act_from_attrs(p->attrs), err);
+}
+static wt_status linear_avx512(wt_prep *p, wt_err *err)
+{
+    return prepare(p, &avx512, "trans_b", wt_act_from_attrs(p->attrs), err);
+}
 static wt_status matmul_avx2(wt_prep *p, wt_err *err) { return prepare(p, &avx2, NULL, (wt_act_params){ 0 }, err); }
 static wt_status matmul_avx512(wt_prep *p, wt_err *err) { return prepare(p, &avx512, NULL, (wt_act_params){ 0 }, err); }
 static wt_status gemm_avx2(wt_prep *p, wt_err *err) { return prepare(p, &avx2, "transB", (wt_act_params){ 0 }, err); }
-static wt_status gemm_avx512(wt_prep *p, wt_err *err) { return prepare(p, &avx512, "transB", (wt_act_params){ 0 }, err); }
+static wt_status gemm_avx512(wt_prep *p, wt_err *err)
+{
+    return prepare(p, &avx512, "transB", (wt_act_params){ 0 }, err);
+}
 
-#define ROW(row_name, code, flags, accept, prep) \
-    { .name = row_name, .op = code, .need = flags, .accepts = accept, .prepare = prep, .run = wt_tiled_row_run, .packs = 6 }
+#define ROW(row_name, code, flags, accept, prep)                                                                       \
+    {                                                                                                                  \
+        .name = row_name, .op = code, .need = flags, .accepts = accept, .prepare = prep, .run = wt_tiled_row_run,      \
+        .packs = 6                                                                                                     \
+    }
 const wt_kernel wt_x86_linear_rows[] = {
     ROW("linear_f32_avx2", WT_OP_LINEAR, WT_CPU_AVX2, accepts_linear, linear_avx2),
     ROW("linear_f32_avx512", WT_OP_LINEAR, WT_CPU_AVX512, accepts_linear, linear_avx512),

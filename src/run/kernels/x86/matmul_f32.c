@@ -1,7 +1,7 @@
 /* matmul_f32.c - MatMul of two computed matrices, batched, with broadcast batches: attention scores and the like.
  *
- * The right side is packed at each run: by the thread that needs its columns, so that nothing has to be waited for. With at least
- * as many batches as threads each thread takes whole batches, otherwise columns of every batch. */
+ * The right side is packed at each run: by the thread that needs its columns, so that nothing has to be waited for.
+ * With at least as many batches as threads each thread takes whole batches, otherwise columns of every batch. */
 #include "run/kernels/x86/band.h"
 #include "run/kernels/x86/matrix.h"
 #include "run/kernels/x86/rows.h"
@@ -11,7 +11,7 @@ typedef struct matmul_params {
     size_t k, n, batches;
     const size_t *a_at, *b_at; /* [batches] elements */
     bool split_batches;
-    size_t packed, scratch;    /* bytes of a thread's packed columns, of its scratch */
+    size_t packed, scratch; /* bytes of a thread's packed columns, of its scratch */
 } matmul_params;
 
 /* Batch dimensions from the back; false when they do not broadcast to the output's. */
@@ -22,12 +22,17 @@ static bool shapes(wt_matrix *m, size_t *batches, const wt_prep *p)
     if (a->rank < 2 || b->rank < 2 || r != (a->rank > b->rank ? a->rank : b->rank))
         return false;
     for (int i = 3; i <= r; i++) {
-        const int64_t da = i <= a->rank ? a->dim[a->rank - i] : 1, db = i <= b->rank ? b->dim[b->rank - i] : 1, dy = y->dim[r - i];
+        const int64_t da = i <= a->rank ? a->dim[a->rank - i] : 1, db = i <= b->rank ? b->dim[b->rank - i] : 1,
+                      dy = y->dim[r - i];
         if ((da != dy && da != 1) || (db != dy && db != 1))
             return false;
     }
-    *m = (wt_matrix){ .m = (size_t)y->dim[r - 2], .k = (size_t)a->dim[a->rank - 1], .n = (size_t)y->dim[r - 1], .a_size = 4,
-                      .y_size = 4, .r_size = 4 };
+    *m = (wt_matrix){ .m = (size_t)y->dim[r - 2],
+                      .k = (size_t)a->dim[a->rank - 1],
+                      .n = (size_t)y->dim[r - 1],
+                      .a_size = 4,
+                      .y_size = 4,
+                      .r_size = 4 };
     *batches = (size_t)wt_shape_product(y, 0, r - 2);
     return a->dim[a->rank - 2] == y->dim[r - 2] && b->dim[b->rank - 1] == y->dim[r - 1] &&
            b->dim[b->rank - 2] == a->dim[a->rank - 1] && m->m && m->k && m->n && *batches;
@@ -96,8 +101,14 @@ static wt_status prepare(wt_prep *prep, const wt_tileset *tiles, wt_finish_fn *f
     prep->params = q;
     return WT_OK;
 }
-static wt_status prepare_avx2(wt_prep *p, wt_err *err) { return prepare(p, &wt_tiles_f32_avx2, wt_finish_f32_avx2, err); }
-static wt_status prepare_avx512(wt_prep *p, wt_err *err) { return prepare(p, &wt_tiles_f32_avx512, wt_finish_f32_avx512, err); }
+static wt_status prepare_avx2(wt_prep *p, wt_err *err)
+{
+    return prepare(p, &wt_tiles_f32_avx2, wt_finish_f32_avx2, err);
+}
+static wt_status prepare_avx512(wt_prep *p, wt_err *err)
+{
+    return prepare(p, &wt_tiles_f32_avx512, wt_finish_f32_avx512, err);
+}
 
 /* Columns [n0, n1) of b [k][n] as [block][k][16], zero behind the last. */
 static void pack_columns(const float *b, size_t k, size_t n, size_t n0, size_t n1, float *to)
@@ -137,13 +148,16 @@ static wt_status run(const wt_run *r, wt_err *err)
         if (b != packed_from)
             pack_columns(b, q->k, q->n, n0, n1, (float *)(void *)scratch);
         packed_from = b;
-        wt_tiled_part(&t, wt_in_f32(r, 0) + q->a_at[i], NULL, wt_out_f32(r, 0) + i * m * q->n, scratch + q->packed, 0, m, unit0, unit1);
+        wt_tiled_part(&t, wt_in_f32(r, 0) + q->a_at[i], NULL, wt_out_f32(r, 0) + i * m * q->n, scratch + q->packed, 0,
+                      m, unit0, unit1);
     }
     return WT_OK;
 }
 
-#define ROW(row_name, flags, prep) \
-    { .name = row_name, .op = WT_OP_MATMUL, .need = flags, .accepts = accepts, .prepare = prep, .run = run }
+#define ROW(row_name, flags, prep)                                                                                     \
+    {                                                                                                                  \
+        .name = row_name, .op = WT_OP_MATMUL, .need = flags, .accepts = accepts, .prepare = prep, .run = run           \
+    }
 const wt_kernel wt_x86_matmul_rows[] = {
     ROW("matmul_f32_avx2", WT_CPU_AVX2, prepare_avx2),
     ROW("matmul_f32_avx512", WT_CPU_AVX512, prepare_avx512),
