@@ -112,18 +112,18 @@ typedef wt_status wt_sink_fn(void *user, const char *bytes, size_t len, wt_err *
 WT_API wt_status wt_model_print(const wt_model *model, wt_print_form form, wt_sink_fn *sink, void *user, wt_err *err);
 
 /* --- writing ---------------------------------------------------------------------------------------------------------- */
-typedef struct wt_model_write_options {
+typedef struct wt_model_save_options {
     size_t size;
     const char *format;          /* NULL: by the extension of the path */
     bool force;                  /* overwrite what is there */
     bool f16_weights;            /* store float32 weights as float16 where they fit */
     uint64_t external_threshold; /* larger models keep their weights beside the file; 0: the format's limit */
-} wt_model_write_options;
-WT_API wt_model_write_options wt_model_write_defaults(void);
+} wt_model_save_options;
+WT_API wt_model_save_options wt_model_save_defaults(void);
 /* Called for each file that was written, after it was read back. */
 typedef void wt_written_fn(void *user, const char *path, uint64_t bytes, const char *sha256);
 /* options and fn may be NULL. */
-WT_API wt_status wt_model_write(const wt_model *model, const char *path, const wt_model_write_options *options,
+WT_API wt_status wt_model_save(const wt_model *model, const char *path, const wt_model_save_options *options,
                                 wt_written_fn *fn, void *user, wt_err *err);
 
 #ifdef __cplusplus

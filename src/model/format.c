@@ -56,6 +56,22 @@ wt_status wt_model_read(wt_graph **out, wt_context *ctx, const char *path, wt_er
     return st == WT_OK ? format->read(out, ctx, path, err) : st;
 }
 
+wt_status wt_model_write(const wt_graph *graph, const char *path, const char *format, const wt_write_options *options,
+                         wt_written *written, wt_err *err)
+{
+    const wt_format *chosen = format ? wt_format_by_name(format) : wt_format_by_path(path);
+    if (!chosen || !chosen->write) {
+        if (format)
+            wt_fail(err, WT_EUSAGE, "models cannot be written as '%s'", format);
+        else
+            wt_fail(err, WT_EUSAGE, "the name does not say in which format to write");
+        wt_err_where(err, "%s", path);
+        wt_err_hint(err, "models are written as ONNX, to a name that ends in .onnx");
+        return WT_EUSAGE;
+    }
+    return chosen->write(graph, path, options, written, err);
+}
+
 wt_status wt_written_add(wt_written *written, wt_context *ctx, const char *path, uint64_t bytes, const char *sha256,
                          wt_err *err)
 {

@@ -40,6 +40,9 @@ typedef struct wt_format {
 extern const wt_format *const wt_formats[];
 const wt_format *wt_format_by_name(const char *name); /* NULL: none */
 const wt_format *wt_format_by_path(const char *path); /* by extension; NULL: none */
+/* Writes in the format of that name; NULL: by the extension of the path. options and written may be NULL. */
+wt_status wt_model_write(const wt_graph *graph, const char *path, const char *format, const wt_write_options *options,
+                         wt_written *written, wt_err *err);
 /* Opens a model file of any format. */
 wt_status wt_model_read(wt_graph **out, wt_context *ctx, const char *path, wt_err *err);
 #endif

@@ -196,6 +196,10 @@ wt_status wt_graph_infer(wt_graph *graph, wt_err *err);
 /* One node: rule applied to the values' types as they stand; results stored. */
 wt_status wt_node_infer(wt_node *node, wt_err *err);
 
+/* Fixes free dims of a graph input (NULL or "": the only one); dims below 0 stay as they are. A symbol gets its number wherever
+ * the graph uses it. WT_EUSAGE when the model fixes another shape. wt_graph_infer carries it on. */
+wt_status wt_graph_fix_input(wt_graph *graph, const char *name, const wt_shape *shape, wt_err *err);
+
 /* --- printing -------------------------------------------------------------------------------------------------------- */
 struct wt_buf;
 wt_status wt_graph_print_text(const wt_graph *graph, struct wt_buf *out, wt_err *err);
