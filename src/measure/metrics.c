@@ -26,6 +26,7 @@ struct wt_metric {
     wt_scores scores;
     wt_buf text;
     bool have_text;
+    int64_t last_class;
     uint64_t nonfinite;
     float *a, *b;        /* outputs as floats */
     size_t cap_a, cap_b;
@@ -209,6 +210,7 @@ static wt_status score_class(wt_metric *m, const wt_tensor *out, const wt_sample
         int64_t decided;
         if (!wt_tensor_int(out, 0, &decided))
             return wt_fail(err, WT_EFORMAT, "the class that the model gives is not one number");
+        m->last_class = decided;
         return wt_scores_add(&m->scores, decided == label->index, 1, err);
     }
     if (out->shape.rank > 1 && out->shape.dim[0] > 1)
@@ -221,6 +223,7 @@ static wt_status score_class(wt_metric *m, const wt_tensor *out, const wt_sample
     }
     const size_t best = best_of(v, n, 1), want = (size_t)label->index;
     m->nonfinite += best == n;
+    m->last_class = best == n ? -1 : n == 1 ? v[0] >= 0.5f : (int64_t)best;
     if (n == 1) /* one probability of two classes */
         return wt_scores_add(&m->scores, best == 0 && (v[0] >= 0.5f) == (want == 1), 1, err);
     if (m->id == WT_METRIC_ACCURACY)
@@ -312,6 +315,7 @@ wt_status wt_metric_add(wt_metric *m, const wt_tensor *outputs, const wt_sample_
 {
     const wt_label_kind need = infos[m->id].label;
     m->have_text = false;
+    m->last_class = -1;
     if (need == WT_LABEL_NONE) {
         if (!reference)
             return wt_fail(err, WT_EUSAGE, "metric %s compares with a reference, and there is none", infos[m->id].name);
@@ -355,6 +359,7 @@ wt_status wt_metric_finish(const wt_metric *m, uint64_t seed, wt_metric_result *
 
 const wt_scores *wt_metric_scores(const wt_metric *m) { return &m->scores; }
 const char *wt_metric_last_text(const wt_metric *m) { return m->have_text ? m->text.data : NULL; }
+int64_t wt_metric_last_class(const wt_metric *m) { return m->last_class; }
 
 json_t *wt_metric_result_json(const wt_metric_result *r)
 {

@@ -56,5 +56,7 @@ wt_status wt_metric_finish(const wt_metric *m, uint64_t seed, wt_metric_result *
 const wt_scores *wt_metric_scores(const wt_metric *m);
 /* The text decoded from the sample added last (text metrics), for showing examples; NULL: none. */
 const char *wt_metric_last_text(const wt_metric *m);
+/* The class that the model gave for the sample added last (class metrics); -1: none. */
+int64_t wt_metric_last_class(const wt_metric *m);
 json_t *wt_metric_result_json(const wt_metric_result *r); /* {"metric","value","ci95","ci_method","samples"}; NULL: no memory */
 #endif
