@@ -75,7 +75,7 @@ static wt_status add_node(wt_graph *graph, wt_node *before, const char *op, cons
     wt_node *node = NULL;
     if (!name)
         return WT_ENOMEM;
-    return wt_graph_add_node(&node, graph, before, "", op, name, in, 3, &out, 1, &list, err);
+    return wt_graph_add_node(&node, graph, before, "", op, name, in, in[2] ? 3 : 2, &out, 1, &list, err);
 }
 
 /* The constant's data move to `stored`; it becomes a value that a node can make from them. */
@@ -90,6 +90,15 @@ static wt_status move_data(wt_value *v, const char *suffix, wt_value **stored, w
     return WT_OK;
 }
 
+/* Zero is what a missing zero point means: a vector of zeros would be a byte, of a bias four, for every channel. */
+static bool all_zero(const wt_quant *q)
+{
+    for (size_t i = 0; i < q->count; i++)
+        if (q->zero_point[i])
+            return false;
+    return true;
+}
+
 static wt_status lower_constant(wt_value *v, wt_node *first, wt_err *err)
 {
     wt_value *in[3];
@@ -97,7 +106,9 @@ static wt_status lower_constant(wt_value *v, wt_node *first, wt_err *err)
     if (in[0]->type.dtype != v->quant->dtype)
         in[0]->quant = v->quant; /* quantized while it is stored */
     WT_TRY(add_scale(v->graph, v, &in[1], err));
-    WT_TRY(add_zero_point(v->graph, v, &in[2], err));
+    in[2] = NULL;
+    if (!all_zero(v->quant))
+        WT_TRY(add_zero_point(v->graph, v, &in[2], err));
     WT_TRY(add_node(v->graph, first, "DequantizeLinear", v, in, v, err));
     v->quant = NULL;
     return WT_OK;

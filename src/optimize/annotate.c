@@ -90,9 +90,19 @@ static wt_status weight_scales(const wt_weighted *w, wt_arena *arena, wt_quant *
     return WT_OK;
 }
 
+/* One scale for all channels, where that keeps SHARED_SQNR_DB and a scale a channel would cost more than 2 % of the weights:
+ * in small networks scales are what is left of the size. */
+static const double SHARED_SQNR_DB = 38;
+enum { SHARED_BELOW = 400 /* weights a channel; 4 bytes of scale, 4 more for the scale of the bias */ };
+
 static float rounding(float x, float scale)
 {
     return nearbyintf(x / scale) * scale - x;
+}
+
+static float scale_of(const wt_quant *q, size_t channel)
+{
+    return q->scale[q->count == 1 ? 0 : channel];
 }
 
 static double weight_sqnr(const wt_weighted *w, const wt_quant *q)
@@ -102,11 +112,27 @@ static double weight_sqnr(const wt_weighted *w, const wt_quant *q)
     for (size_t o = 0; o < v.outer; o++)
         for (size_t c = 0; c < v.channels; c++)
             for (size_t i = 0; i < v.inner; i++) {
-                const float x = at(&v, o, c, i), e = rounding(x, q->scale[c]);
+                const float x = at(&v, o, c, i), e = rounding(x, scale_of(q, c));
                 signal += (double)x * (double)x;
                 noise += (double)e * (double)e;
             }
     return noise > 0 ? 10 * log10(signal / noise) : INFINITY;
+}
+
+static wt_status share_scale(const wt_weighted *w, wt_arena *arena, wt_quant **q, wt_err *err)
+{
+    const view v = channel_view(w->weight, w->axis);
+    wt_quant *one;
+    if ((*q)->count == 1 || v.outer * v.inner >= SHARED_BELOW)
+        return WT_OK;
+    WT_TRY(quant_new(&one, arena, WT_I8, -1, 1, err));
+    float *scale = (float *)(uintptr_t)one->scale;
+    for (size_t c = 0; c < v.channels; c++)
+        scale[0] = fmaxf(scale[0], (*q)->scale[c]);
+    one->origin = "weights";
+    if (weight_sqnr(w, one) >= SHARED_SQNR_DB)
+        *q = one;
+    return WT_OK;
 }
 
 /* --- bias ------------------------------------------------------------------------------------------------------------------ */
@@ -121,7 +147,7 @@ static void conv_shift(const wt_weighted *w, const wt_quant *q, const wt_stats *
         shift[o] = 0;
         for (size_t i = 0; i < icg * taps; i++) {
             const size_t channel = o / (per ? per : 1) * icg + i / taps;
-            shift[o] += (double)rounding(at(&v, 0, o, i), q->scale[o]) * wt_stats_channel_mean(x, (int64_t)channel);
+            shift[o] += (double)rounding(at(&v, 0, o, i), scale_of(q, o)) * wt_stats_channel_mean(x, (int64_t)channel);
         }
     }
 }
@@ -133,7 +159,7 @@ static void matrix_shift(const wt_weighted *w, const wt_quant *q, const wt_stats
     for (size_t c = 0; c < v.channels; c++) {
         shift[c] = 0;
         for (size_t i = 0; i < k; i++)
-            shift[c] += (double)rounding(v.outer == 1 ? at(&v, 0, c, i) : at(&v, i, c, 0), q->scale[c]) *
+            shift[c] += (double)rounding(v.outer == 1 ? at(&v, 0, c, i) : at(&v, i, c, 0), scale_of(q, c)) *
                         wt_stats_channel_mean(x, (int64_t)i);
     }
 }
@@ -194,13 +220,15 @@ static wt_status new_bias(wt_weighted *w, const double *shift, int64_t channels,
 static wt_status quantize_bias(wt_value *bias, const wt_quant *x, const wt_quant *weights, int64_t channels, wt_err *err)
 {
     wt_quant *q;
-    WT_TRY(quant_new(&q, &bias->graph->root->arena, WT_I32, 0, (size_t)channels, err));
+    WT_TRY(quant_new(&q, &bias->graph->root->arena, WT_I32, weights->count == 1 ? -1 : 0, weights->count, err));
     float *scale = (float *)(uintptr_t)q->scale;
+    for (size_t c = 0; c < weights->count; c++)
+        scale[c] = x->scale[0] * weights->scale[c];
     for (int64_t c = 0; c < channels; c++) {
-        double b;
-        scale[c] = x->scale[0] * weights->scale[weights->count == 1 ? 0 : c];
+        double b = 0;
+        const float s = scale_of(q, (size_t)c);
         wt_tensor_double(&bias->type, c, &b);
-        if (!(scale[c] > 0) || fabs(b / (double)scale[c]) > 1e9)
+        if (!(s > 0) || fabs(b / (double)s) > 1e9)
             return WT_OK; /* would not fit: the bias stays float */
     }
     q->origin = "accumulator";
@@ -212,7 +240,7 @@ static wt_status annotate_bias(wt_points *p, wt_weighted *w, const wt_quant *wei
 {
     const int32_t k = p->point_of[w->node->in[0]->id];
     const wt_point *x = &p->points[k];
-    const int64_t channels = (int64_t)weights->count;
+    const int64_t channels = w->weight->type.shape.dim[w->axis];
     wt_value *bias;
     wt_node *node;
     size_t index;
@@ -245,6 +273,7 @@ static wt_status annotate_weighted(wt_points *p, wt_weighted *w, bool correct, w
         return WT_OK;
     if (!w->weight->quant) {
         WT_TRY(weight_scales(w, &p->graph->root->arena, &q, err));
+        WT_TRY(share_scale(w, &p->graph->root->arena, &q, err));
         w->weight->quant = q;
     }
     w->weight_sqnr_db = weight_sqnr(w, w->weight->quant);

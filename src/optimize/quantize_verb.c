@@ -91,10 +91,11 @@ static uint64_t written_bytes(const wt_written *w)
     return sum;
 }
 
-static void put_common(json_t *root, const wt_graph *graph, const wt_written *w)
+static void put_common(json_t *root, const wt_graph *source, const wt_graph *graph, const wt_written *w)
 {
-    uint64_t as_float, as_stored;
-    wt_weight_bytes(graph, &as_float, &as_stored);
+    uint64_t as_float, as_stored, ignored;
+    wt_weight_bytes(source, &as_float, &ignored);
+    wt_weight_bytes(graph, &ignored, &as_stored);
     json_object_set_new(root, "written", written_json(w));
     json_object_set_new(root, "size_bytes", json_integer((json_int_t)written_bytes(w)));
     json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)as_float));
@@ -122,7 +123,7 @@ static wt_status quantize_int8(wt_quantizer *q, const char *model, const wt_quan
         json_object_set_new(root, "method", json_string(wt_range_method_name(method)));
         json_object_set_new(root, "samples", json_integer((json_int_t)q->samples));
         json_object_set_new(root, "ledger", wt_points_ledger(&used, "int8"));
-        put_common(root, built, &written);
+        put_common(root, q->source, built, &written);
     }
     wt_points_free(&used);
     wt_graph_close(built);
@@ -138,7 +139,7 @@ static wt_status quantize_fp16(wt_context *ctx, const char *model, const wt_quan
     WT_TRY(wt_open_graph(&g, ctx, model, &o->exec, err));
     wt_status st = write_as(g, o->output, &wo, &written, err);
     if (st == WT_OK) {
-        put_common(root, g, &written);
+        put_common(root, g, g, &written);
         json_object_set_new(root, "weight_bytes", json_integer(json_integer_value(json_object_get(root, "float_weight_bytes")) / 2));
         json_object_set_new(root, "weight_ratio", json_real(0.5));
         json_object_set_new(root, "bits_per_weight", json_real(16));

@@ -149,6 +149,6 @@ void wt_weight_bytes(const wt_graph *graph, uint64_t *as_float, uint64_t *as_sto
         else if (v->quant->dtype == WT_I32)
             *as_stored += 4 * ((uint64_t)n + v->quant->count);
         else
-            *as_stored += (uint64_t)n + v->quant->count * 5;
+            *as_stored += (uint64_t)n + 4 * v->quant->count;
     }
 }
