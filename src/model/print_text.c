@@ -4,6 +4,7 @@
  *       input x: float32[Nx3x224x224]
  *       const w: float32[64x3x7x7]
  *       const axes: int64[2] = [2, 3]
+ *       n: int64[1] ~[64] = Gather(s, zero) axis=0    (known from shapes alone: always 64)
  *       y: float32[Nx64x112x112] = Conv(x, w, _) kernel_shape=[7, 7]  # node name
  *       z: float32[...] = If(c) {
  *         then_branch: graph {
@@ -31,6 +32,16 @@ static void indent(const printer *p, int depth)
         wt_buf_puts(p->out, "  ");
 }
 
+/* What inference knows of a value that a node makes: it will have these elements in every run. */
+static void put_known(const printer *p, const wt_value *v)
+{
+    int64_t n;
+    if (!v->known || !wt_shape_count(&v->known->shape, &n) || n > FEW)
+        return;
+    wt_buf_puts(p->out, " ~");
+    wt_print_elements(p->out, v->known, FEW);
+}
+
 static void put_values(const printer *p, wt_value *const *list, size_t n, bool types)
 {
     for (size_t i = 0; i < n; i++) {
@@ -43,6 +54,7 @@ static void put_values(const printer *p, wt_value *const *list, size_t n, bool t
         if (types) {
             wt_buf_puts(p->out, ": ");
             wt_print_type(p->out, list[i]);
+            put_known(p, list[i]);
         }
     }
 }
