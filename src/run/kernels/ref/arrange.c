@@ -1,4 +1,5 @@
 /* arrange.c - Trilu, ReverseSequence, Col2Im, Dropout: data that stays or goes by position. */
+#include "base/hash.h"
 #include "model/shape/shape.h"
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/nn_rows.h"
