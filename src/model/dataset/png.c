@@ -17,6 +17,7 @@ typedef struct job {
     int64_t max_pixels;
     wt_err *err;
     wt_status st;
+    bool no_memory;
     png_structp png;
     png_infop info;
     jmp_buf out;
@@ -31,6 +32,8 @@ _Noreturn static void fail_out(job *j, wt_status st)
 _Noreturn static void on_error(png_structp png, png_const_charp message)
 {
     job *j = png_get_error_ptr(png);
+    if (j->no_memory)
+        fail_out(j, wt_fail(j->err, WT_ENOMEM, "no memory for the PNG decoder: %s", message));
     wt_fail_at(j->err, WT_EFORMAT, j->at, "PNG: %s", message);
     wt_err_hint(j->err, "the picture is incomplete or damaged");
     fail_out(j, WT_EFORMAT);
@@ -52,7 +55,9 @@ static void read_bytes(png_structp png, png_bytep out, png_size_t n)
 static png_voidp get_memory(png_structp png, png_alloc_size_t n)
 {
     job *j = png_get_mem_ptr(png);
-    return wt_alloc_raw(j->pic->ctx, n, 1, NULL);
+    void *ptr = wt_alloc_raw(j->pic->ctx, n, 1, NULL);
+    j->no_memory |= ptr == NULL;
+    return ptr;
 }
 
 static void give_memory(png_structp png, png_voidp ptr)

@@ -83,7 +83,8 @@ static wt_status convert(const wt_reader *r, size_t i, const void *src, wt_dtype
     }
     WT_TRY(wt_convert(src, from, dst, to, n, false, err));
     const wt_shape flat = wt_shape_make(1, (int64_t[]){ (int64_t)n });
-    const wt_tensor a = { .dtype = from, .shape = flat, .data = src }, b = { .dtype = to, .shape = flat, .data = dst };
+    const wt_tensor a = { .dtype = from, .shape = flat, .data = src, .bytes = n * wt_dtype_get(from)->block_bytes };
+    const wt_tensor b = { .dtype = to, .shape = flat, .data = dst, .bytes = n * wt_dtype_get(to)->block_bytes };
     for (size_t k = 0; k < n && to_int; k++) {
         double x, y;
         if (!wt_tensor_double(&a, (int64_t)k, &x) || !wt_tensor_double(&b, (int64_t)k, &y) || x != y)
