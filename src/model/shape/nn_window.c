@@ -168,8 +168,8 @@ wt_status wt_window_transposed(wt_window *w, const char *op_type, const wt_attrs
         if (w->in[i] < 0 || w->kernel[i] < 0)
             continue;
         WT_TRY(transposed_extent(w, i, extra[i], op_type, &full, err));
-        if (same && !given)
-            w->out[i] = w->in[i] * w->stride[i];
+        if (same && !given) /* as long as stride times input, if the window reaches that far */
+            w->out[i] = full < w->in[i] * w->stride[i] ? full : w->in[i] * w->stride[i];
         if (same || given)
             split_pad(w, i, full > w->out[i] ? full - w->out[i] : 0);
         else if (w->in[i] > 0)

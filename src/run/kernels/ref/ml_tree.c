@@ -215,7 +215,7 @@ static void two_classes(const wt_run *r, const tree_params *q, size_t n, tree_ro
     if (q->base.n == 2) {
         row->score[0] += wt_ml_list_get(&q->base, 0);
         row->score[1] += wt_ml_list_get(&q->base, 1);
-    } else if (q->base.n == 1) {
+    } else if (q->base.n == 1 && !second) {
         row->score[0] += wt_ml_list_get(&q->base, 0);
     }
     const bool both = second || q->base.n == 2;

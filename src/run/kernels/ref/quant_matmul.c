@@ -208,10 +208,22 @@ static wt_status integer_run(const wt_run *r, wt_err *err)
 /* --- QLinearMatMul ------------------------------------------------------------------------------------------------------------------ */
 enum { A_SCALE = 1, A_ZERO, B, B_SCALE, B_ZERO, Y_SCALE, Y_ZERO };
 
+static bool is_scale(const wt_prep *p, size_t i)
+{
+    return wt_has_in(p, i) && (p->in[i]->dtype == WT_F32 || p->in[i]->dtype == WT_F16 || p->in[i]->dtype == WT_BF16);
+}
+
+static float scale_at(const wt_tensor *t, size_t i)
+{
+    if (t->dtype == WT_F32)
+        return ((const float *)t->data)[i];
+    const uint16_t half = ((const uint16_t *)t->data)[i];
+    return t->dtype == WT_F16 ? wt_f16_to_f32(half) : wt_bf16_to_f32(half);
+}
+
 static bool qlinear_accepts(const wt_prep *p)
 {
-    return p->n_in == 8 && codes(p, 0, B) && wt_in_is(p, A_SCALE, WT_F32) && wt_in_is(p, B_SCALE, WT_F32) &&
-           wt_in_is(p, Y_SCALE, WT_F32) && wt_in_is(p, A_ZERO, p->in[0]->dtype) && wt_in_is(p, B_ZERO, p->in[B]->dtype) &&
+    return p->n_in == 8 && codes(p, 0, B) && is_scale(p, A_SCALE) && is_scale(p, B_SCALE) && is_scale(p, Y_SCALE) && wt_in_is(p, A_ZERO, p->in[0]->dtype) && wt_in_is(p, B_ZERO, p->in[B]->dtype) &&
            wt_in_is(p, Y_ZERO, p->out[0]->dtype) && wt_is_byte(p->out[0]->dtype);
 }
 
@@ -232,13 +244,13 @@ static wt_status qlinear_prepare(wt_prep *p, wt_err *err)
 
 static void qlinear_row(const quant_matmul *q, const wt_run *r, size_t batch, size_t i, line *out)
 {
-    out->scale = wt_in_f32(r, A_SCALE)[param_index(r->in[A_SCALE], q, q->m, batch, i)];
+    out->scale = scale_at(r->in[A_SCALE], param_index(r->in[A_SCALE], q, q->m, batch, i));
     out->zero = zero_at(q, r, A_ZERO, q->m, batch, i);
     out->bias = 0;
 }
 static void qlinear_col(const quant_matmul *q, const wt_run *r, size_t batch, size_t i, line *out)
 {
-    out->scale = wt_in_f32(r, B_SCALE)[param_index(r->in[B_SCALE], q, q->n, batch, i)];
+    out->scale = scale_at(r->in[B_SCALE], param_index(r->in[B_SCALE], q, q->n, batch, i));
     out->zero = zero_at(q, r, B_ZERO, q->n, batch, i);
     out->bias = 0;
 }
@@ -248,7 +260,7 @@ static wt_status qlinear_run(const wt_run *r, wt_err *err)
     quant_matmul q = *(const quant_matmul *)r->params;
     (void)err;
     q.out.y_zero = wt_zero_at(r, Y_ZERO, 0);
-    q.out.y_scale = wt_in_f32(r, Y_SCALE)[0];
+    q.out.y_scale = scale_at(r->in[Y_SCALE], 0);
     run_common(&q, r, qlinear_row, qlinear_col);
     return WT_OK;
 }
