@@ -62,8 +62,17 @@ static wt_status slot_constant(compiler *c, wt_value *v)
     return WT_OK;
 }
 
-/* The kernel of a static step, and what it prepared. *fits is false when no row takes the case. */
-static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits)
+static bool waits_for_data(const wt_tensor *const *in, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (in[i] && !in[i]->data)
+            return true;
+    return false;
+}
+
+/* The kernel of a static step, and what it prepared. *fits is false when no row takes the case. *waits: a row takes it, but
+ * not before it has seen data (the axes of a reduction whose output shape the file declares): then the step is dynamic. */
+static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *waits)
 {
     const wt_node *node = step->node;
     wt_spec *spec = c->spec;
@@ -74,7 +83,7 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits)
     bool copied[64] = { false };
     struct wt_pack_cache *packs;
     wt_status st = WT_OK;
-    *fits = false;
+    *fits = *waits = false;
     if (node->n_in > WT_ARRAY_LEN(in) || node->n_out > WT_ARRAY_LEN(out))
         return WT_OK;
     for (size_t i = 0; i < node->n_in; i++) {
@@ -106,6 +115,10 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits)
                 spec->slots[node->in[i]->id].data = copies[i].data;
             wt_pack_aligned_done(c->plan->packs, node->in[i]->type.data, !packed);
         }
+    if (st == WT_EUNSUPPORTED && waits_for_data(in, node->n_in)) {
+        *waits = true;
+        return WT_OK;
+    }
     if (st != WT_OK) {
         wt_err_at_node(c->err, node);
         return st;
@@ -170,7 +183,7 @@ static void set_output_slots(compiler *c, const wt_step *step)
 
 static wt_status compile_step(compiler *c, wt_node *node, wt_step *step)
 {
-    bool fits = false;
+    bool fits = false, waits = false;
     step->node = node;
     step->tap = -1;
     step->threads = 1;
@@ -191,15 +204,16 @@ static wt_status compile_step(compiler *c, wt_node *node, wt_step *step)
     } else if (node->op->flags & WT_OP_VIEW) {
         step->kind = WT_STEP_VIEW;
     } else if (node_static(node)) {
-        WT_TRY(choose_kernel(c, step, &fits));
-        if (!fits) {
+        WT_TRY(choose_kernel(c, step, &fits, &waits));
+        if (!fits && !waits) {
             const wt_tensor *first = node->n_in && node->in[0] ? &node->in[0]->type : NULL;
             wt_status st = wt_eval_refuse(node, &first, c->err);
             wt_err_at_node(c->err, node);
             return st;
         }
-        step->kind = WT_STEP_STATIC;
-        if (step->bytes == 0)
+        if (fits)
+            step->kind = WT_STEP_STATIC;
+        if (fits && step->bytes == 0)
             step->bytes = default_bytes(node);
     }
     set_output_slots(c, step);

@@ -79,7 +79,8 @@ static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tens
         return wt_eval_refuse(node, in, err);
     if (k->prepare)
         WT_TRY(k->prepare(&prep, err));
-    wt_run run = { .params = prep.params, .in = in, .n_in = node->n_in, .out = out_run, .n_out = node->n_out, .tid = 0, .nthreads = 1 };
+    wt_run run = { .params = prep.params, .in = in, .n_in = node->n_in, .out = out_run, .n_out = node->n_out, .texts = e->arena,
+                   .tid = 0, .nthreads = 1 };
     if (prep.scratch_bytes) {
         char *scratch = wt_arena_alloc(e->arena, prep.scratch_bytes + 64, 1, err);
         if (!scratch)
@@ -96,8 +97,10 @@ wt_status wt_eval_node(const wt_eval *e, const wt_node *node, const wt_tensor *c
     for (size_t i = 0; i < node->n_out; i++)
         out[i] = (wt_tensor){ .shape.rank = -1 };
     wt_infer infer = { .op_type = node->op_type, .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out,
-                       .n_out = node->n_out };
+                       .n_out = node->n_out, .arena = e->arena };
     WT_TRY(node->op->infer(&infer, err));
+    for (size_t i = 0; i < node->n_out; i++) /* what a rule publishes may be borrowed: the kernel writes its own */
+        out[i].data = NULL;
     if ((node->op->flags & WT_OP_VIEW) && in[0]) {
         out[0].data = in[0]->data;
         out[0].bytes = in[0]->bytes;

@@ -60,6 +60,7 @@ static wt_status step_run(wt_session *s, const wt_step *step, wt_team *team, int
     switch (step->kind) {
     case WT_STEP_STATIC:
         run = s->now->runs[step->index];
+        run.texts = tid == 0 ? &s->dyn : NULL;
         run.team = team;
         run.tid = tid;
         run.nthreads = nthreads;

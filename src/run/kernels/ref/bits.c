@@ -9,11 +9,25 @@
     WT_BINARY_LOOP(xor_##id, type, type, (wide)a ^ (wide)b)
 WT_INT_TYPES(BIT_LOOPS)
 
-/* Shifting by the width or more leaves nothing, where C leaves it undefined. */
-#define SHIFT_LOOPS(id, type, wide)                                                            \
-    WT_BINARY_LOOP(left_##id, type, type, b < sizeof(type) * 8 ? (wide)a << b : (wide)0)       \
-    WT_BINARY_LOOP(right_##id, type, type, b < sizeof(type) * 8 ? (wide)a >> b : (wide)0)
-WT_UNSIGNED_TYPES(SHIFT_LOOPS)
+/* Shifting by the width or more, or by a negative amount, leaves the sign alone, where C leaves it undefined. A right shift of
+ * a negative number is arithmetic: the complement of the shifted complement. */
+#define SHIFTS_UNSIGNED(id, type, wide)                                                                                   \
+    static inline type left_##id(type a, type b) { return b < sizeof(type) * 8 ? (type)((wide)a << b) : (type)0; }        \
+    static inline type right_##id(type a, type b) { return b < sizeof(type) * 8 ? (type)((wide)a >> b) : (type)0; }
+#define SHIFTS_SIGNED(id, type, wide)                                                                                     \
+    static inline bool within_##id(type b) { return b >= 0 && (uint64_t)b < sizeof(type) * 8; }                           \
+    static inline type left_##id(type a, type b) { return within_##id(b) ? (type)((wide)a << b) : (type)0; }              \
+    static inline type right_##id(type a, type b)                                                                         \
+    {                                                                                                                     \
+        const wide v = a < 0 ? ~(wide)a : (wide)a, moved = within_##id(b) ? v >> b : 0;                                   \
+        return (type)(a < 0 ? ~moved : moved);                                                                            \
+    }
+WT_UNSIGNED_TYPES(SHIFTS_UNSIGNED)
+WT_SIGNED_TYPES(SHIFTS_SIGNED)
+#define SHIFT_LOOPS(id, type, wide)                                \
+    WT_BINARY_LOOP(shl_##id, type, type, left_##id(a, b))          \
+    WT_BINARY_LOOP(shr_##id, type, type, right_##id(a, b))
+WT_INT_TYPES(SHIFT_LOOPS)
 
 /* Mod: with the sign of the divisor (fmod = 0), or of the dividend (fmod = 1). What has no remainder gives 0. */
 #define REMAINDER_SIGNED(id, type, wide)                                                                       \
@@ -45,15 +59,15 @@ WT_NATIVE_TYPES(MOD_LOOPS)
 #define AND(id, type, wide) [WT_##id] = and_##id,
 #define OR(id, type, wide) [WT_##id] = or_##id,
 #define XOR(id, type, wide) [WT_##id] = xor_##id,
-#define LEFT(id, type, wide) [WT_##id] = left_##id,
-#define RIGHT(id, type, wide) [WT_##id] = right_##id,
+#define LEFT(id, type, wide) [WT_##id] = shl_##id,
+#define RIGHT(id, type, wide) [WT_##id] = shr_##id,
 #define MOD(id, type, wide) [WT_##id] = mod_##id,
 #define FMOD(id, type, wide) [WT_##id] = fmod_##id,
 static wt_binary_fn *const and_table[WT_DTYPE_COUNT] = { WT_INT_TYPES(AND) };
 static wt_binary_fn *const or_table[WT_DTYPE_COUNT] = { WT_INT_TYPES(OR) };
 static wt_binary_fn *const xor_table[WT_DTYPE_COUNT] = { WT_INT_TYPES(XOR) };
-static wt_binary_fn *const left_table[WT_DTYPE_COUNT] = { WT_UNSIGNED_TYPES(LEFT) };
-static wt_binary_fn *const right_table[WT_DTYPE_COUNT] = { WT_UNSIGNED_TYPES(RIGHT) };
+static wt_binary_fn *const left_table[WT_DTYPE_COUNT] = { WT_INT_TYPES(LEFT) };
+static wt_binary_fn *const right_table[WT_DTYPE_COUNT] = { WT_INT_TYPES(RIGHT) };
 static wt_binary_fn *const mod_table[WT_DTYPE_COUNT] = { WT_NATIVE_TYPES(MOD) };
 static wt_binary_fn *const fmod_table[WT_DTYPE_COUNT] = { WT_NATIVE_TYPES(FMOD) };
 

@@ -133,12 +133,14 @@ static wt_status loops_run(const wt_run *r, wt_err *err)
     const loops_params *q = r->params;
     const wt_dtype wide = q->ints ? WT_I64 : WT_F64;
     number *operands = r->scratch;
+    wt_status st = WT_OK; /* nobody may leave before the barrier */
     size_t begin, end;
-    if (r->tid == 0)
-        for (size_t i = 0; i < q->n_in; i++)
-            WT_TRY(wt_convert(r->in[i]->data, q->dtype, operands + q->at[i], wide, q->count[i], true, err));
+    for (size_t i = 0; r->tid == 0 && i < q->n_in && st == WT_OK; i++)
+        st = wt_convert(r->in[i]->data, q->dtype, operands + q->at[i], wide, q->count[i], true, err);
     if (r->nthreads > 1)
         wt_team_barrier(r->team, r->tid);
+    if (st != WT_OK)
+        return st;
     wt_split(q->outputs, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         size_t at[WT_EINSUM_MAX_IN] = { 0 }, rest = u;
