@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/file.h"
+#include "base/str.h"
 
 struct wt_result {
     wt_context *ctx;
@@ -36,6 +37,34 @@ json_t *wt_result_json(const wt_result *r)
 json_t *wt_json_real(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Length of the well-formed UTF-8 character at s, 0 if there is none. */
+static size_t character_at(const char *s, size_t left)
+{
+    for (size_t n = 1; n <= 4 && n <= left; n++)
+        if (wt_utf8_valid(s, n))
+            return n;
+    return 0;
+}
+
+json_t *wt_json_text(const char *s)
+{
+    if (!s)
+        return json_null();
+    const size_t len = strlen(s);
+    if (wt_utf8_valid(s, len))
+        return json_stringn_nocheck(s, len);
+    char *text = malloc(3 * len + 1), *to = text;
+    for (size_t i = 0; text && i < len;) {
+        const size_t n = character_at(s + i, len - i);
+        memcpy(to, n ? s + i : "\xef\xbf\xbd", n ? n : 3);
+        to += n ? n : 3;
+        i += n ? n : 1;
+    }
+    json_t *json = text ? json_stringn_nocheck(text, (size_t)(to - text)) : NULL;
+    free(text);
+    return json;
 }
 
 void wt_result_free(wt_result *r)

@@ -1,0 +1,70 @@
+/* evaluate_verb.c - whet evaluate. */
+#include "base/json.h"
+#include "measure/evaluate.h"
+#include "measure/open.h"
+
+wt_evaluate_options wt_evaluate_defaults(void)
+{
+    return (wt_evaluate_options){ .size = sizeof(wt_evaluate_options), .exec = wt_exec_defaults(), .data = wt_data_defaults() };
+}
+
+json_t *wt_data_json(const wt_dataset *ds, const char *path)
+{
+    wt_dataset_info info;
+    wt_dataset_describe(ds, &info);
+    const char *applied = wt_dataset_applied(ds);
+    json_t *root = json_pack("{s:o, s:s, s:I, s:I, s:s}", "path", wt_json_text(path), "form", info.form, "samples", (json_int_t)info.samples,
+                             "labelled", (json_int_t)info.labelled, "hash", info.hash);
+    json_t *preprocess = applied ? json_loads(applied, 0, NULL) : NULL;
+    if (root && preprocess)
+        json_object_set(root, "preprocess", preprocess);
+    if (root && info.label_kind == WT_LABEL_CLASS)
+        json_object_set_new(root, "classes", json_integer((json_int_t)info.classes));
+    json_decref(preprocess);
+    return root;
+}
+
+static wt_status evaluate_opened(json_t **out, wt_opened *o, const char *model, const wt_evaluate_options *options, wt_err *err)
+{
+    const wt_eval_options eo = { .metric = options->metric, .others = true };
+    wt_evaluation *e;
+    wt_dataset *ds;
+    WT_TRY(wt_data_open(&ds, o->graph, model, &options->data, err));
+    wt_status st = wt_evaluate_session(&e, o->graph, o->session, ds, &eo, err);
+    if (st == WT_OK) {
+        *out = wt_evaluation_json(e);
+        if (*out) {
+            json_object_set_new(*out, "data", wt_data_json(ds, options->data.path));
+            if (options->data.part)
+                json_object_set_new(json_object_get(*out, "data"), "part", json_string(options->data.part));
+        }
+        wt_evaluation_close(e);
+    }
+    wt_dataset_close(ds);
+    return st;
+}
+
+/* The schema goes first: documents are read by people, too. */
+static json_t *headed(const char *model, json_t *body)
+{
+    json_t *root = body ? json_pack("{s:s, s:o}", "schema", "whet.evaluate/1", "model", wt_json_text(model)) : NULL;
+    if (root && json_object_update(root, body)) {
+        json_decref(root);
+        root = NULL;
+    }
+    json_decref(body);
+    return root;
+}
+
+wt_status wt_evaluate(wt_result **out, wt_context *ctx, const char *model, const wt_evaluate_options *options, wt_err *err)
+{
+    const wt_evaluate_options defaults = wt_evaluate_defaults();
+    const wt_evaluate_options *o = options ? options : &defaults;
+    json_t *body = NULL;
+    wt_opened opened;
+    *out = NULL;
+    WT_TRY(wt_open_model(&opened, ctx, model, &o->exec, err));
+    const wt_status st = evaluate_opened(&body, &opened, model, o, err);
+    wt_opened_close(&opened);
+    return st == WT_OK ? wt_result_take(out, ctx, headed(model, body), err) : st;
+}
