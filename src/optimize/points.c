@@ -2,12 +2,16 @@
  *
  * A product (Conv, MatMul, Gemm) with constant weights computes with integers; its input therefore gets a scale. From
  * there the demand for codes goes backwards: sums, products, averages, tables and everything that only moves its input take codes
- * if their result is wanted as codes, so that islands grow. Where the engine fuses (an activation or a residual sum into the
- * store of a product) the value in between never exists, and gets no scale. Results of the graph are never quantized: a class
- * score next to a coordinate would be rounded away. */
+ * if their result is wanted as codes, so that islands grow. Functions of one value (HardSwish, a scalar factor, ...) form
+ * chains: only their ends get scales, for a table of 256 entries is the whole chain.
+ * The result of a product is codes too, unless a ReLU or Clip follows, which saturation does for free. That costs some
+ * precision where another function follows, and buys that every engine finds its integer kernel (DQ - product - Q) and
+ * that all engines give the same codes: integers are exact, and what follows is a table. Results of the graph are never
+ * quantized: a class score next to a coordinate would be rounded away. */
 #include <math.h>
 #include "base/str.h"
 #include "optimize/points.h"
+#include "run/passes/pass.h"
 
 static bool is_activation(const wt_value *v)
 {
@@ -143,38 +147,37 @@ static bool only_use(const wt_value *v)
     return wt_value_single_use(v);
 }
 
-static bool fused_product(const chooser *c, const wt_value *v)
+static bool is_product(const chooser *c, const wt_value *v)
 {
-    return v->producer && c->product[v->producer->id] && only_use(v);
+    return v->producer && c->product[v->producer->id];
 }
 
-static bool is_after(const wt_node *a, const wt_node *b)
+/* A function of in[*x] alone: its other operands are constants of one element. */
+static bool is_table(const wt_node *n, size_t *x)
 {
-    for (const wt_node *n = b->next; n; n = n->next)
-        if (n == a)
-            return true;
-    return false;
-}
-
-/* Which operand of a sum is the product that the sum is fused into: the later one. -1: none. */
-static int fused_operand(const chooser *c, const wt_node *add)
-{
-    if (!wt_node_is(add, WT_OP_ADD) || add->in[0] == add->in[1] || !is_activation(add->in[0]) || !is_activation(add->in[1]))
-        return -1;
-    const bool a = fused_product(c, add->in[0]), b = fused_product(c, add->in[1]);
-    if (a && b)
-        return is_after(add->in[1]->producer, add->in[0]->producer) ? 1 : 0;
-    return a ? 0 : b ? 1 : -1;
-}
-
-static bool is_table(const wt_node *n)
-{
-    if (!(n->op->flags & WT_OP_UNARY) || n->op->code == WT_OP_CAST || n->n_out != 1)
+    wt_value *other;
+    float scalar;
+    int at;
+    *x = 0;
+    if (n->n_out != 1 || !n->out[0] || n->out[0]->type.dtype != WT_F32 || n->op->code == WT_OP_CAST)
+        return false;
+    if (n->op->flags & WT_OP_BROADCAST) {
+        if (!wt_binary_scalar(n, &other, &scalar, &at))
+            return false;
+        *x = (size_t)(1 - at);
+        return true;
+    }
+    if (!(n->op->flags & WT_OP_UNARY))
         return false;
     for (size_t i = 1; i < n->n_in; i++)
         if (n->in[i] && !wt_value_is_const(n->in[i]))
             return false;
     return true;
+}
+
+static bool saturates(const wt_node *n)
+{
+    return wt_node_is(n, WT_OP_RELU) || wt_node_is(n, WT_OP_CLIP);
 }
 
 static bool is_move(const wt_node *n)
@@ -203,26 +206,30 @@ static bool is_move(const wt_node *n)
 
 static void demand(chooser *c, wt_value *v);
 
+/* The chain of functions that ends in n begins at the value that is demanded. */
+static void demand_table(chooser *c, const wt_node *n, size_t x)
+{
+    wt_value *v = n->in[x];
+    if (saturates(n) && v && is_product(c, v) && only_use(v))
+        return;
+    for (size_t next; v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) && is_table(v->producer, &next);)
+        v = v->producer->in[next];
+    demand(c, v);
+}
+
 static void demand_operands(chooser *c, const wt_node *n)
 {
-    if (wt_node_is(n, WT_OP_CONCAT)) {
+    size_t x;
+    if (is_table(n, &x)) {
+        demand_table(c, n, x);
+    } else if (wt_node_is(n, WT_OP_CONCAT)) {
         for (size_t i = 0; i < n->n_in; i++)
             demand(c, n->in[i]);
     } else if (wt_node_is(n, WT_OP_ADD) || wt_node_is(n, WT_OP_SUB) || wt_node_is(n, WT_OP_MUL)) {
-        const int fused = fused_operand(c, n);
         if (!is_activation(n->in[0]) || !is_activation(n->in[1]))
             return;
-        for (int i = 0; i < 2; i++)
-            if (i != fused)
-                demand(c, n->in[i]);
-    } else if (is_table(n)) {
-        wt_value *x = n->in[0];
-        if (!is_activation(x) || fused_product(c, x))
-            return;
-        if (x->producer && only_use(x) && fused_operand(c, x->producer) >= 0)
-            demand_operands(c, x->producer); /* product + sum + activation are one store */
-        else
-            demand(c, x);
+        demand(c, n->in[0]);
+        demand(c, n->in[1]);
     } else if (is_move(n) || wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) {
         demand(c, n->in[0]);
     }

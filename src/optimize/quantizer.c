@@ -93,6 +93,8 @@ wt_status wt_quantizer_build(const wt_quantizer *q, wt_range_method method, bool
             st = wt_points_ranges(used, method, symmetric, err);
         if (st == WT_OK)
             st = wt_points_annotate(used, &ao, err);
+        if (st == WT_OK)
+            wt_graph_sweep(*out); /* biases that were replaced */
         if (st != WT_OK)
             wt_points_free(used);
     }

@@ -164,10 +164,10 @@ static wt_status walk(wt_int8 *p, wt_err *err)
         next = n->next;
         if (n->op)
             WT_TRY(wt_int8_lower(p, n, &done, err));
-        if (!done)
-            WT_TRY(feed_reals(p, n, n, err));
-        else
+        if (done)
             p->pc->changes++;
+        else if (!n->op || !wt_int8_starts_chain(p->pc, n))
+            WT_TRY(feed_reals(p, n, n, err));
     }
     return WT_OK;
 }

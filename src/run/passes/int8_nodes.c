@@ -169,9 +169,30 @@ static wt_status lower_binary(wt_int8 *ps, wt_node *n, wt_err *err)
 }
 
 /* --- functions of one activation: a table ----------------------------------------------------------------------------------- */
-static bool is_unary(const wt_node *n)
+enum { MAX_CHAIN = 8 };
+typedef struct chain {
+    wt_node *nodes[MAX_CHAIN]; /* from the last to the first */
+    size_t x[MAX_CHAIN];       /* which input the function is of */
+    size_t n;
+    wt_value *from;            /* quantized */
+} chain;
+
+/* A function of in[*x] alone. */
+static bool is_function(const wt_node *n, size_t *x)
 {
-    if (!(n->op->flags & WT_OP_UNARY) || n->n_out != 1 || !wt_int8_activation(n->in[0]) || !wt_int8_activation(n->out[0]))
+    wt_value *other;
+    float scalar;
+    int at;
+    *x = 0;
+    if (n->n_out != 1 || !n->out[0] || n->out[0]->type.dtype != WT_F32 || wt_node_is(n, WT_OP_CAST))
+        return false;
+    if (n->op->flags & WT_OP_BROADCAST) {
+        if (!wt_binary_scalar(n, &other, &scalar, &at))
+            return false;
+        *x = (size_t)(1 - at);
+        return true;
+    }
+    if (!(n->op->flags & WT_OP_UNARY))
         return false;
     for (size_t i = 1; i < n->n_in; i++)
         if (n->in[i] && !wt_value_is_const(n->in[i]))
@@ -179,31 +200,72 @@ static bool is_unary(const wt_node *n)
     return true;
 }
 
-static wt_status make_table(wt_int8 *ps, const wt_node *n, uint8_t *table, wt_err *err)
+/* n ends a chain of functions that begins at a quantized activation, and its result is quantized. */
+static bool is_chain(const wt_pass_ctx *pc, wt_node *n, chain *c)
 {
-    const wt_quant *xq = n->in[0]->quant, *yq = n->out[0]->quant;
+    *c = (chain){ .n = 0 };
+    if (!wt_int8_activation(n->out[0]))
+        return false;
+    for (wt_node *at = n; c->n < MAX_CHAIN; at = c->from->producer) {
+        size_t x;
+        if (!at || !at->op || at->graph != n->graph || !is_function(at, &x))
+            return false;
+        c->x[c->n] = x;
+        c->nodes[c->n++] = at;
+        c->from = at->in[x];
+        if (wt_int8_activation(c->from))
+            return true;
+        if (!wt_pass_may_fuse(pc, c->from) || c->from->quant)
+            return false;
+    }
+    return false;
+}
+
+bool wt_int8_starts_chain(const wt_pass_ctx *pc, wt_node *n)
+{
+    chain c;
+    size_t x;
+    for (int k = 0; k < MAX_CHAIN && n->op && is_function(n, &x); k++) {
+        const wt_value *y = n->out[0];
+        if (wt_int8_activation(y))
+            return is_chain(pc, n, &c) && c.n > 1;
+        if (!wt_pass_may_fuse(pc, y) || y->quant)
+            return false;
+        n = y->uses[0].node;
+    }
+    return false;
+}
+
+static wt_status make_table(wt_int8 *ps, const chain *c, const wt_quant *yq, uint8_t *table, wt_err *err)
+{
+    const wt_quant *xq = c->from->quant;
     wt_arena tmp;
     float x[256];
     const int64_t len = 256;
-    const wt_tensor arg = { .dtype = WT_F32, .shape = wt_shape_make(1, &len), .data = x, .bytes = sizeof x };
-    const wt_tensor *in[8] = { &arg };
-    wt_tensor out;
-    if (n->n_in > WT_ARRAY_LEN(in))
-        return WT_EUNSUPPORTED;
+    wt_tensor value = { .dtype = WT_F32, .shape = wt_shape_make(1, &len), .data = x, .bytes = sizeof x }, out;
+    wt_status st = WT_OK;
     for (int i = 0; i < 256; i++)
         x[i] = (float)((xq->dtype == WT_I8 ? (int)(int8_t)i : i) - xq->zero_point[0]) * xq->scale[0];
-    for (size_t i = 1; i < n->n_in; i++)
-        in[i] = n->in[i] ? &n->in[i]->type : NULL;
     wt_arena_init(&tmp, ps->pc->ctx);
     const wt_eval e = { ps->pc->ctx, ps->pc->cpu, NULL, &tmp, 0 };
-    wt_status st = wt_eval_node(&e, n, in, &out, err);
+    for (size_t k = c->n; k-- > 0 && st == WT_OK;) {
+        const wt_node *n = c->nodes[k];
+        const wt_tensor *in[8];
+        for (size_t i = 0; i < n->n_in && i < WT_ARRAY_LEN(in); i++)
+            in[i] = i == c->x[k] ? &value : n->in[i] ? &n->in[i]->type : NULL;
+        st = n->n_in <= WT_ARRAY_LEN(in) ? wt_eval_node(&e, n, in, &out, err) : WT_EUNSUPPORTED;
+        value = out;
+    }
+    /* Constants shaped [1, 1, ...] may have added axes of length one: the elements are what counts. */
+    if (st == WT_OK && value.bytes != sizeof x)
+        st = wt_fail(err, WT_EINTERNAL, "a function of one value changed the number of elements");
     if (st == WT_OK)
-        wt_quantize_f32(out.data, table, 256, yq->scale[0], yq->zero_point[0], yq->dtype);
+        wt_quantize_f32(value.data, table, 256, yq->scale[0], yq->zero_point[0], yq->dtype);
     wt_arena_free(&tmp);
     return st;
 }
 
-static wt_status lower_unary(wt_int8 *ps, wt_node *n, wt_err *err)
+static wt_status lower_chain(wt_int8 *ps, wt_node *n, const chain *c, wt_err *err)
 {
     wt_value *x;
     const wt_quant *yq = n->out[0]->quant;
@@ -212,10 +274,10 @@ static wt_status lower_unary(wt_int8 *ps, wt_node *n, wt_err *err)
     wt_tensor *t = table ? wt_arena_alloc(&ps->graph->root->arena, 1, sizeof *t, err) : NULL;
     if (!t)
         return WT_ENOMEM;
-    WT_TRY(make_table(ps, n, table, err));
+    WT_TRY(make_table(ps, c, yq, table, err));
     *t = (wt_tensor){ .dtype = yq->dtype, .shape = wt_shape_make(1, &len), .data = table, .bytes = 256 };
     const wt_attr attr = { .name = "table", .type = WT_ATTR_TENSOR, .count = 1, .v.tensor = t };
-    WT_TRY(wt_int8_codes(ps, n->in[0], n, &x, err));
+    WT_TRY(wt_int8_codes(ps, c->from, n, &x, err));
     n->attrs = (wt_attrs){ NULL, 0 };
     WT_TRY(wt_node_set_attr(n, &attr, err));
     WT_TRY(wt_node_set_op(n, "whet", "QuantUnary", err));
@@ -303,6 +365,7 @@ static wt_status lower_move(wt_int8 *ps, wt_node *n, wt_err *err)
 wt_status wt_int8_lower(wt_int8 *ps, wt_node *n, bool *done, wt_err *err)
 {
     product p;
+    chain c;
     *done = true;
     if (!n->n_out || !n->out[0] || !n->n_in || !n->in[0])
         *done = false;
@@ -310,8 +373,8 @@ wt_status wt_int8_lower(wt_int8 *ps, wt_node *n, bool *done, wt_err *err)
         return lower_product(ps, n, &p, err);
     else if (is_binary(n))
         return lower_binary(ps, n, err);
-    else if (is_unary(n))
-        return lower_unary(ps, n, err);
+    else if (is_chain(ps->pc, n, &c))
+        return lower_chain(ps, n, &c, err);
     else if (is_average(n))
         return lower_average(ps, n, err);
     else if (is_move(n))
