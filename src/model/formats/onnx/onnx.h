@@ -5,6 +5,7 @@
  * QuantizeLinear/DequantizeLinear on a clone and streams it. */
 #ifndef WT_ONNX_H
 #define WT_ONNX_H
+#include "base/str.h"
 #include "model/format.h"
 
 enum { WT_ONNX_MIN_OPSET = 7, WT_ONNX_MAX_OPSET = 25, WT_ONNX_OPSET = 21 /* whose meaning the IR has */ };
@@ -15,4 +16,6 @@ wt_status wt_onnx_read(wt_graph **out, wt_context *ctx, const char *path, wt_err
 wt_status wt_onnx_read_bytes(wt_graph **out, wt_context *ctx, const void *bytes, size_t len, const char *dir, wt_err *err);
 wt_status wt_onnx_write(const wt_graph *graph, const char *path, const wt_write_options *options, wt_written *written,
                         wt_err *err);
+/* The model's bytes in memory, all data inside. */
+wt_status wt_onnx_write_bytes(const wt_graph *graph, wt_buf *out, wt_err *err);
 #endif

@@ -193,3 +193,21 @@ wt_status wt_onnx_write(const wt_graph *graph, const char *path, const wt_write_
     wt_free(j.ctx, j.data_path);
     return st;
 }
+
+wt_status wt_onnx_write_bytes(const wt_graph *graph, wt_buf *out, wt_err *err)
+{
+    job j = { .ctx = graph->root->ctx };
+    wt_pb_out_init(&j.out, j.ctx, err);
+    wt_status st = prepare(&j, graph, false, err);
+    if (st == WT_OK)
+        st = measure(&j, NULL, err);
+    if (st == WT_OK) {
+        wt_pb_out_write(&j.out, NULL, out);
+        st = wt_onnx_write_model(&j.writer);
+    }
+    if (st == WT_OK)
+        st = wt_buf_status(out, err);
+    wt_pb_out_free(&j.out);
+    wt_graph_close(j.clone);
+    return st;
+}
