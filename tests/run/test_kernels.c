@@ -28,13 +28,22 @@ static void matmul(void **state)
     (void)state;
     run("matmul", kc_make_matmul);
 }
+static void quant_conv(void **state)
+{
+    (void)state;
+    run("quantized conv", kc_make_quant_conv);
+}
+static void quant_linear(void **state)
+{
+    (void)state;
+    run("quantized linear", kc_make_quant_linear);
+}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_f32),
-        cmocka_unit_test(linear),
-        cmocka_unit_test(matmul),
+        cmocka_unit_test(conv_f32),   cmocka_unit_test(linear),       cmocka_unit_test(matmul),
+        cmocka_unit_test(quant_conv), cmocka_unit_test(quant_linear),
     };
     return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
 }

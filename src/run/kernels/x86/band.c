@@ -1,5 +1,5 @@
-/* band.c - see band.h. Written so that compilers make vector loops of the inner ones without any instruction-set flag.
- */
+/* band.c - see band.h. Plain C and SSE2, which every x86-64 has: these loops are bound by memory. */
+#include <emmintrin.h>
 #include "run/kernels/x86/band.h"
 
 /* Pixels of one phase of one row: dst[j] = src[j * step], j < n; src is the source element of pixel 0. */
@@ -57,24 +57,61 @@ static void copy_planar_f32(const wt_tiled *p, char *dst, const char *src, size_
         for (size_t j = 0; j < n; j++)
             to[j] = from[(ptrdiff_t)j * p->src_stride];
 }
+/* 16 bytes of a channel, every one or every second; with stride 2, 32 bytes are read. */
+static inline __m128i load16(const char *from, ptrdiff_t stride)
+{
+    const __m128i a = _mm_loadu_si128((const __m128i *)(const void *)from);
+    if (stride == 1)
+        return a;
+    const __m128i b = _mm_loadu_si128((const __m128i *)(const void *)(from + 16)), low = _mm_set1_epi16(0xff);
+    return _mm_packus_epi16(_mm_and_si128(a, low), _mm_and_si128(b, low));
+}
+
+/* Four channels of n pixels side by side: 16 pixels at a time while the 32 bytes that stride 2 reads are surely there.
+ * Missing channels are zero. Returns the pixels done. */
+static size_t interleave16(const char *const from[4], ptrdiff_t stride, __m128i flip, char *dst, size_t n)
+{
+    size_t j = 0;
+    if (stride > 2)
+        return 0;
+    for (; j + 16 < n; j += 16) {
+        __m128i c[4];
+        for (int k = 0; k < 4; k++)
+            c[k] = from[k] ? _mm_xor_si128(load16(from[k] + (ptrdiff_t)j * stride, stride), flip) : _mm_setzero_si128();
+        const __m128i ab = _mm_unpacklo_epi8(c[0], c[1]), cd = _mm_unpacklo_epi8(c[2], c[3]);
+        const __m128i ab_high = _mm_unpackhi_epi8(c[0], c[1]), cd_high = _mm_unpackhi_epi8(c[2], c[3]);
+        __m128i *to = (__m128i *)(void *)(dst + j * 4);
+        _mm_storeu_si128(to, _mm_unpacklo_epi16(ab, cd));
+        _mm_storeu_si128(to + 1, _mm_unpackhi_epi16(ab, cd));
+        _mm_storeu_si128(to + 2, _mm_unpacklo_epi16(ab_high, cd_high));
+        _mm_storeu_si128(to + 3, _mm_unpackhi_epi16(ab_high, cd_high));
+    }
+    return j;
+}
+
 static void copy_planar_u8(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
-    for (size_t c = 0; c < 4; c++) {
-        const char *from = src + c * p->src_block;
-        char *to = dst + c;
-        for (size_t j = 0; j < n; j++)
-            to[j * 4] = c < channels ? (char)(from[(ptrdiff_t)j * p->src_stride] ^ (char)p->flip) : 0;
-    }
+    const char *from[4];
+    for (size_t c = 0; c < 4; c++)
+        from[c] = c < channels ? src + c * p->src_block : NULL;
+    for (size_t j = interleave16(from, p->src_stride, _mm_set1_epi8((char)p->flip), dst, n); j < n; j++)
+        for (size_t c = 0; c < 4; c++)
+            dst[j * 4 + c] = from[c] ? (char)(from[c][(ptrdiff_t)j * p->src_stride] ^ (char)p->flip) : 0;
 }
 static void copy_planar_s16(const wt_tiled *p, char *dst, const char *src, size_t n, size_t channels)
 {
-    for (size_t c = 0; c < 4; c++) {
-        const char *from = src + c * p->src_block;
-        int16_t *to = (int16_t *)(void *)dst + c;
-        for (size_t j = 0; j < n; j++) {
-            const char v = c < channels ? from[(ptrdiff_t)j * p->src_stride] : 0;
-            to[j * 4] = p->is_signed ? (int16_t)(int8_t)v : (int16_t)(uint8_t)v;
-        }
+    enum { PART = 64 }; /* pixels that are interleaved, then widened */
+    char bytes[PART * 4] = { 0 };
+    const wt_tiled plain = { .src_block = p->src_block, .src_stride = p->src_stride };
+    for (size_t j = 0; j < n; j += PART) {
+        const size_t part = n - j < PART ? n - j : PART;
+        copy_planar_u8(&plain, bytes, src + (ptrdiff_t)j * p->src_stride, part, channels);
+        int16_t *to = (int16_t *)(void *)(dst + j * 8);
+        size_t i = 0;
+        for (; i + 16 <= part * 4; i += 16)
+            widen16(to + i, bytes + i, p->is_signed);
+        for (; i < part * 4; i++)
+            to[i] = p->is_signed ? (int16_t)(int8_t)bytes[i] : (int16_t)(uint8_t)bytes[i];
     }
 }
 

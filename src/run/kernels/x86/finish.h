@@ -16,6 +16,9 @@ typedef struct wt_finish {
     const float *scale; /* [channels rounded up to 16]: x_scale * w_scale */
     float y_scale, y_inverse, y_zp;
     float r_scale, r_zp;
+    const float *mult;   /* [channels rounded up to 16]: scale / y_scale */
+    float r_mult, shift; /* r_scale / y_scale; y_zp - r_zp * r_mult */
+    float lo, hi;        /* codes that results are clamped to: the type's limits, narrowed by a clamping activation */
 } wt_finish;
 
 typedef struct wt_spot {

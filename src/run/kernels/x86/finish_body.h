@@ -1,4 +1,5 @@
 /* finish_body.h - the functions of finish.h, for the instruction set of the file that includes it. */
+#include <math.h>
 #include "run/kernels/x86/requant.h"
 
 /* Lanes of vector h of block j that are channels: 0..VL. */
@@ -36,34 +37,95 @@ void WT_VEC_NAME(wt_finish_f32)(const wt_finish *f, const wt_spot *s)
             }
 }
 
-WT_INLINE vf residual(const wt_finish *f, const char *at, size_t lanes)
+/* --- integers ----------------------------------------------------------------------------------------------------- */
+
+WT_INLINE vf real_residual(const wt_finish *f, vf code)
 {
-    const bool is_signed = f->r_type == WT_I8;
-    const vf code = lanes == VL ? vf_from_byte(at, is_signed) : vf_from_bytes_n(at, lanes, is_signed);
     return vf_mul(vf_sub(code, vf_set(f->r_zp)), vf_set(f->r_scale));
 }
 
-void WT_VEC_NAME(wt_finish_int)(const wt_finish *f, const wt_spot *s)
+/* Sum and residual's code to a code, in the order that internal_ops.h says. */
+WT_INLINE vf code_exactly(const wt_finish *f, vf sum, vf scale, bool has_res, vf res, const wt_act act)
 {
-    const vf lo = code_lo(f->y_type), hi = code_hi(f->y_type);
-    const bool real = f->y_type == WT_F32;
-    const int32_t *tile = s->tile;
-    for (int j = 0; j < s->nb; j++) {
-        const float *scale = f->scale + s->channel + (size_t)j * 16;
-        for (int i = 0; i < s->mr; i++)
-            for (int h = 0; h < PIXEL_VECS; h++, tile += VL) {
-                const size_t lanes = lanes_of(s, j, h), at = (size_t)j * s->out_block + (size_t)i * s->out_px;
-                const size_t from = (size_t)j * s->res_block + (size_t)i * s->res_px + (size_t)h * VL;
-                vf v = vf_mul(vf_from_i32(tile), vf_load(scale + h * VL));
-                if (s->res)
-                    v = vf_add(v, residual(f, s->res + from, lanes));
-                if (real)
-                    put_f32(f, (float *)(void *)(s->out + at) + h * VL, lanes,
-                            v_act(f->act.act, v, vf_set(f->act.alpha), vf_set(f->act.beta)));
-                else if (lanes == VL || f->zero_tail)
-                    vf_to_bytes(s->out + at + h * VL, v_requant(f, v, lo, hi));
-                else
-                    vf_to_bytes_n(s->out + at + h * VL, lanes, v_requant(f, v, lo, hi));
+    const vf x = vf_mul(sum, scale);
+    return v_requant(f, act, has_res ? vf_add(x, real_residual(f, res)) : x);
+}
+
+/* The same when clamping is all the activation does: one multiply-add to the neighbourhood of the code, and exactly
+ * only where that lies too near to the middle between two codes. The error of t is at most 4 roundings of the product
+ * and of each constant; results beyond the limits are clamped either way, so without a residual 300 bounds what
+ * matters. */
+WT_INLINE vf code_fast(const wt_finish *f, vf sum, vf scale, vf mult, bool has_res, vf res)
+{
+    const vf u = vf_fma(sum, mult, vf_set(f->shift));
+    vf t = u, safe = vf_set(0.5f - 1e-4f);
+    if (has_res) {
+        t = vf_fma(res, vf_set(f->r_mult), u);
+        safe = vf_fnma(vf_abs(u), vf_set(3e-7f),
+                       vf_set(0.5f - 1e-5f - 3e-7f * (2 * fabsf(f->shift) + 256 * fabsf(f->r_mult))));
+    }
+    if (WT_UNLIKELY(vm_any(vf_ge(vf_abs(vf_frac(t)), safe))))
+        t = code_exactly(f, sum, scale, has_res, res, WT_ACT_NONE);
+    return vf_min(vf_set(f->hi), vf_max(vf_set(f->lo), t));
+}
+
+/* Full lanes to bytes. act: NONE stands for every clamping one. */
+WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool has_res, const wt_act act)
+{
+    const float *scale = f->scale + s->channel + (size_t)j * 16, *mult = f->mult + s->channel + (size_t)j * 16;
+    const int32_t *tile = (const int32_t *)s->tile + (size_t)j * (size_t)s->mr * 16;
+    char *out = s->out + (size_t)j * s->out_block;
+    const char *res = has_res ? s->res + (size_t)j * s->res_block : NULL;
+    const size_t out_px = s->out_px, res_px = s->res_px;
+    const bool r_signed = f->r_type == WT_I8;
+    for (int i = 0, mr = s->mr; i < mr; i++, out += out_px, res += has_res ? res_px : 0)
+        for (int h = 0; h < 16; h += VL, tile += VL) {
+            const vf r = has_res ? vf_from_byte(res + h, r_signed) : vf_set(0), sum = vf_from_i32(tile),
+                     m = vf_load(scale + h);
+            vf_to_bytes(out + h, act == WT_ACT_NONE ? code_fast(f, sum, m, vf_load(mult + h), has_res, r)
+                                                    : code_exactly(f, sum, m, has_res, r, act));
+        }
+}
+
+/* Anything: cut-off blocks of plain tensors, results as floats. */
+static void int_block_any(const wt_finish *f, const wt_spot *s, int j)
+{
+    const float *scale = f->scale + s->channel + (size_t)j * 16;
+    const int32_t *tile = (const int32_t *)s->tile + (size_t)j * (size_t)s->mr * 16;
+    for (int i = 0; i < s->mr; i++)
+        for (int h = 0; h < PIXEL_VECS; h++, tile += VL) {
+            const size_t lanes = lanes_of(s, j, h);
+            char *out = s->out + (size_t)j * s->out_block + (size_t)i * s->out_px;
+            vf v = vf_mul(vf_from_i32(tile), vf_load(scale + h * VL));
+            if (s->res) {
+                const char *res = s->res + (size_t)j * s->res_block + (size_t)i * s->res_px + (size_t)h * VL;
+                v = vf_add(v, real_residual(f, vf_from_bytes_n(res, lanes, f->r_type == WT_I8)));
             }
+            if (f->y_type == WT_F32)
+                put_f32(f, (float *)(void *)out + h * VL, lanes,
+                        v_act(f->act.act, v, vf_set(f->act.alpha), vf_set(f->act.beta)));
+            else
+                vf_to_bytes_n(out + h * VL, lanes, v_requant(f, f->act.act, v));
+        }
+}
+
+void WT_VEC_NAME(wt_finish_int)(const wt_finish *finish, const wt_spot *spot)
+{
+    const wt_finish f = *finish; /* copies: a store might change the originals, as far as the compiler knows */
+    const wt_spot s = *spot;
+    float lo, hi;
+    const bool clamps = wt_act_clamps(f.act, &lo, &hi);
+    for (int j = 0; j < s.nb; j++) {
+        const bool whole = f.zero_tail || j + 1 < s.nb || s.last == 16;
+        if (f.y_type == WT_F32 || !whole)
+            int_block_any(&f, &s, j);
+        else if (clamps && !s.res)
+            int_block(&f, &s, j, false, WT_ACT_NONE);
+        else if (clamps)
+            int_block(&f, &s, j, true, WT_ACT_NONE);
+        else if (f.act.act == WT_ACT_HARDSWISH && !s.res)
+            int_block(&f, &s, j, false, WT_ACT_HARDSWISH);
+        else
+            int_block(&f, &s, j, s.res != NULL, f.act.act);
     }
 }

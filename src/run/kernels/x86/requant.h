@@ -22,26 +22,23 @@ static WT_NOINLINE void act_exactly(wt_act_params act, float *x)
         x[i] = wt_act_apply(act, x[i]);
 }
 
-/* Codes as whole floats: act applied to x, divided, rounded, shifted by the zero point, clamped to [lo, hi]. */
-WT_INLINE vf v_requant(const wt_finish *f, vf x, vf lo, vf hi)
+/* Codes, not yet rounded to whole numbers where that is safe to leave to the conversion: act applied to x, divided,
+ * shifted by the zero point, clamped. */
+WT_INLINE vf v_requant(const wt_finish *f, const wt_act act, vf x)
 {
-    const vf inverse = vf_set(f->y_inverse), half = vf_set(0.5f - 2e-4f);
-    vf y = v_act(f->act.act, x, vf_set(f->act.alpha), vf_set(f->act.beta));
-    const vf t = vf_mul(y, inverse);
-    vf q = vf_rint(t);
+    vf y = v_act(act, x, vf_set(f->act.alpha), vf_set(f->act.beta));
+    vf t = vf_mul(y, vf_set(f->y_inverse));
     /* what reciprocal and polynomials may be off: 2e-4 of a code, and 1e-6 of the argument for functions that cancel */
-    const vf safe = vf_fnma(vf_abs(x), vf_set(f->y_inverse * 1e-6f), half);
-    if (WT_UNLIKELY(vm_any(vf_ge(vf_abs(vf_sub(t, q)), safe)))) {
-        if (!act_is_exact(f->act.act)) {
+    const vf safe = vf_fnma(vf_abs(x), vf_set(f->y_inverse * 1e-6f), vf_set(0.5f - 2e-4f));
+    if (WT_UNLIKELY(vm_any(vf_ge(vf_abs(vf_frac(t)), safe)))) {
+        if (!act_is_exact(act)) {
             float all[VL];
             vf_store(all, x);
             act_exactly(f->act, all);
             y = vf_load(all);
         }
-        q = vf_rint(vf_div(y, vf_set(f->y_scale)));
+        t = vf_div(y, vf_set(f->y_scale));
     }
-    return vf_min(hi, vf_max(lo, vf_add(q, vf_set(f->y_zp))));
+    return vf_min(vf_set(f->hi), vf_max(vf_set(f->lo), vf_add(vf_rint(t), vf_set(f->y_zp))));
 }
-WT_INLINE vf code_lo(wt_dtype t) { return vf_set(t == WT_I8 ? -128.0f : 0.0f); }
-WT_INLINE vf code_hi(wt_dtype t) { return vf_set(t == WT_I8 ? 127.0f : 255.0f); }
 #endif

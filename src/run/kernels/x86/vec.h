@@ -27,6 +27,8 @@ WT_INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* 
 WT_INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 WT_INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 WT_INLINE vf vf_rint(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+/* a - rint(a) */
+WT_INLINE vf vf_frac(vf a) { return _mm512_reduce_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 WT_INLINE vf vf_abs(vf a) { return _mm512_abs_ps(a); }
 WT_INLINE vf vf_copysign(vf magnitude, vf sign)
 {
@@ -46,7 +48,7 @@ WT_INLINE vf vf_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(
 WT_INLINE void vf_store_n(float *p, size_t n, vf v) { _mm512_mask_storeu_ps(p, vm_first(n), v); }
 WT_INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
 WT_INLINE float vf_max_of(vf v) { return _mm512_reduce_max_ps(v); }
-/* VL integers as floats; whole floats as bytes (their low eight bits). */
+/* VL integers as floats; floats, rounded to nearest even, as bytes (their low eight bits). */
 WT_INLINE vf vf_from_i32(const int32_t *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
 WT_INLINE vf vf_from_u8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p))); }
@@ -69,6 +71,7 @@ WT_INLINE vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 WT_INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 WT_INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 WT_INLINE vf vf_rint(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+WT_INLINE vf vf_frac(vf a) { return _mm256_sub_ps(a, vf_rint(a)); }
 WT_INLINE vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 WT_INLINE vf vf_copysign(vf magnitude, vf sign)
 {
