@@ -117,10 +117,38 @@ static bool bias_fits(const product *p)
     return true;
 }
 
+/* Activations with act(k x) = k act(x) for k > 0: they may be taken in units of the result's scale. */
+static bool scales_through(wt_node *n)
+{
+    const int64_t act = wt_attr_int(&n->attrs, "act", WT_ACT_NONE);
+    return act == WT_ACT_NONE || act == WT_ACT_RELU || act == WT_ACT_LEAKY || act == WT_ACT_CLIP;
+}
+
+/* One factor a channel takes accumulators to codes: (sx * sw) / sy in float32, rounded in this order, which is how other
+ * engines do it: so codes are equal to the last bit. Said to the kernels as x_scale 1, w_scale that factor, y_scale 1. */
+static wt_status fold_scales(wt_int8 *ps, wt_node *n, const product *p, const wt_quant *yq, wt_err *err)
+{
+    const size_t count = p->w->quant->count;
+    float *factor = wt_arena_alloc(&ps->graph->root->arena, count, sizeof *factor, err);
+    if (!factor)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        factor[i] = p->x->quant->scale[0] * p->w->quant->scale[i] / yq->scale[0];
+    const wt_attr scales = { .name = "w_scale", .type = WT_ATTR_FLOATS, .count = count, .v.floats = factor };
+    WT_TRY(wt_node_set_attr(n, &scales, err));
+    WT_TRY(wt_node_set_attr_float(n, "x_scale", 1, err));
+    WT_TRY(wt_node_set_attr_float(n, "y_scale", 1, err));
+    if (wt_attr_int(&n->attrs, "act", WT_ACT_NONE) != WT_ACT_CLIP)
+        return WT_OK;
+    WT_TRY(wt_node_set_attr_float(n, "act_alpha", wt_attr_float(&n->attrs, "act_alpha", 0) / yq->scale[0], err));
+    return wt_node_set_attr_float(n, "act_beta", wt_attr_float(&n->attrs, "act_beta", 0) / yq->scale[0], err);
+}
+
 static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err *err)
 {
     wt_value *x, *w, *b = NULL, *r = NULL;
     const wt_quant *yq = wt_int8_activation(n->out[0]) ? n->out[0]->quant : NULL;
+    const bool fold = yq && !p->residual && scales_through(n);
     WT_TRY(wt_int8_codes(ps, p->x, n, &x, err));
     WT_TRY(integer_weights(ps, p, &w, err));
     if (p->bias)
@@ -134,6 +162,8 @@ static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err
         WT_TRY(set_pair(n, "r_scale", "r_zp", p->residual->quant, err));
     if (yq)
         WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
+    if (fold)
+        WT_TRY(fold_scales(ps, n, p, yq, err));
     WT_TRY(wt_node_set_op(n, "whet", wt_node_is(n, WT_OP_CONV) ? "QuantConv" : "QuantLinear", err));
     WT_TRY(wt_node_set_input(n, 0, x, err));
     WT_TRY(wt_node_set_input(n, 1, w, err));
