@@ -28,7 +28,7 @@ float wt_act_apply(wt_act_params a, float x)
     case WT_ACT_HARDSWISH: return x * clamp01(a.alpha * x + a.beta);
     case WT_ACT_SILU: return x * sigmoid(a.alpha * x);
     case WT_ACT_TANH: return tanhf(x);
-    case WT_ACT_GELU: return 0.5f * x * (1.0f + erff(x * 0.70710678f));
+    case WT_ACT_GELU: return 0.5f * x * erfcf(x * -0.70710678f);
     case WT_ACT_GELU_TANH: return 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x)));
     case WT_ACT_NONE:
     case WT_ACT_COUNT: break;

@@ -44,7 +44,8 @@ FUNCTION(elu, x > 0.0f ? x : a * expm1f(x), x > 0.0 ? x : a * expm1(x))
 FUNCTION(erf, erff(x), erf(x))
 FUNCTION(exp, wt_exp_f32(x), exp(x))
 FUNCTION(floor, floorf(x), floor(x))
-FUNCTION(gelu, 0.5f * x * (1.0f + erff(x * 0.70710678f)), 0.5 * x * (1.0 + erf(x * 0.70710678118654752)))
+/* erfc, for 1 + erf would lose the left tail */
+FUNCTION(gelu, 0.5f * x * erfcf(x * -0.70710678f), 0.5 * x * erfc(x * -0.70710678118654752))
 FUNCTION(gelu_tanh, 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x))),
          0.5 * x * (1.0 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x))))
 FUNCTION(hard_sigmoid, CLAMP01F(a * x + b), clamp01(a * x + b))
