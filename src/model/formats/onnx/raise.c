@@ -214,6 +214,15 @@ static wt_status raise_graph(const walk *w, wt_graph *graph, wt_err *err)
     return WT_OK;
 }
 
+bool wt_onnx_has_older_forms(const char *domain, const char *op_type)
+{
+    for (size_t k = 0; k < WT_ARRAY_LEN(all_rows); k++)
+        for (const wt_raise_row *row = all_rows[k]; row->op_type; row++)
+            if (!strcmp(row->op_type, op_type) && !strcmp(row->domain, domain))
+                return true;
+    return false;
+}
+
 wt_status wt_onnx_raise(wt_graph *graph, const int32_t *version, size_t n_versions, wt_err *err)
 {
     walk w = { .version = version, .n_versions = n_versions };

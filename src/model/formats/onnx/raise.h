@@ -12,6 +12,9 @@
 /* version[node->id] is the opset version the node was written for, 0 (or beyond n_versions): it has the IR's meaning. */
 wt_status wt_onnx_raise(wt_graph *graph, const int32_t *version, size_t n_versions, wt_err *err);
 
+/* True for an operator that raising knows: one that it left with op NULL has a form that no opset of today can say. */
+bool wt_onnx_has_older_forms(const char *domain, const char *op_type);
+
 /* --- for the raise_*.c files ------------------------------------------------------------------------------------------ */
 typedef struct wt_raise {
     wt_node *node;

@@ -2,6 +2,7 @@
  *
  * ai.onnx: 21, whose meaning the IR has; more when an operator or an element type came later, or when the file came with
  * more (later opsets only add to what 21 means). Other domains: as the file said. Only domains in use are named. */
+#include "raise.h"
 #include "writer.h"
 
 typedef struct need {
@@ -71,7 +72,7 @@ static wt_status look(void *arg, wt_node *node, wt_err *err)
     state *s = arg;
     if (node->op && (node->op->flags & WT_OP_INTERNAL))
         return refuse(node, WT_EINTERNAL, "it exists inside of the native engine only", err);
-    if (!node->op && wt_op_find(node->domain, node->op_type))
+    if (!node->op && (wt_op_find(node->domain, node->op_type) || wt_onnx_has_older_forms(node->domain, node->op_type)))
         return refuse(node, WT_EUNSUPPORTED, "the file used a form of it that opset 21 cannot express", err);
     for (size_t i = 0; i < node->attrs.count; i++) {
         const wt_attr *a = &node->attrs.items[i];
