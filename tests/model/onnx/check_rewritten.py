@@ -10,6 +10,7 @@ code. Every written file must also satisfy ONNX's own checker.
 """
 import argparse
 import fnmatch
+import os
 import pathlib
 import subprocess
 import sys
@@ -18,8 +19,9 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-from devtools import CACHE, MODELS, enter, run  # noqa: E402
+from devtools import CACHE, MODELS, Failure, enter, run  # noqa: E402
 
+SMALL = 3_000_000  # bytes of a model that is rewritten in every way, not only as it is
 ROUNDING = 1e-5  # of the largest value: another order of summation
 
 
@@ -157,11 +159,11 @@ def groups(folder, wanted):
                 group.add(name, path, feeds, 50)
             yield group
     if "models" in wanted:
-        for name, flags, tolerance in (("models", "", ROUNDING), ("inferred", "--infer", ROUNDING), ("external", "--external", ROUNDING),
-                                       ("f16", "--f16", 0.05)):
+        for name, flags, tolerance in (("models", "--infer", ROUNDING), ("external", "--external", ROUNDING), ("f16", "--f16", 0.05)):
             group = Group(name, flags, tolerance)
-            for case in first_steps():
-                group.add(*case)
+            for model, path, feeds in first_steps():
+                if name == "models" or path.stat().st_size < SMALL or os.environ.get("WHET_TEST_LONG"):
+                    group.add(model, path, feeds)
             yield group
     if "backend" in wanted:
         group = Group("backend", "--infer")
@@ -177,7 +179,11 @@ def main():
     parser.add_argument("--groups", default="forms,quantized,models,backend")
     parser.add_argument("-v", action="store_true")
     args = parser.parse_args()
-    enter("test")
+    try:
+        enter("test")
+    except Failure as failure:
+        print(f"skipped: {failure}")
+        return 77
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     with tempfile.TemporaryDirectory(prefix="whet-rewrite-") as tmp:
         for group in groups(pathlib.Path(tmp), args.groups.split(",")):

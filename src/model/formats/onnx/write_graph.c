@@ -44,8 +44,11 @@ static void map_type(wt_writer *w, const wt_node *zipmap)
     wt_pb_end(w->out);
 }
 
+/* A branch of If (a subgraph without inputs) may be one that never runs, for shapes that never come, and other tools then
+ * find contradictions in it: there only element types are said. Bodies of Loop and Scan need their shapes. */
 static void type(wt_writer *w, const wt_value *v)
 {
+    static const wt_shape unknown = { .rank = -1 };
     const wt_dtype dtype = v->type.data ? wt_writer_stored(v) : v->type.dtype;
     if (wt_node_is(v->producer, WT_OP_ZIPMAP)) {
         map_type(w, v->producer);
@@ -54,7 +57,7 @@ static void type(wt_writer *w, const wt_value *v)
     if (dtype == WT_DTYPE_NONE)
         return;
     if (v->kind != WT_SEQUENCE_VALUE && v->kind != WT_OPTIONAL_VALUE) {
-        tensor_type(w, INFO_TYPE, dtype, &v->type.shape);
+        tensor_type(w, INFO_TYPE, dtype, v->graph->parent && !v->graph->n_inputs ? &unknown : &v->type.shape);
         return;
     }
     wt_pb_begin(w->out, INFO_TYPE);
@@ -164,7 +167,7 @@ static void graph_body(wt_writer *w, const wt_graph *g)
         info(w, GRAPH_INPUT, g->inputs[i]);
     for (size_t i = 0; i < g->n_outputs; i++)
         info(w, GRAPH_OUTPUT, g->outputs[i]);
-    for (const wt_node *n = g->first; n; n = n->next)
+    for (const wt_node *n = g->first; n && !g->parent; n = n->next)
         for (size_t i = 0; i < n->n_out; i++)
             if (n->out[i] && !n->out[i]->is_output && n->out[i]->type.dtype != WT_DTYPE_NONE)
                 info(w, GRAPH_VALUE_INFO, n->out[i]);
