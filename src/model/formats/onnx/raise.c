@@ -9,11 +9,24 @@ bool wt_raise_wants_out(const wt_raise *r, size_t i)
     return v && (v->n_uses || v->is_output);
 }
 
+/* Shape rules count on what the verifier, which comes later, makes sure of. */
+static bool arity_fits(const wt_node *node)
+{
+    const wt_op *op = node->op;
+    if (node->n_in < (size_t)op->min_in || node->n_in > (size_t)op->max_in || node->n_out < (size_t)op->min_out ||
+        node->n_out > (size_t)op->max_out)
+        return false;
+    for (int i = 0; i < op->min_in; i++)
+        if (!node->in[i])
+            return false;
+    return true;
+}
+
 /* What cannot be inferred here is reported by wt_graph_infer() later, with all it knows then. */
 static wt_status infer(wt_node *node, wt_err *err)
 {
     wt_err local = { 0 };
-    if (!node->op || node->op->flags & WT_OP_CONTROL)
+    if (!node->op || node->op->flags & WT_OP_CONTROL || !arity_fits(node))
         return WT_OK;
     const wt_status st = wt_node_infer(node, &local);
     if (st == WT_OK || st == WT_EFORMAT || st == WT_EUNSUPPORTED)
