@@ -242,6 +242,21 @@ static void reads_lone_tensors(void **state)
     mk_msg(sequence, 3, m);
     wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, sequence->data, sequence->len, &err), WT_EUNSUPPORTED, &err, "sequence");
     wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, NULL, 0, &err), WT_EFORMAT, &err, "empty");
+    const char *written = wt_test_path(wt_test_tmpdir(), "again.pb");
+    wt_tensor *again = NULL;
+    wt_test_ok(wt_onnx_read_tensor_bytes(&t, ctx, words->data, words->len, &err), &err);
+    wt_test_ok(wt_onnx_write_tensor(ctx, written, t, "words", false, &err), &err);
+    wt_test_refused(wt_onnx_write_tensor(ctx, written, t, "words", false, &err), WT_EUSAGE, &err, "exists");
+    wt_free(ctx, t);
+    wt_test_ok(wt_onnx_read_tensor(&again, ctx, written, &err), &err);
+    s = again->data;
+    assert_true(again->dtype == WT_STRING && s[0].len == 3 && !memcmp(s[0].data, "one", 3));
+    wt_free(ctx, again);
+    const wt_tensor view = { .dtype = WT_F32, .shape = wt_shape_make(1, &three), .data = f, .bytes = sizeof f };
+    wt_test_ok(wt_onnx_write_tensor(ctx, written, &view, NULL, true, &err), &err);
+    wt_test_ok(wt_onnx_read_tensor(&again, ctx, written, &err), &err);
+    assert_memory_equal(again->data, f, sizeof f);
+    wt_free(ctx, again);
     for (size_t len = 1; len < m->len; len++) {
         uint8_t *copy = malloc(len);
         assert_non_null(copy);

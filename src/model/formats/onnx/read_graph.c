@@ -252,6 +252,8 @@ wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *gra
         const wt_status st = add_node(rd, frame, graph, &p, &call, err);
         if (st != WT_OK) {
             wt_err_where(err, "node \"%.*s\" (%.*s)", NAME_ARGS(p.name), NAME_ARGS(p.op_type));
+            if (err && err->offset == WT_NO_OFFSET)
+                err->offset = nodes->items[i].offset;
             return st;
         }
     }

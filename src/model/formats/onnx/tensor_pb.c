@@ -4,6 +4,7 @@
  * TensorProto has its dimensions, and tensors in field 3, where a TensorProto has a segment, which nobody writes. */
 #include "tensor_pb.h"
 #include "reader.h"
+#include "writer.h"
 
 static wt_status refuse_others(wt_pb msg, wt_err *err)
 {
@@ -50,5 +51,27 @@ wt_status wt_onnx_read_tensor(wt_tensor **out, wt_context *ctx, const char *path
     if (st != WT_OK)
         wt_err_where(err, "%s", path);
     wt_map_close(&map);
+    return st;
+}
+
+wt_status wt_onnx_write_tensor(wt_context *ctx, const char *path, const wt_tensor *tensor, const char *name, bool force,
+                               wt_err *err)
+{
+    wt_outfile *file = NULL;
+    wt_pb_out out;
+    wt_writer w = { .out = &out };
+    if (!wt_shape_known(&tensor->shape) || !tensor->data || tensor->layout != WT_PLAIN)
+        return wt_fail(err, WT_EUSAGE, "a tensor without data cannot be written");
+    WT_TRY(wt_outfile_open(&file, ctx, path, force, err));
+    wt_pb_out_init(&out, ctx, err);
+    wt_writer_tensor_body(&w, tensor, name, NULL);
+    wt_pb_out_write(&out, file, NULL);
+    wt_writer_tensor_body(&w, tensor, name, NULL);
+    wt_status st = out.st;
+    if (st == WT_OK)
+        st = wt_outfile_commit(file, NULL, err);
+    else
+        wt_outfile_abort(file);
+    wt_pb_out_free(&out);
     return st;
 }

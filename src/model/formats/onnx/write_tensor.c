@@ -29,8 +29,8 @@ uint64_t wt_writer_place(wt_writer *w, uint64_t bytes)
 static void progress(wt_writer *w, size_t bytes)
 {
     w->streamed += bytes;
-    wt_report_progress(w->root->ctx, "write", "bytes", w->streamed, w->total);
-    wt_pb_out_fail(w->out, wt_check_cancel(w->root->ctx, w->out->err));
+    wt_report_progress(w->out->ctx, "write", "bytes", w->streamed, w->total);
+    wt_pb_out_fail(w->out, wt_check_cancel(w->out->ctx, w->out->err));
 }
 
 static void to_f16(const uint8_t *from, uint8_t *to, size_t n)
