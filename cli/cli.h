@@ -88,6 +88,8 @@ int cli_usage(cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 /* Prints the result as JSON under --json, else calls `text`; frees the result. status decides the exit code; err is
  * printed when the status is not WT_OK (a verdict's reason too). */
 int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result, void (*text)(cli *c, const wt_result *r));
+/* For verbs that print themselves: 0, or the exit code after a message when standard output could not be written. */
+int cli_flush(void);
 void cli_log(void *user, wt_log_level level, const char *line);
 void cli_progress_sink(void *user, const wt_progress *progress);
 void cli_progress_end(cli *c);

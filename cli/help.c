@@ -118,11 +118,11 @@ int cli_help_run(cli *c)
 {
     if (!c->n_inputs) {
         cli_print_usage(stdout);
-        return 0;
+        return cli_flush();
     }
     const cli_verb *v = cli_find_verb(c->inputs[0]);
     if (!v)
         return cli_usage(c, "there is no verb '%s'; 'whet help' lists them", c->inputs[0]);
     cli_print_help(stdout, v);
-    return 0;
+    return cli_flush();
 }

@@ -14,7 +14,7 @@ static int man_run(cli *c)
 {
     (void)c;
     cli_print_man(stdout);
-    return 0;
+    return cli_flush();
 }
 
 static const cli_verb man_verb = { .name = "man-page", .summary = "prints the manual page", .usage = "", .run = man_run, .hidden = true };
@@ -79,7 +79,7 @@ static int run_verb(cli *c, int argc, char **argv)
     set_colors(c);
     if (c->common.help) {
         cli_print_help(stdout, c->verb);
-        return 0;
+        return cli_flush();
     }
     if ((code = open_context(c)) != 0)
         return code;
@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     const char *name = argv[1];
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
         printf("whet %s\n", wt_version());
-        return 0;
+        return cli_flush();
     }
     if (!strcmp(name, "--help") || !strcmp(name, "-h"))
         name = "help";

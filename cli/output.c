@@ -88,9 +88,12 @@ int cli_usage(cli *c, const char *fmt, ...)
     return cli_fail(c, WT_EUSAGE, &err);
 }
 
-static bool flushed(void)
+int cli_flush(void)
 {
-    return fflush(stdout) == 0 && !ferror(stdout);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    fputs("whet: error: standard output: cannot write the result\n", stderr);
+    return wt_status_exit_code(WT_EIO);
 }
 
 int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result, void (*text)(cli *c, const wt_result *r))
@@ -110,10 +113,9 @@ int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result, v
         text(c, result);
     }
     wt_result_free(result);
-    if (!flushed()) {
-        fputs("whet: error: standard output: cannot write the result\n", stderr);
-        return wt_status_exit_code(WT_EIO);
-    }
+    const int written = cli_flush();
+    if (written)
+        return written;
     if (status != WT_OK)
         print_error_text(c, err);
     return code;

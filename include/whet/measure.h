@@ -25,9 +25,12 @@ WT_API wt_exec_options wt_exec_defaults(void);
 
 /* --- hardware ------------------------------------------------------------------------------------------------------ */
 WT_API wt_status wt_hardware(wt_result **out, wt_context *ctx, int measure, wt_err *err);
-/* Profiles that come with the program: name of the index-th (NULL past the end), and its document. */
+/* Target profiles (schema whet.target/1) that come with the program: name of the index-th (NULL past the end). */
 WT_API const char *wt_target_name(size_t index);
+/* One of those, "this" (the machine we are on), or the path of a file; a text with a '/' or ending in .json is a path. */
 WT_API wt_status wt_target_load(wt_result **out, wt_context *ctx, const char *name_or_path, wt_err *err);
+/* A profile of the machine that wt_hardware described. */
+WT_API wt_status wt_target_from(wt_result **out, wt_context *ctx, const wt_result *hardware, const char *name, wt_err *err);
 
 /* --- assess ---------------------------------------------------------------------------------------------------------- */
 WT_API wt_status wt_assess(wt_result **out, wt_context *ctx, const char *model, const wt_exec_options *exec, wt_err *err);
@@ -71,8 +74,12 @@ typedef struct wt_bench_options {
     int batch;                   /* > 0: first dimension of the inputs */
     const char *data;            /* inputs from this data set; NULL: random, seeded */
     const char *program;         /* the executable that serves as worker (its hidden verb); NULL: /proc/self/exe */
+    double timeout_s;            /* for one answer of a worker, beyond the time it is asked to measure; 0: 120 */
+    const char *target;          /* profile whose watts per core an estimate of energy uses; NULL: 5 W */
 } wt_bench_options;
 WT_API wt_bench_options wt_bench_defaults(void);
+/* A model that cannot be opened, or whose worker crashes or hangs, is a line of *out with its reason; the status is then
+ * that of the first such line, and *out is filled all the same (not when the only model cannot be opened). */
 WT_API wt_status wt_bench(wt_result **out, wt_context *ctx, const wt_bench_options *options, wt_err *err);
 /* What the hidden verb runs: frames over the two descriptors until the other side closes. */
 WT_API wt_status wt_worker_serve(wt_context *ctx, int in_fd, int out_fd, wt_err *err);
@@ -82,6 +89,9 @@ typedef struct wt_profile_options {
     wt_exec_options exec;
     int runs;                    /* 0: chosen by time */
     const char *data;
+    int batch;                   /* > 0: first dimension of the inputs */
+    double seconds;              /* of measuring; 0: 2 */
+    const char *target;          /* profile with measured peaks for the roofline; NULL: this machine's, measured first */
 } wt_profile_options;
 WT_API wt_profile_options wt_profile_defaults(void);
 WT_API wt_status wt_profile(wt_result **out, wt_context *ctx, const char *model, const wt_profile_options *options, wt_err *err);

@@ -1,0 +1,143 @@
+/* cmd_bench.c - whet bench MODEL... */
+#include <string.h>
+#include "commands.h"
+
+typedef struct args {
+    double seconds, timeout;
+    int batch, warmup;
+    const char *data, *target;
+} args;
+
+static void defaults(void *p)
+{
+    const wt_bench_options o = wt_bench_defaults();
+    *(args *)p = (args){ .seconds = o.seconds, .warmup = o.warmup };
+}
+
+static const cli_option options[] = {
+    CLI_ROW(args, seconds, "time", 0, CLI_TIME, "TIME", "measuring time for each model (default 3s)"),
+    CLI_ROW(args, warmup, "warmup", 0, CLI_INT, "N", "runs dropped first (default: half a second's)"),
+    CLI_ROW(args, batch, "batch", 0, CLI_INT, "N", "first dimension of the inputs"),
+    CLI_ROW(args, data, "data", 0, CLI_TEXT, "SET", "inputs from this data set (default: random, from the seed)"),
+    CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME", "profile whose power an estimate of energy uses"),
+    CLI_ROW(args, timeout, "timeout", 0, CLI_TIME, "TIME", "how long one answer may take beyond its measuring time (default 2min)"),
+    { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
+};
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static void print_latencies(const wt_result *r)
+{
+    cli_table *t = cli_table_new("model\tp50 ms\t95 % interval\tp95\tp99\tper second\tload ms\truns");
+    for (size_t i = 0; i < wt_result_count(r, "results"); i++) {
+        const char *model = base_name(wt_result_string(r, "", "results[%zu].model", i));
+        if (!wt_result_has(r, "results[%zu].latency_ms", i)) {
+            cli_table_row(t, "%s\tfailed", model);
+            continue;
+        }
+        cli_table_row(t, "%s\t%.4g\t%.4g .. %.4g\t%.4g\t%.4g\t%.4g\t%.3g\t%.0f", model, wt_result_number(r, 0, "results[%zu].latency_ms.p50", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.ci95[0]", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.ci95[1]", i), wt_result_number(r, 0, "results[%zu].latency_ms.p95", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.p99", i), wt_result_number(r, 0, "results[%zu].throughput_per_s", i),
+                      wt_result_number(r, 0, "results[%zu].load_ms", i), wt_result_number(r, 0, "results[%zu].latency_ms.runs", i));
+    }
+    cli_table_print(t, stdout);
+}
+
+static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size)
+{
+    return cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size);
+}
+
+static const char *joules(double j, char *out, size_t size)
+{
+    snprintf(out, size, j < 1e-3 ? "%.3g uJ" : j < 1 ? "%.3g mJ" : "%.3g J", j < 1e-3 ? j * 1e6 : j < 1 ? j * 1e3 : j);
+    return out;
+}
+
+static void print_memory(const wt_result *r)
+{
+    char a[32], b[32], c[32], d[32], e[32], f[32];
+    cli_table *t = cli_table_new("model\tfile\tweights\tactivations\theap peak\tresident peak\tenergy a run\tmeter");
+    for (size_t i = 0; i < wt_result_count(r, "results"); i++)
+        if (wt_result_has(r, "results[%zu].latency_ms", i))
+            cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", base_name(wt_result_string(r, "", "results[%zu].model", i)),
+                          bytes_at(r, "size_bytes", i, a, sizeof a), bytes_at(r, "weights_bytes", i, b, sizeof b),
+                          bytes_at(r, "activation_bytes", i, c, sizeof c), bytes_at(r, "peak_heap_bytes", i, d, sizeof d),
+                          bytes_at(r, "peak_rss_bytes", i, e, sizeof e), joules(wt_result_number(r, 0, "results[%zu].energy_j", i), f, sizeof f),
+                          wt_result_string(r, "", "results[%zu].energy_source", i));
+    cli_table_print(t, stdout);
+}
+
+static void print_ratios(cli *c, const wt_result *r)
+{
+    for (size_t i = 0; i < wt_result_count(r, "ratios"); i++) {
+        const bool inside = wt_result_true(r, "ratios[%zu].inside_noise", i);
+        const double ratio = wt_result_number(r, 0, "ratios[%zu].speedup", i);
+        printf("%s%s is %.3gx as fast as %s%s (95 %% %.3g .. %.3g%s), %.3gx its resident memory\n", inside ? cli_dim(c) : ratio > 1 ? cli_green(c) : cli_red(c),
+               base_name(wt_result_string(r, "", "ratios[%zu].model", i)), ratio, base_name(wt_result_string(r, "", "ratios[%zu].to", i)),
+               cli_reset(c), wt_result_number(r, 0, "ratios[%zu].ci95[0]", i), wt_result_number(r, 0, "ratios[%zu].ci95[1]", i),
+               inside ? ": inside the noise, no difference" : "", wt_result_number(r, 0, "ratios[%zu].peak_rss", i));
+    }
+    if (wt_result_has(r, "noise_floor"))
+        printf("%snoise floor +-%.1f %% (the first model against itself), %.0f threads, inputs: %s%s\n", cli_dim(c),
+               100 * wt_result_number(r, 0, "noise_floor"), wt_result_number(r, 0, "conditions.threads"),
+               wt_result_string(r, "", "conditions.inputs"), cli_reset(c));
+}
+
+static void print(cli *c, const wt_result *r)
+{
+    size_t measured = 0;
+    for (size_t i = 0; i < wt_result_count(r, "results"); i++)
+        measured += wt_result_has(r, "results[%zu].latency_ms", i) != 0;
+    if (measured) {
+        print_latencies(r);
+        putchar('\n');
+        print_memory(r);
+        putchar('\n');
+    }
+    print_ratios(c, r);
+    for (size_t i = 0; i < wt_result_count(r, "results"); i++)
+        if (wt_result_has(r, "results[%zu].reason", i))
+            printf("%s%s failed:%s %s\n", cli_red(c), base_name(wt_result_string(r, "", "results[%zu].model", i)), cli_reset(c),
+                   wt_result_string(r, "", "results[%zu].reason", i));
+}
+
+static int run(cli *c)
+{
+    const args *a = c->args;
+    wt_bench_options o = wt_bench_defaults();
+    wt_result *result = NULL;
+    wt_err err = { .offset = WT_NO_OFFSET };
+    if (a->batch < 0 || a->seconds <= 0 || a->seconds > 86400 || a->timeout < 0)
+        return cli_usage(c, a->batch < 0 ? "option '--batch': 1 or more was expected" : "options '--time' and '--timeout': up to a day was expected");
+    o.exec = cli_exec(c);
+    o.models = c->inputs;
+    o.n_models = c->n_inputs;
+    o.seconds = a->seconds;
+    o.warmup = a->warmup;
+    o.batch = a->batch;
+    o.data = a->data;
+    o.target = a->target;
+    o.timeout_s = a->timeout;
+    const wt_status st = wt_bench(&result, c->ctx, &o, &err);
+    return cli_finish(c, st, &err, result, print);
+}
+
+const cli_verb cmd_bench = {
+    .name = "bench",
+    .summary = "measures models side by side: latency, throughput, memory, energy",
+    .usage = "MODEL... [--time TIME] [--batch N] [--data SET]",
+    .details = "Every model runs in a process of its own; they take turns in short slices, and the first is measured twice, so that\n"
+               "what is noise is known. Energy is read from a meter where the machine has one, else it is an estimate and says so.",
+    .options = options,
+    .args_size = sizeof(args),
+    .defaults = defaults,
+    .min_inputs = 1,
+    .max_inputs = 64,
+    .run = run,
+};

@@ -1,0 +1,19 @@
+/* cmd_worker.c - whet worker: the process that `bench` measures a model in. It answers requests on standard input. */
+#include <signal.h>
+#include <unistd.h>
+#include "commands.h"
+
+static int run(cli *c)
+{
+    wt_err err = { .offset = WT_NO_OFFSET };
+    const wt_status st = wt_worker_serve(c->ctx, STDIN_FILENO, STDOUT_FILENO, &err);
+    return st == WT_OK ? 0 : cli_fail(c, st, &err);
+}
+
+const cli_verb cmd_worker = {
+    .name = "worker",
+    .summary = "serves one model to the program that started it, in frames on standard input and output",
+    .usage = "",
+    .run = run,
+    .hidden = true,
+};
