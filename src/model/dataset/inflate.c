@@ -73,6 +73,8 @@ static wt_status write_all(int fd, const uint8_t *bytes, size_t len, wt_err *err
 
 static wt_status sink_add(sink *s, const uint8_t *bytes, size_t len, wt_err *err)
 {
+    if (len == 0)
+        return WT_OK;
     if (len > s->limit - s->size)
         return wt_fail(err, WT_ELIMIT, "the compressed data grows beyond the %llu bytes allowed", (unsigned long long)s->limit);
     if (s->fd < 0 && s->size + len <= IN_MEMORY) {

@@ -125,7 +125,9 @@ uint8_t *wt_make_deflated_npz(const char *name, const uint8_t *npy, size_t n, ui
         at = put(p, at, 0, 2);
         if (central)
             at += 14; /* comment, volume, attributes, offset 0 */
-        at += (size_t)sprintf((char *)p + at, "%s.npy", name);
+        memcpy(p + at, name, k - 4);
+        memcpy(p + at + k - 4, ".npy", 4);
+        at += k;
         if (!central) {
             memcpy(p + at, data, packed);
             at += packed;
