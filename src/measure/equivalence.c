@@ -10,11 +10,14 @@ static const double decibel_limit = 200;
 static const double moves_of_range = 1e-4, moves_of_probability = 0.01;
 /* ... and is erased when the candidate moves it by less than this share of the reference's movement. */
 static const double erased_share = 1e-3;
+/* Fewer values of a channel may be alike by chance. */
+enum { MIN_SEEN = 8 };
 /* Larger values are pixels, energies or the like: a softmax over them says nothing. */
 static const float most_logit = 100;
 
 typedef struct channel {
     double signal, noise;
+    uint64_t seen;
     float ref_min, ref_max, can_min, can_max;
 } channel;
 
@@ -198,6 +201,7 @@ static void add_channels(output *o, const view *v)
         for (size_t k = 0; k < v->n; k++) {
             channel *ch = &o->channels[k];
             const float *r = v->r + (x * v->n + k) * v->inner, *c = v->c + (x * v->n + k) * v->inner;
+            ch->seen += v->inner;
             for (size_t i = 0; i < v->inner; i++) {
                 if (!isfinite(r[i]) || !isfinite(c[i]))
                     continue;
@@ -347,7 +351,7 @@ static void find_erased(const output *o, wt_equiv_output *out)
     for (int64_t k = 0; k < o->n; k++) {
         const channel *ch = &o->channels[k];
         const double moved = (double)ch->ref_max - (double)ch->ref_min;
-        if (!(moved > 0 && moved >= matters) || (double)ch->can_max - (double)ch->can_min > moved * erased_share)
+        if (ch->seen < MIN_SEEN || !(moved > 0 && moved >= matters) || (double)ch->can_max - (double)ch->can_min > moved * erased_share)
             continue;
         if (out->n_erased < WT_EQUIV_ERASED)
             out->erased[out->n_erased] = k;
@@ -402,7 +406,7 @@ void wt_equiv_result(const wt_equiv *e, size_t i, const wt_equiv_thresholds *thr
     *out = (wt_equiv_output){ .name = o->name, .elements = o->elements, .max_abs = o->max_abs, .max_rel = o->max_rel,
                               .nonfinite = o->nonfinite, .axis = o->axis < 0 ? -1 : o->axis, .channels = o->n };
     out->sqnr_db = o->elements ? wt_sqnr_db(o->signal, o->noise) : NAN;
-    const double norm = sqrt(o->signal) * sqrt(o->candidate);
+    const double norm = sqrt(o->signal * o->candidate); /* sums of float squares: the product is far from overflowing */
     out->cosine = norm > 0 ? o->dot / norm : o->noise > 0 ? 0 : 1;
     if (out->cosine > 1)
         out->cosine = 1; /* rounding */
