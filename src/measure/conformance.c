@@ -53,7 +53,7 @@ typedef struct outcome {
 static void fail(outcome *o, const wt_err *err, wt_status st)
 {
     o->status = st == WT_EUNSUPPORTED ? "skipped" : "failed";
-    snprintf(o->reason, sizeof o->reason, "%s%s%s", err->where, err->where[0] ? ": " : "", err->message);
+    snprintf(o->reason, sizeof o->reason, "%.120s%s%.511s", err->where, err->where[0] ? ": " : "", err->message);
 }
 
 static bool check_outputs(wt_opened *m, const values *expected, const wt_tolerance *tol, outcome *o)

@@ -270,7 +270,7 @@ wt_status wt_graph_splice(wt_graph *body, wt_node *node, wt_err *err)
     wt_graph *to = node->graph;
     adoption a = { body, to };
     const size_t n = to->n_constants + body->n_constants;
-    wt_value **constants;
+    wt_value **constants = NULL;
     WT_TRY(prepare_splice(body, &constants, n, &to->root->arena, err));
     for (size_t i = 0; i < to->n_constants; i++)
         constants[i] = to->constants[i];

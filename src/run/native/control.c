@@ -53,7 +53,7 @@ static wt_status truth(const wt_tensor *t, const char *what, bool *out, wt_err *
 
 static wt_status if_run(wt_session *s, const wt_step *step, wt_err *err)
 {
-    bool cond;
+    bool cond = false;
     WT_TRY(truth(tensor_of(s, step->node->in[0]), "the condition", &cond, err));
     const wt_program *branch = step->body[cond ? 0 : 1];
     if (branch->graph->n_outputs != step->node->n_out)

@@ -1,0 +1,182 @@
+/* optimize.c - whet optimize: baseline, convert, quantize, accelerate, validate, each measured and kept.
+ *
+ * Everything that costs time goes through the journal, so that a run that was killed goes on where it was; artifacts depend on
+ * model, data and options alone, so they come out with the same bytes. */
+#include <stdio.h>
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/json.h"
+#include "optimize/optimize_impl.h"
+
+wt_optimize_options wt_optimize_defaults(void)
+{
+    return (wt_optimize_options){ .size = sizeof(wt_optimize_options), .exec = wt_exec_defaults(), .data = wt_data_defaults(),
+                                  .min_accuracy = 0.95, .min_speedup = 2, .max_memory_ratio = 0.5 };
+}
+
+static wt_status hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err)
+{
+    wt_map map;
+    wt_sha256 s;
+    uint8_t hash[32];
+    WT_TRY(wt_map_open(&map, ctx, path, err));
+    wt_sha256_init(&s);
+    wt_sha256_add(&s, map.data, (size_t)map.size);
+    wt_sha256_end(&s, hash);
+    wt_sha256_hex(hash, hex);
+    wt_map_close(&map);
+    return WT_OK;
+}
+
+static wt_status open_part(wt_optimizer *w, const char *part, wt_dataset **out, wt_err *err)
+{
+    wt_data_options d = w->o->data;
+    d.part = part;
+    return wt_data_open(out, w->q.source, w->model, &d, err);
+}
+
+/* Shapes of the first sample: free dimensions have to be something when a worker measures. */
+static wt_status note_shapes(wt_optimizer *w, wt_err *err)
+{
+    wt_sample *sample;
+    int more = 0;
+    const wt_graph *g = w->q.source;
+    WT_TRY(wt_sample_open(&sample, w->ctx, err));
+    wt_dataset_rewind(w->held_out);
+    wt_tensor inputs[WT_MAX_SHAPES];
+    wt_status st = wt_dataset_next(w->held_out, sample, &more, err);
+    if (st == WT_OK && !more)
+        st = wt_fail(err, WT_EFORMAT, "the held-out part of the data has no samples");
+    if (st == WT_OK && g->n_inputs > WT_MAX_SHAPES)
+        st = wt_fail(err, WT_EUNSUPPORTED, "models of more than %d inputs cannot be optimized", WT_MAX_SHAPES);
+    if (st == WT_OK)
+        st = wt_data_inputs(g, sample, inputs, err);
+    for (size_t i = 0; st == WT_OK && i < g->n_inputs; i++) {
+        char dims[96];
+        snprintf(w->shape_text[i], sizeof w->shape_text[i], "%s=%s", g->inputs[i]->name,
+                 wt_shape_text(&inputs[i].shape, NULL, dims, sizeof dims));
+        if (!wt_shape_known(&g->inputs[i]->type.shape))
+            w->shapes[w->n_shapes++] = w->shape_text[i];
+    }
+    wt_sample_close(sample);
+    return st;
+}
+
+static json_t *identity(const wt_optimizer *w)
+{
+    const wt_optimize_options *o = w->o;
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:s}", "schema", "whet.journal/1", "version", wt_version(), "model",
+                     w->model_sha256, "data", w->data_hash, "min_accuracy", o->min_accuracy, "min_speedup", o->min_speedup,
+                     "max_memory_ratio", o->max_memory_ratio, "seed", (json_int_t)wt_context_seed(w->ctx), "metric",
+                     o->metric ? o->metric : "");
+}
+
+static wt_status open_journal(wt_optimizer *w, wt_err *err)
+{
+    json_t *id = identity(w);
+    if (!id)
+        return wt_fail(err, WT_ENOMEM, "no memory for the journal");
+    const wt_status st = wt_journal_open(&w->journal, w->ctx, w->dir, id, w->o->resume != 0, err);
+    json_decref(id);
+    if (st == WT_OK && w->o->resume)
+        wt_log(w->ctx, WT_LOG_INFO, "%zu steps were done before", wt_journal_reused(w->journal));
+    return st;
+}
+
+static wt_status claim_folder(const wt_optimizer *w, wt_err *err)
+{
+    char *result = wt_path_join(w->ctx, w->dir, "result.json", err);
+    if (!result)
+        return WT_ENOMEM;
+    const bool there = wt_path_exists(result);
+    wt_free(w->ctx, result);
+    if (there && !w->o->force && !w->o->resume) {
+        const wt_status st = wt_fail(err, WT_EUSAGE, "%s holds a result already", w->dir);
+        wt_err_hint(err, "--force starts again, --resume goes on");
+        return st;
+    }
+    return wt_make_dirs(w->ctx, w->dir, err);
+}
+
+static wt_status open_all(wt_optimizer *w, wt_err *err)
+{
+    wt_dataset_info info;
+    wt_dataset *whole;
+    WT_TRY(claim_folder(w, err));
+    WT_TRY(hash_file(w->ctx, w->model, w->model_sha256, err));
+    WT_TRY(wt_quantizer_open(&w->q, w->ctx, w->model, &w->o->exec, NULL, 0, err));
+    WT_TRY(open_part(w, NULL, &whole, err));
+    wt_dataset_describe(whole, &info);
+    snprintf(w->data_hash, sizeof w->data_hash, "%s", info.hash);
+    w->data = wt_data_json(whole, w->o->data.path);
+    wt_dataset_close(whole);
+    WT_TRY(open_part(w, "calibration", &w->calibration, err));
+    WT_TRY(open_part(w, "held-out", &w->held_out, err));
+    WT_TRY(wt_dataset_overlap(w->calibration, w->held_out, err));
+    WT_TRY(note_shapes(w, err));
+    w->float_path = wt_path_join(w->ctx, w->dir, "float.onnx", err);
+    w->int8_path = wt_path_join(w->ctx, w->dir, "model.onnx", err);
+    w->stats_path = wt_path_join(w->ctx, w->dir, "statistics.json", err);
+    if (!w->float_path || !w->int8_path || !w->stats_path || !w->data)
+        return WT_ENOMEM;
+    return open_journal(w, err);
+}
+
+static void close_all(wt_optimizer *w)
+{
+    wt_journal_close(w->journal);
+    wt_dataset_close(w->calibration);
+    wt_dataset_close(w->held_out);
+    wt_quantizer_close(&w->q);
+    wt_free(w->ctx, w->float_path);
+    wt_free(w->ctx, w->int8_path);
+    wt_free(w->ctx, w->stats_path);
+    json_decref(w->data);
+    json_decref(w->ledger);
+}
+
+static wt_status write_json(const wt_optimizer *w, const char *name, const json_t *doc, wt_err *err)
+{
+    char *path = wt_path_join(w->ctx, w->dir, name, err);
+    char *text = path ? json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
+    wt_status st = text ? wt_write_file(w->ctx, path, text, strlen(text), true, err) : wt_fail(err, WT_ENOMEM, "no memory for %s", name);
+    free(text);
+    wt_free(w->ctx, path);
+    return st;
+}
+
+static wt_status all_steps(wt_optimizer *w, json_t **result, bool *passed, wt_err *err)
+{
+    bool *float_nodes = NULL;
+    WT_TRY(open_all(w, err));
+    WT_TRY(wt_optimize_prepare(w, err));
+    WT_TRY(wt_optimize_search(w, &float_nodes, err));
+    wt_status st = wt_optimize_write(w, float_nodes, err);
+    wt_free(w->ctx, float_nodes);
+    WT_TRY(st);
+    WT_TRY(wt_optimize_measure(w, err));
+    WT_TRY(wt_optimize_validate(w, err));
+    WT_TRY(wt_optimize_result(w, result, passed, err));
+    WT_TRY(write_json(w, "ledger.json", w->ledger, err));
+    return write_json(w, "result.json", *result, err);
+}
+
+wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *o, wt_err *err)
+{
+    wt_optimizer w = { .ctx = ctx, .o = o, .model = model, .dir = o->output_dir, .started = (double)wt_now_ns() * 1e-9 };
+    json_t *result = NULL;
+    bool passed = false;
+    *out = NULL;
+    if (!o->output_dir)
+        return wt_fail(err, WT_EUSAGE, "where to write the results is missing: -o DIR");
+    if (!o->data.path)
+        return wt_fail(err, WT_EUSAGE, "optimizing needs data to calibrate and to prove with: --data SET");
+    const wt_status st = all_steps(&w, &result, &passed, err);
+    close_all(&w);
+    if (st != WT_OK) {
+        json_decref(result);
+        return st;
+    }
+    WT_TRY(wt_result_take(out, ctx, result, err));
+    return passed ? WT_OK : wt_fail(err, WT_EVERDICT, "not every gate was passed");
+}

@@ -1,0 +1,211 @@
+/* optimize_measure.c - what every stage gave: latency and memory of all artifacts side by side, accuracy on samples that
+ * calibration never saw, and the comparison with the original. */
+#include <math.h>
+#include "base/json.h"
+#include "optimize/optimize_impl.h"
+
+enum { KEPT_SAMPLES = 400, LAYER_SAMPLES = 4 };
+static const double SECONDS_PER_MODEL = 3;
+
+/* --- latency and memory ------------------------------------------------------------------------------------------------ */
+static json_t *kept_samples(const wt_lane *lane)
+{
+    json_t *list = json_array();
+    const size_t step = lane->n / KEPT_SAMPLES + 1;
+    for (size_t i = 0; i < lane->n; i += step)
+        json_array_append_new(list, wt_json_real(lane->ms[i]));
+    return list;
+}
+
+static wt_status lane_json(wt_optimizer *w, wt_lane *lane, json_t **out, wt_err *err)
+{
+    wt_summary s;
+    if (lane->status != WT_OK) {
+        if (err)
+            *err = lane->err;
+        return lane->status;
+    }
+    json_t *samples = kept_samples(lane);
+    WT_TRY(wt_summarize(w->ctx, lane->ms, lane->n, wt_context_seed(w->ctx), &s, err));
+    *out = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o}", "latency_ms", wt_summary_json(&s), "samples", samples, "peak_rss_bytes",
+                     (json_int_t)lane->peak_rss_bytes, "empty_rss_bytes", (json_int_t)lane->empty_rss_bytes, "weights_bytes",
+                     (json_int_t)(lane->weights_bytes + lane->mapped_bytes), "activation_bytes", (json_int_t)lane->activation_bytes,
+                     "open_ms", lane->open_ms + lane->plan_ms, "joules_per_run",
+                     wt_json_real(lane->n ? lane->joules / (double)lane->n : NAN));
+    return *out ? WT_OK : wt_fail(err, WT_ENOMEM, "no memory for the result");
+}
+
+static wt_status speedup_json(wt_optimizer *w, const wt_lane *base, const wt_lane *lane, json_t *doc, wt_err *err)
+{
+    double ratio, ci[2];
+    const size_t n = base->rounds < lane->rounds ? base->rounds : lane->rounds;
+    WT_TRY(wt_ratio_of_medians(w->ctx, base->round_ms, lane->round_ms, n, wt_context_seed(w->ctx), &ratio, ci, err));
+    json_object_set_new(doc, "speedup", wt_json_real(ratio));
+    json_object_set_new(doc, "speedup_ci95", json_pack("[o, o]", wt_json_real(ci[0]), wt_json_real(ci[1])));
+    return WT_OK;
+}
+
+static wt_status lanes_json(wt_optimizer *w, wt_lane *lanes, const char *const *names, size_t n, json_t *doc, wt_err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        json_t *one;
+        WT_TRY(lane_json(w, &lanes[i], &one, err));
+        json_object_set_new(doc, names[i], one);
+        WT_TRY(speedup_json(w, &lanes[0], &lanes[i], one, err));
+    }
+    return WT_OK;
+}
+
+/* baseline twice: the second is the noise floor. */
+static wt_status measure_all(wt_optimizer *w, json_t *doc, wt_err *err)
+{
+    static const char *const names[] = { "baseline", "convert", "quantize", "again" };
+    wt_lane lanes[4] = { { .model = w->model }, { .model = w->float_path }, { .model = w->int8_path }, { .model = w->model } };
+    wt_lanes_options lo = { .exec = w->o->exec, .seconds = SECONDS_PER_MODEL, .warmup = -1 };
+    lo.exec.input_shapes = w->shapes;
+    lo.exec.n_input_shapes = w->n_shapes;
+    wt_status st = wt_lanes_measure(lanes, 4, w->ctx, &lo, err);
+    if (st == WT_OK)
+        st = lanes_json(w, lanes, names, 4, doc, err);
+    if (st == WT_OK)
+        json_object_set_new(doc, "meter", json_string(lo.meter ? lo.meter : "none"));
+    wt_lanes_free(lanes, 4, w->ctx);
+    return st;
+}
+
+/* The artifact with one thread and with all: small models lose more at the hand-off than they gain. */
+static wt_status measure_threads(wt_optimizer *w, json_t *doc, wt_err *err)
+{
+    const int all = w->o->exec.threads ? w->o->exec.threads : wt_context_threads(w->ctx);
+    wt_lane lane = { .model = w->int8_path };
+    wt_lanes_options lo = { .exec = w->o->exec, .seconds = SECONDS_PER_MODEL / 2, .warmup = -1 };
+    json_t *one = NULL;
+    json_object_set_new(doc, "threads", json_integer(all));
+    if (all == 1)
+        return WT_OK;
+    lo.exec.input_shapes = w->shapes;
+    lo.exec.n_input_shapes = w->n_shapes;
+    lo.exec.threads = 1;
+    wt_status st = wt_lanes_measure(&lane, 1, w->ctx, &lo, err);
+    if (st == WT_OK)
+        st = lane_json(w, &lane, &one, err);
+    if (st == WT_OK)
+        json_object_set_new(doc, "one_thread", one);
+    wt_lanes_free(&lane, 1, w->ctx);
+    return st;
+}
+
+wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err)
+{
+    if (wt_journal_find(w->journal, "measure"))
+        return WT_OK;
+    json_t *doc = json_object();
+    wt_status st = doc ? measure_all(w, doc, err) : wt_fail(err, WT_ENOMEM, "no memory for the measurements");
+    if (st == WT_OK)
+        st = measure_threads(w, doc, err);
+    if (st == WT_OK)
+        return wt_journal_add(w->journal, "measure", doc, err);
+    json_decref(doc);
+    return st;
+}
+
+/* --- the proof --------------------------------------------------------------------------------------------------------------- */
+static wt_status open_side(wt_optimizer *w, const wt_graph *g, wt_plan **plan, wt_side *side, wt_err *err)
+{
+    wt_plan_options po = wt_plan_defaults();
+    po.threads = w->o->exec.threads;
+    side->graph = g;
+    WT_TRY(wt_plan_open_graph(plan, w->ctx, g, &po, err));
+    return wt_session_open(&side->session, *plan, err);
+}
+
+static wt_status compare_outputs(wt_optimizer *w, const wt_graph *artifact, json_t *doc, wt_err *err)
+{
+    wt_plan *plans[2] = { NULL, NULL };
+    wt_side a = { NULL, NULL }, b = { NULL, NULL };
+    wt_equiv *e = NULL;
+    const wt_equiv_thresholds limits = wt_equiv_defaults("int8");
+    bool passed = true;
+    json_t *outputs = json_array();
+    wt_status st = open_side(w, w->q.source, &plans[0], &a, err);
+    if (st == WT_OK)
+        st = open_side(w, artifact, &plans[1], &b, err);
+    if (st == WT_OK)
+        st = wt_compare_outputs(&e, &a, &b, w->held_out, err);
+    for (size_t i = 0; st == WT_OK && i < wt_equiv_count(e); i++) {
+        wt_equiv_output o;
+        wt_equiv_result(e, i, &limits, &o);
+        passed &= o.passed;
+        json_t *row = wt_equiv_output_json(&o);
+        if (o.n_worst)
+            json_object_set_new(row, "worst_channel", json_pack("{s:I, s:o}", "index", (json_int_t)o.worst[0], "sqnr_db",
+                                                                wt_json_real(o.worst_sqnr_db[0])));
+        json_array_append_new(outputs, row);
+    }
+    json_object_set_new(doc, "equivalence", json_pack("{s:s, s:b, s:o}", "verdict", passed ? "equivalent" : "not equivalent", "passed", passed,
+                                                      "outputs", outputs));
+    wt_equiv_close(e);
+    wt_session_close(a.session);
+    wt_session_close(b.session);
+    wt_plan_close(plans[0]);
+    wt_plan_close(plans[1]);
+    return st;
+}
+
+static json_t *accuracy_json(const wt_evaluation *e)
+{
+    const wt_metric_result *r = wt_evaluation_result(e);
+    return json_pack("{s:o, s:[o, o], s:I, s:s}", "value", wt_json_real(r->value), "ci95", wt_json_real(r->ci95[0]),
+                     wt_json_real(r->ci95[1]), "samples", (json_int_t)r->samples, "metric", r->info->name);
+}
+
+static wt_status score_pair(wt_optimizer *w, const wt_graph *artifact, json_t *doc, wt_err *err)
+{
+    wt_evaluation *a = NULL, *b = NULL;
+    wt_paired p;
+    wt_status st = wt_optimize_score(w, w->q.source, w->held_out, "scoring the original", &a, err);
+    if (st == WT_OK)
+        st = wt_optimize_score(w, artifact, w->held_out, "scoring the artifact", &b, err);
+    if (st == WT_OK)
+        st = wt_scores_compare(wt_evaluation_scores(a), wt_evaluation_scores(b), wt_context_seed(w->ctx), &p, err);
+    if (st == WT_OK) {
+        const wt_metric_info *info = wt_evaluation_result(a)->info;
+        json_object_set_new(doc, "baseline", accuracy_json(a));
+        json_object_set_new(doc, "artifact", accuracy_json(b));
+        json_object_set_new(doc, "metric", json_pack("{s:s, s:b}", "name", info->name, "higher_is_better", info->better >= 0));
+        json_object_set_new(doc, "ab_test", wt_ab_json(&p, info));
+    }
+    wt_evaluation_close(a);
+    wt_evaluation_close(b);
+    return st;
+}
+
+static wt_status compare_layers(wt_optimizer *w, const wt_graph *artifact, json_t *doc, wt_err *err)
+{
+    wt_layers layers = { 0 };
+    const wt_status st = wt_compare_layers(&layers, w->q.canonical, artifact, w->held_out, LAYER_SAMPLES, &w->o->exec, err);
+    if (st == WT_OK)
+        json_object_set_new(doc, "layers", wt_layers_json(&layers));
+    wt_layers_free(&layers);
+    return st;
+}
+
+wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err)
+{
+    wt_graph *artifact;
+    if (wt_journal_find(w->journal, "validate"))
+        return WT_OK;
+    /* What is judged is the file as written, read back. */
+    WT_TRY(wt_open_graph(&artifact, w->ctx, w->int8_path, &w->o->exec, err));
+    json_t *doc = json_object();
+    wt_status st = doc ? score_pair(w, artifact, doc, err) : wt_fail(err, WT_ENOMEM, "no memory for the proof");
+    if (st == WT_OK)
+        st = compare_outputs(w, artifact, doc, err);
+    if (st == WT_OK)
+        st = compare_layers(w, artifact, doc, err);
+    wt_graph_close(artifact);
+    if (st == WT_OK)
+        return wt_journal_add(w->journal, "validate", doc, err);
+    json_decref(doc);
+    return st;
+}

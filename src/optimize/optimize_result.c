@@ -1,0 +1,259 @@
+/* optimize_result.c - from the journal to result.json: stages, gates, verdict, and how to print every number again. */
+#include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "optimize/optimize_impl.h"
+
+static double number(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static double inner(const json_t *o, const char *a, const char *b)
+{
+    return number(json_object_get(o, a), b);
+}
+
+static double file_bytes(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) ? NAN : (double)s.st_size;
+}
+
+/* Resident memory that the model adds to an empty process. */
+static double memory_of(const json_t *lane)
+{
+    return number(lane, "peak_rss_bytes") - number(lane, "empty_rss_bytes");
+}
+
+/* What the engine holds: weights and activations, which are counted, not sampled. */
+static double held_by(const json_t *lane)
+{
+    return number(lane, "weights_bytes") + number(lane, "activation_bytes");
+}
+
+typedef struct stage {
+    const char *name, *title, *what, *artifact;
+    const json_t *lane, *accuracy;
+    double weight_bytes, seconds;
+    int threads;
+} stage;
+
+static json_t *stage_json(const stage *s, const stage *base)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what, "artifact", s->artifact,
+                          "engine", "native", "threads", s->threads);
+    json_object_set(o, "latency_ms", json_object_get(s->lane, "latency_ms"));
+    json_object_set_new(o, "size_bytes", wt_json_real(file_bytes(s->artifact)));
+    json_object_set_new(o, "weight_bytes", wt_json_real(s->weight_bytes));
+    json_object_set_new(o, "peak_memory_bytes", wt_json_real(held_by(s->lane)));
+    json_object_set_new(o, "resident_bytes", wt_json_real(memory_of(s->lane)));
+    json_object_set(o, "activation_bytes", json_object_get(s->lane, "activation_bytes"));
+    if (s->accuracy)
+        json_object_set(o, "accuracy", (json_t *)(uintptr_t)s->accuracy);
+    json_object_set_new(o, "speedup", wt_json_real(inner(base->lane, "latency_ms", "p50") / inner(s->lane, "latency_ms", "p50")));
+    const json_t *ci = json_object_get(s->lane, "speedup_ci95");
+    if (ci)
+        json_object_set(o, "speedup_ci95", (json_t *)(uintptr_t)ci);
+    json_object_set_new(o, "memory_ratio", wt_json_real(held_by(s->lane) / held_by(base->lane)));
+    json_object_set_new(o, "size_ratio", wt_json_real(file_bytes(s->artifact) / file_bytes(base->artifact)));
+    json_object_set_new(o, "seconds", wt_json_real(s->seconds));
+    return o;
+}
+
+/* --- gates ------------------------------------------------------------------------------------------------------------------ */
+static bool add_gate(json_t *list, const char *name, const char *title, const char *comparison, double threshold, double standard,
+                     double value, const json_t *ci, const char *unit, const char *detail)
+{
+    const bool at_least = comparison[0] == '>', passed = isfinite(value) && (at_least ? value >= threshold : value <= threshold);
+    const bool loosened = at_least ? threshold < standard : threshold > standard;
+    json_t *g = json_pack("{s:s, s:s, s:s, s:f, s:o, s:s, s:b, s:b, s:s}", "name", name, "title", title, "comparison", comparison, "threshold",
+                          threshold, "value", wt_json_real(value), "unit", unit, "passed", passed, "loosened", loosened, "detail", detail);
+    json_object_set(g, "ci95", ci ? (json_t *)(uintptr_t)ci : json_null());
+    json_array_append_new(list, g);
+    return passed;
+}
+
+static double accuracy_kept(const json_t *proof)
+{
+    const double a = inner(proof, "baseline", "value"), b = inner(proof, "artifact", "value");
+    if (json_is_true(json_object_get(json_object_get(proof, "metric"), "higher_is_better")))
+        return a > 0 ? b / a : b >= a ? 1 : 0;
+    return b > 0 ? a / b : 1;
+}
+
+static double spread(const json_t *lane)
+{
+    return inner(lane, "latency_ms", "stddev") / inner(lane, "latency_ms", "mean");
+}
+
+static bool gates_json(const wt_optimizer *w, const stage *base, const stage *best, const json_t *proof, json_t *list)
+{
+    const wt_optimize_options *o = w->o;
+    const double speed = inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50");
+    const json_t *eq = json_object_get(proof, "equivalence");
+    bool ok = add_gate(list, "accuracy", "Accuracy kept", ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL, "ratio",
+                       "of the original's score, on samples that calibration never saw");
+    ok &= add_gate(list, "speed", "Speed", ">=", o->min_speedup, 2, speed, json_object_get(best->lane, "speedup_ci95"), "x",
+                   "median latency of the original over that of the artifact, measured in turn");
+    ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane), NULL, "ratio",
+                   "weights and activations held while running");
+    ok &= add_gate(list, "spread", "Steady latency", "<=", fmax(0.2, spread(base->lane)), fmax(0.2, spread(base->lane)), spread(best->lane), NULL,
+                   "ratio", "standard deviation over mean; at most 20 %, or what the original shows on this machine");
+    ok &= add_gate(list, "equivalence", "Every output and channel alive", ">=", 1, 1, json_is_true(json_object_get(eq, "passed")) ? 1 : 0, NULL, "",
+                   "no channel erased, no new NaN, each output within the limits for int8");
+    if (o->max_size)
+        ok &= add_gate(list, "size", "Size", "<=", (double)o->max_size, (double)o->max_size, file_bytes(best->artifact), NULL, "B", "of the file");
+    if (o->max_latency_ms > 0)
+        ok &= add_gate(list, "latency", "Latency", "<=", o->max_latency_ms, o->max_latency_ms, inner(best->lane, "latency_ms", "p50"), NULL, "ms",
+                       "median");
+    if (o->max_memory)
+        ok &= add_gate(list, "max-memory", "Memory limit", "<=", (double)o->max_memory, (double)o->max_memory, held_by(best->lane), NULL, "B",
+                       "weights and activations");
+    return ok;
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------------------------ */
+static json_t *command(const char *what, const char *fmt, ...) WT_PRINTF(2, 3);
+static json_t *command(const char *what, const char *fmt, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return json_pack("{s:s, s:s}", "what", what, "command", text);
+}
+
+static json_t *commands_json(const wt_optimizer *w)
+{
+    char shapes[1024] = "", data[1024];
+    json_t *list = json_array();
+    for (size_t i = 0; i < w->n_shapes; i++)
+        snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), " --input-shape '%s'", w->shapes[i]);
+    snprintf(data, sizeof data, "--data '%s'%s%s", w->o->data.path, w->o->data.preprocess ? " --preprocess " : "",
+             w->o->data.preprocess ? w->o->data.preprocess : "");
+    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s", w->model, w->float_path, w->int8_path, shapes));
+    json_array_append_new(list, command("accuracy of the original", "whet evaluate '%s' %s --part held-out", w->model, data));
+    json_array_append_new(list, command("accuracy of the artifact", "whet evaluate '%s' %s --part held-out", w->int8_path, data));
+    json_array_append_new(list, command("equivalence, layers", "whet compare '%s' '%s' %s --part held-out --layers", w->model, w->int8_path, data));
+    json_array_append_new(list, command("all of it", "whet optimize '%s' %s -o '%s' --force", w->model, data, w->dir));
+    return list;
+}
+
+static json_t *pareto_json(const json_t *stages, size_t chosen)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(stages); i++) {
+        const json_t *s = json_array_get(stages, i);
+        json_t *accuracy = json_object_get(json_object_get(s, "accuracy"), "value");
+        json_array_append_new(list, json_pack("{s:O, s:o, s:O, s:O, s:O*, s:b}", "name", json_object_get(s, "name"), "latency_ms",
+                                              wt_json_real(inner(s, "latency_ms", "p50")), "size_bytes", json_object_get(s, "size_bytes"),
+                                              "peak_memory_bytes", json_object_get(s, "peak_memory_bytes"), "accuracy", accuracy, "chosen",
+                                              i == chosen));
+    }
+    return list;
+}
+
+static json_t *float_layers(const json_t *ledger)
+{
+    size_t i;
+    const json_t *row;
+    json_t *list = json_array();
+    json_array_foreach(ledger, i, row)
+    {
+        const char *kind = json_string_value(json_object_get(row, "kind")), *got = json_string_value(json_object_get(row, "got"));
+        if (kind && got && !strcmp(kind, "weight") && strcmp(got, "int8"))
+            json_array_append_new(list, json_pack("{s:O, s:O}", "node", json_object_get(row, "node"), "why", json_object_get(row, "why")));
+    }
+    return list;
+}
+
+static json_t *model_json(const wt_optimizer *w)
+{
+    uint64_t parameters = 0;
+    for (size_t i = 0; i < w->q.source->n_constants; i++) {
+        int64_t n;
+        if (wt_shape_count(&w->q.source->constants[i]->type.shape, &n) && wt_dtype_is_float(w->q.source->constants[i]->type.dtype))
+            parameters += (uint64_t)n;
+    }
+    return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I}", "path", w->model, "sha256", w->model_sha256, "size_bytes",
+                     wt_json_real(file_bytes(w->model)), "format", w->q.source->format ? w->q.source->format : "onnx", "parameters",
+                     (json_int_t)parameters, "opset", (json_int_t)wt_graph_opset(w->q.source, ""));
+}
+
+static void summary_text(const stage *base, const stage *best, const json_t *proof, char *out, size_t size)
+{
+    snprintf(out, size, "%.2fx the speed, %.0f %% of the memory, %.0f %% of the file, %.1f %% of the accuracy kept",
+             inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50"),
+             100 * held_by(best->lane) / held_by(base->lane), 100 * file_bytes(best->artifact) / file_bytes(base->artifact),
+             100 * accuracy_kept(proof));
+}
+
+static void put_samples(json_t *doc, const json_t *a, const json_t *b)
+{
+    json_object_set_new(doc, "latency_samples", json_pack("{s:O*, s:O*}", "baseline", json_object_get(a, "samples"), "optimized",
+                                                          json_object_get(b, "samples")));
+}
+
+static json_t *data_json(const wt_optimizer *w)
+{
+    wt_dataset_info c, h;
+    json_t *d = json_copy(w->data);
+    wt_dataset_describe(w->calibration, &c);
+    wt_dataset_describe(w->held_out, &h);
+    json_object_set_new(d, "calibration", json_pack("{s:I}", "samples", (json_int_t)c.samples));
+    json_object_set_new(d, "held_out", json_pack("{s:I}", "samples", (json_int_t)h.samples));
+    return d;
+}
+
+wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err *err)
+{
+    const json_t *m = wt_journal_find(w->journal, "measure"), *proof = wt_journal_find(w->journal, "validate");
+    const json_t *float_acc = json_object_get(proof, "baseline"), *int8_acc = json_object_get(proof, "artifact");
+    const json_t *wide = json_object_get(m, "quantize"), *alone = json_object_get(m, "one_thread");
+    const int threads = (int)json_integer_value(json_object_get(m, "threads"));
+    const bool one = alone && inner(alone, "latency_ms", "p50") < inner(wide, "latency_ms", "p50");
+    const json_t *chosen = one ? alone : wide;
+    const stage s[] = {
+        { "baseline", "Baseline", "the original, as it came", w->model, json_object_get(m, "baseline"), float_acc, (double)w->float_weights, 0, threads },
+        { "convert", "Convert", "constants folded, normalizations folded into convolutions, idioms recognised; written as ONNX", w->float_path,
+          json_object_get(m, "convert"), NULL, (double)w->float_weights, number(wt_journal_find(w->journal, "convert"), "seconds"), threads },
+        { "quantize", "Quantize", "weights and activations in 8 bits, ranges from the calibration part", w->int8_path, wide, int8_acc,
+          (double)w->int8_weights, number(wt_journal_find(w->journal, "calibrate"), "seconds") + number(wt_journal_find(w->journal, "search"), "seconds"),
+          threads },
+        { "accelerate", "Accelerate", one ? "one thread is faster than all of them" : "all threads are faster than one", w->int8_path, chosen, int8_acc,
+          (double)w->int8_weights, NAN, one ? 1 : threads },
+        { "validate", "Validate", "the file as written, read back, on samples that calibration never saw", w->int8_path, chosen, int8_acc,
+          (double)w->int8_weights, NAN, one ? 1 : threads },
+    };
+    char summary[256];
+    json_t *stages = json_array(), *gates = json_array();
+    for (size_t i = 0; i < WT_ARRAY_LEN(s); i++)
+        json_array_append_new(stages, stage_json(&s[i], &s[0]));
+    *passed = gates_json(w, &s[0], &s[3], proof, gates);
+    summary_text(&s[0], &s[3], proof, summary, sizeof summary);
+    *out = json_pack("{s:s, s:s, s:o, s:s, s:o, s:O*, s:{s:b, s:s}, s:s, s:o, s:o}", "schema", "whet.optimize/1", "version", wt_version(), "model",
+                     model_json(w), "target", "this", "data", data_json(w), "metric", json_object_get(proof, "metric"), "verdict", "passed", *passed,
+                     "summary", summary, "chosen", "accelerate", "stages", stages, "gates", gates);
+    if (!*out)
+        return wt_fail(err, WT_ENOMEM, "no memory for the result");
+    json_object_set(*out, "baseline", json_array_get(stages, 0));
+    json_object_set(*out, "equivalence", json_object_get(proof, "equivalence"));
+    json_object_set(*out, "ab_test", json_object_get(proof, "ab_test"));
+    json_object_set(*out, "layers", json_object_get(proof, "layers"));
+    json_object_set(*out, "ledger", w->ledger);
+    json_object_set(*out, "search", (json_t *)(uintptr_t)wt_journal_find(w->journal, "search"));
+    json_object_set_new(*out, "float_layers", float_layers(w->ledger));
+    json_object_set_new(*out, "weight_ratio", wt_json_real((double)w->int8_weights / (double)w->float_weights));
+    json_object_set_new(*out, "noise_floor", wt_json_real(fabs(1 - inner(m, "again", "speedup"))));
+    json_object_set_new(*out, "pareto", pareto_json(stages, 3));
+    json_object_set_new(*out, "commands", commands_json(w));
+    json_object_set_new(*out, "seconds", json_real((double)wt_now_ns() * 1e-9 - w->started));
+    put_samples(*out, json_object_get(m, "baseline"), chosen);
+    return WT_OK;
+}
