@@ -30,6 +30,26 @@ static char *preprocess_beside(wt_context *ctx, const char *set, wt_err *err)
     return NULL;
 }
 
+/* The model's own say first, then what lies beside the data, then what the caller says (a file, or JSON itself). */
+static wt_status gather_preprocess(wt_preprocess *out, const wt_graph *graph, const char *beside, const char *asked, wt_err *err)
+{
+    wt_preprocess over;
+    const char *own = wt_graph_metadata(graph, "whet.preprocess");
+    *out = wt_preprocess_defaults();
+    if (own)
+        WT_TRY(wt_preprocess_parse(out, own, strlen(own), "metadata whet.preprocess of the model", err));
+    if (beside) {
+        WT_TRY(wt_preprocess_load(&over, graph->ctx, beside, err));
+        wt_preprocess_merge(out, &over);
+    }
+    if (asked) {
+        WT_TRY(asked[0] == '{' ? wt_preprocess_parse(&over, asked, strlen(asked), "--preprocess", err)
+                               : wt_preprocess_load(&over, graph->ctx, asked, err));
+        wt_preprocess_merge(out, &over);
+    }
+    return WT_OK;
+}
+
 static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o, wt_err *err)
 {
     wt_context *ctx = graph->ctx;
@@ -44,13 +64,13 @@ static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char 
             inputs[n++] = (wt_data_input){ graph->inputs[i]->name, graph->inputs[i]->type.dtype, graph->inputs[i]->type.shape };
     char *found = o->labels ? NULL : labels_beside(ctx, model_path, err);
     char *beside = o->preprocess ? NULL : preprocess_beside(ctx, o->path, err);
-    const char *pp_file = o->preprocess ? o->preprocess : beside;
     d.inputs = inputs;
     d.n_inputs = n;
     d.labels = o->labels ? o->labels : found;
-    wt_status st = pp_file ? wt_preprocess_load(&pp, ctx, pp_file, err) : WT_OK;
-    if (pp_file)
-        d.preprocess = &pp;
+    d.preprocess = &pp;
+    if (wt_graph_metadata(graph, "character"))
+        d.label_kind = WT_LABEL_TEXT; /* it reads text, so "12" is a text and no class */
+    wt_status st = gather_preprocess(&pp, graph, beside, o->preprocess, err);
     if (st == WT_OK)
         st = wt_dataset_open(out, ctx, o->path, &d, err);
     wt_free(ctx, found);
