@@ -97,7 +97,9 @@ wt_status wt_int8_output(wt_int8 *p, wt_node *n, const wt_quant *quant, wt_err *
     if (v->id < p->n)
         p->codes[v->id] = codes;
     /* A result of the graph, or something watched, is wanted as real numbers under its own name. */
-    if (v->is_output || wt_pass_tapped(p->pc, v)) {
+    if (!v->is_output && wt_pass_tapped(p->pc, v))
+        WT_TRY(wt_graph_add_output(p->graph, v, err)); /* or it would be swept away: nothing else reads it */
+    if (v->is_output) {
         WT_TRY(border(p, "DequantizeLinear", codes, quant, v, n->next, err));
         if (v->id < p->n)
             p->reals[v->id] = v;
