@@ -6,6 +6,7 @@
 #ifndef WHET_MEASURE_H
 #define WHET_MEASURE_H
 #include "whet/context.h"
+#include "whet/model.h"
 #include "whet/result.h"
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +35,20 @@ WT_API wt_status wt_target_from(wt_result **out, wt_context *ctx, const wt_resul
 
 /* --- assess ---------------------------------------------------------------------------------------------------------- */
 WT_API wt_status wt_assess(wt_result **out, wt_context *ctx, const char *model, const wt_exec_options *exec, wt_err *err);
+
+/* --- graph ----------------------------------------------------------------------------------------------------------- */
+typedef struct wt_draw_options {
+    size_t size;
+    wt_exec_options exec;
+    wt_print_form form;
+    const char *after;           /* a pass of the engine (whet/run.h), or "all"; NULL: as the file has it */
+    const char *output;          /* a file; NULL: into the sink */
+    int force;
+} wt_draw_options;
+WT_API wt_draw_options wt_draw_defaults(void);
+/* Prints the model's graph into the file or the sink; *out tells what was printed, and with neither has it as "text". */
+WT_API wt_status wt_draw(wt_result **out, wt_context *ctx, const char *model, const wt_draw_options *options, wt_sink_fn *sink,
+                         void *user, wt_err *err);
 
 /* --- run, conformance -------------------------------------------------------------------------------------------------- */
 typedef struct wt_run_options {
