@@ -119,10 +119,11 @@ static void weigh(const wt_attrs *attrs, wt_resize_mode mode, const axis *a, dou
 
 static wt_status fill_taps(const wt_prep *p, wt_resize_mode mode, const axis *a, wt_taps *t, wt_err *err)
 {
-    const int64_t reach = mode == WT_RESIZE_NEAREST ? 0 : reach_of(p->attrs, mode, a->scale);
+    const bool single = mode == WT_RESIZE_NEAREST || a->out == 0;
+    const int64_t reach = single ? 0 : reach_of(p->attrs, mode, a->scale);
     if (reach < 0)
         return wt_fail(err, WT_EUNSUPPORTED, "Resize: a scale of %g is too small", a->scale);
-    t->n = mode == WT_RESIZE_NEAREST ? 1 : 2 * (size_t)reach;
+    t->n = single ? 1 : 2 * (size_t)reach;
     size_t entries;
     if (wt_mul_overflows(t->n, (size_t)a->out, &entries))
         return wt_fail(err, WT_ENOMEM, "Resize: too many weights");
