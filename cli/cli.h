@@ -8,14 +8,14 @@
 #include "whet/result.h"
 
 typedef enum cli_kind {
-    CLI_FLAG,   /* int: 1 when given */
-    CLI_TEXT,   /* const char * */
-    CLI_LIST,   /* cli_list: may be given several times */
-    CLI_INT,    /* int */
-    CLI_REAL,   /* double */
-    CLI_SIZE,   /* uint64_t: bytes, with k, M, G, KiB, MiB, GiB */
-    CLI_TIME,   /* double: seconds, with ms, s, min, h */
-    CLI_CHOICE  /* const char *, one of `choices`, words separated by '/' */
+    CLI_FLAG,  /* int: 1 when given */
+    CLI_TEXT,  /* const char * */
+    CLI_LIST,  /* cli_list: may be given several times */
+    CLI_INT,   /* int */
+    CLI_REAL,  /* double */
+    CLI_SIZE,  /* uint64_t: bytes, with k, M, G, KiB, MiB, GiB */
+    CLI_TIME,  /* double: seconds, with ms, s, min, h */
+    CLI_CHOICE /* const char *, one of `choices`, words separated by '/' */
 } cli_kind;
 
 typedef struct cli_list {
@@ -24,15 +24,18 @@ typedef struct cli_list {
 } cli_list;
 
 typedef struct cli_option {
-    const char *name;     /* "input" for --input */
-    char letter;          /* 'o' for -o; 0: none */
+    const char *name; /* "input" for --input */
+    char letter;      /* 'o' for -o; 0: none */
     cli_kind kind;
-    size_t offset;        /* of the variable in the verb's (or the common) struct */
-    const char *arg;      /* what help calls the value: "FILE" */
+    size_t offset;   /* of the variable in the verb's (or the common) struct */
+    const char *arg; /* what help calls the value: "FILE" */
     const char *help;
     const char *choices;
 } cli_option;
-#define CLI_ROW(type, member, name, letter, kind, arg, help) { name, letter, kind, offsetof(type, member), arg, help, NULL }
+#define CLI_ROW(type, member, name, letter, kind, arg, help)                                                           \
+    {                                                                                                                  \
+        name, letter, kind, offsetof(type, member), arg, help, NULL                                                    \
+    }
 
 /* What every verb understands. */
 typedef struct cli_common {
@@ -48,8 +51,8 @@ typedef struct cli_common {
 typedef struct cli {
     cli_common common;
     const struct cli_verb *verb;
-    void *args;              /* the verb's own struct */
-    const char **inputs;     /* what is no option */
+    void *args;          /* the verb's own struct */
+    const char **inputs; /* what is no option */
     size_t n_inputs;
     wt_context *ctx;
     bool color_out, color_err, progress_on_terminal;
@@ -58,13 +61,13 @@ typedef struct cli {
 
 typedef struct cli_verb {
     const char *name, *summary;
-    const char *usage;       /* "MODEL --input [NAME=]FILE..." */
-    const char *details;     /* paragraphs of the manual */
+    const char *usage;         /* "MODEL --input [NAME=]FILE..." */
+    const char *details;       /* paragraphs of the manual */
     const cli_option *options; /* ended by name NULL; may be NULL */
     size_t args_size;
     void (*defaults)(void *args); /* NULL: zeros */
     size_t min_inputs, max_inputs;
-    int (*run)(cli *c);      /* returns the exit code */
+    int (*run)(cli *c); /* returns the exit code */
     bool hidden;
 } cli_verb;
 extern const cli_verb *const cli_verbs[]; /* ended by NULL; main.c */
@@ -87,7 +90,8 @@ int cli_fail(cli *c, wt_status status, const wt_err *err); /* prints the error, 
 int cli_usage(cli *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints the result as JSON under --json, else calls `text`; frees the result. status decides the exit code; err is
  * printed when the status is not WT_OK (a verdict's reason too). */
-int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result, void (*text)(cli *c, const wt_result *r));
+int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result,
+               void (*text)(cli *c, const wt_result *r));
 /* For verbs that print themselves: 0, or the exit code after a message when standard output could not be written. */
 int cli_flush(void);
 void cli_log(void *user, wt_log_level level, const char *line);
@@ -97,9 +101,9 @@ void cli_progress_end(cli *c);
 typedef struct cli_table cli_table;
 cli_table *cli_table_new(const char *header); /* NULL header: none */
 void cli_table_row(cli_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void cli_table_print(cli_table *t, FILE *out); /* and frees it */
+void cli_table_print(cli_table *t, FILE *out);               /* and frees it */
 const char *cli_bytes(double bytes, char *out, size_t size); /* "1.2 MB" */
 const char *cli_count(double n, char *out, size_t size);     /* "1.2 M" */
-const char *cli_bold(const cli *c), *cli_red(const cli *c), *cli_green(const cli *c), *cli_yellow(const cli *c), *cli_dim(const cli *c),
-    *cli_reset(const cli *c);
+const char *cli_bold(const cli *c), *cli_red(const cli *c), *cli_green(const cli *c), *cli_yellow(const cli *c),
+    *cli_dim(const cli *c), *cli_reset(const cli *c);
 #endif

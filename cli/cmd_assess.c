@@ -25,20 +25,25 @@ static void print_head(cli *c, const wt_result *r)
 static void print_sizes(cli *c, const wt_result *r)
 {
     char text[256], a[32], b[32];
-    snprintf(text, sizeof text, "%s parameters, %s of files", cli_count(wt_result_number(r, 0, "parameters"), a, sizeof a),
+    snprintf(text, sizeof text, "%s parameters, %s of files",
+             cli_count(wt_result_number(r, 0, "parameters"), a, sizeof a),
              cli_bytes(wt_result_number(r, 0, "size_bytes"), b, sizeof b));
     line(c, "size", text);
     text[0] = 0;
     for (size_t i = 0; i < wt_result_count(r, "dtypes"); i++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s %s", i ? ", " : "", wt_result_string(r, "", "dtypes[%zu].dtype", i),
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s %s", i ? ", " : "",
+                 wt_result_string(r, "", "dtypes[%zu].dtype", i),
                  cli_bytes(wt_result_number(r, 0, "dtypes[%zu].bytes", i), a, sizeof a));
     line(c, "constants", text);
     const double unknown = wt_result_number(r, 0, "macs_unknown"), open = wt_result_number(r, 0, "activation_unknown");
-    snprintf(text, sizeof text, "%s multiply-adds a run of batch 1", cli_count(wt_result_number(r, 0, "macs"), a, sizeof a));
+    snprintf(text, sizeof text, "%s multiply-adds a run of batch 1",
+             cli_count(wt_result_number(r, 0, "macs"), a, sizeof a));
     if (unknown > 0)
-        snprintf(text + strlen(text), sizeof text - strlen(text), ", and %.0f nodes of unknown shape (--input-shape fixes them)", unknown);
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 ", and %.0f nodes of unknown shape (--input-shape fixes them)", unknown);
     line(c, "work", text);
-    snprintf(text, sizeof text, "%s at most at once", cli_bytes(wt_result_number(r, 0, "activation_peak_bytes"), a, sizeof a));
+    snprintf(text, sizeof text, "%s at most at once",
+             cli_bytes(wt_result_number(r, 0, "activation_peak_bytes"), a, sizeof a));
     if (open > 0)
         snprintf(text + strlen(text), sizeof text - strlen(text), ", and %.0f values of unknown shape", open);
     line(c, "activations", text);
@@ -48,7 +53,8 @@ static void print_values(cli *c, const wt_result *r, const char *list, const cha
 {
     for (size_t i = 0; i < wt_result_count(r, "%s", list); i++) {
         char text[512];
-        snprintf(text, sizeof text, "%s  %s %s", wt_result_string(r, "", "%s[%zu].name", list, i), wt_result_string(r, "", "%s[%zu].dtype", list, i),
+        snprintf(text, sizeof text, "%s  %s %s", wt_result_string(r, "", "%s[%zu].name", list, i),
+                 wt_result_string(r, "", "%s[%zu].dtype", list, i),
                  wt_result_string(r, "", "%s[%zu].text_shape", list, i));
         line(c, i ? "" : label, text);
     }
@@ -63,8 +69,10 @@ static void print_operators(cli *c, const wt_result *r)
     for (size_t i = 0; i < shown; i++) {
         char name[300];
         const char *domain = wt_result_string(r, "", "operators[%zu].domain", i);
-        const double own = wt_result_number(r, 0, "operators[%zu].macs", i), count = wt_result_number(r, 0, "operators[%zu].count", i);
-        snprintf(name, sizeof name, "%s%s%s%s", domain, domain[0] ? ":" : "", wt_result_string(r, "", "operators[%zu].op", i),
+        const double own = wt_result_number(r, 0, "operators[%zu].macs", i),
+                     count = wt_result_number(r, 0, "operators[%zu].count", i);
+        snprintf(name, sizeof name, "%s%s%s%s", domain, domain[0] ? ":" : "",
+                 wt_result_string(r, "", "operators[%zu].op", i),
                  wt_result_true(r, "operators[%zu].known", i) ? "" : " (unknown)");
         if (own > 0)
             cli_table_row(t, "%s\t%.0f\t%s\t%.1f %%", name, count, cli_count(own, a, sizeof a), 100 * own / macs);
@@ -83,8 +91,8 @@ static void print_obstacles(cli *c, const wt_result *r, const char *engine)
         const char *op = wt_result_string(r, "", "engines.%s.obstacles[%zu].op", engine, k);
         const double count = wt_result_number(r, 1, "engines.%s.obstacles[%zu].count", engine, k);
         const char *node = wt_result_string(r, "", "engines.%s.obstacles[%zu].node", engine, k);
-        printf("%s    %s%s%s%s%s", cli_dim(c), op, op[0] ? ": " : "", wt_result_string(r, "", "engines.%s.obstacles[%zu].reason", engine, k),
-               node[0] ? ", " : "", node);
+        printf("%s    %s%s%s%s%s", cli_dim(c), op, op[0] ? ": " : "",
+               wt_result_string(r, "", "engines.%s.obstacles[%zu].reason", engine, k), node[0] ? ", " : "", node);
         if (count > 1)
             printf(" (%.0f nodes)", count);
         printf("%s\n", cli_reset(c));
@@ -97,12 +105,20 @@ static void print_engines(cli *c, const wt_result *r)
     for (size_t i = 0; i < wt_result_count(r, "engines"); i++) {
         const char *name = wt_result_key(r, i, "engines"), *fit = wt_result_string(r, "", "engines.%s.fit", name);
         const bool runs = !strcmp(fit, "runs"), no = !strcmp(fit, "no");
-        printf("  %-12s %s%s%s", name, runs ? cli_green(c) : no ? cli_red(c) : cli_yellow(c),
-               runs ? "yes" : no ? "no" : "after conversion", cli_reset(c));
+        printf("  %-12s %s%s%s", name,
+               runs ? cli_green(c)
+               : no ? cli_red(c)
+                    : cli_yellow(c),
+               runs ? "yes"
+               : no ? "no"
+                    : "after conversion",
+               cli_reset(c));
         if (wt_result_string(r, "", "engines.%s.version", name)[0])
-            printf("%s  (what is known of version %s)%s", cli_dim(c), wt_result_string(r, "", "engines.%s.version", name), cli_reset(c));
+            printf("%s  (what is known of version %s)%s", cli_dim(c),
+                   wt_result_string(r, "", "engines.%s.version", name), cli_reset(c));
         if (wt_result_has(r, "engines.%s.unchecked", name))
-            printf("%s  by its operators; not compiled: %s%s", cli_dim(c), wt_result_string(r, "", "engines.%s.unchecked", name), cli_reset(c));
+            printf("%s  by its operators; not compiled: %s%s", cli_dim(c),
+                   wt_result_string(r, "", "engines.%s.unchecked", name), cli_reset(c));
         putchar('\n');
         print_obstacles(c, r, name);
     }

@@ -20,7 +20,8 @@ static const cli_option options[] = {
     CLI_ROW(args, batch, "batch", 0, CLI_INT, "N", "first dimension of the inputs"),
     CLI_ROW(args, data, "data", 0, CLI_TEXT, "SET", "inputs from this data set (default: random, from the seed)"),
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME", "profile whose power an estimate of energy uses"),
-    CLI_ROW(args, timeout, "timeout", 0, CLI_TIME, "TIME", "how long one answer may take beyond its measuring time (default 2min)"),
+    CLI_ROW(args, timeout, "timeout", 0, CLI_TIME, "TIME",
+            "how long one answer may take beyond its measuring time (default 2min)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -39,11 +40,15 @@ static void print_latencies(const wt_result *r)
             cli_table_row(t, "%s\tfailed", model);
             continue;
         }
-        cli_table_row(t, "%s\t%.4g\t%.4g .. %.4g\t%.4g\t%.4g\t%.4g\t%.3g\t%.0f", model, wt_result_number(r, 0, "results[%zu].latency_ms.p50", i),
+        cli_table_row(t, "%s\t%.4g\t%.4g .. %.4g\t%.4g\t%.4g\t%.4g\t%.3g\t%.0f", model,
+                      wt_result_number(r, 0, "results[%zu].latency_ms.p50", i),
                       wt_result_number(r, 0, "results[%zu].latency_ms.ci95[0]", i),
-                      wt_result_number(r, 0, "results[%zu].latency_ms.ci95[1]", i), wt_result_number(r, 0, "results[%zu].latency_ms.p95", i),
-                      wt_result_number(r, 0, "results[%zu].latency_ms.p99", i), wt_result_number(r, 0, "results[%zu].throughput_per_s", i),
-                      wt_result_number(r, 0, "results[%zu].load_ms", i), wt_result_number(r, 0, "results[%zu].latency_ms.runs", i));
+                      wt_result_number(r, 0, "results[%zu].latency_ms.ci95[1]", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.p95", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.p99", i),
+                      wt_result_number(r, 0, "results[%zu].throughput_per_s", i),
+                      wt_result_number(r, 0, "results[%zu].load_ms", i),
+                      wt_result_number(r, 0, "results[%zu].latency_ms.runs", i));
     }
     cli_table_print(t, stdout);
 }
@@ -65,10 +70,12 @@ static void print_memory(const wt_result *r)
     cli_table *t = cli_table_new("model\tfile\tweights\tactivations\theap peak\tresident peak\tenergy a run\tmeter");
     for (size_t i = 0; i < wt_result_count(r, "results"); i++)
         if (wt_result_has(r, "results[%zu].latency_ms", i))
-            cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", base_name(wt_result_string(r, "", "results[%zu].model", i)),
+            cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s",
+                          base_name(wt_result_string(r, "", "results[%zu].model", i)),
                           bytes_at(r, "size_bytes", i, a, sizeof a), bytes_at(r, "weights_bytes", i, b, sizeof b),
-                          bytes_at(r, "activation_bytes", i, c, sizeof c), bytes_at(r, "peak_heap_bytes", i, d, sizeof d),
-                          bytes_at(r, "peak_rss_bytes", i, e, sizeof e), joules(wt_result_number(r, 0, "results[%zu].energy_j", i), f, sizeof f),
+                          bytes_at(r, "activation_bytes", i, c, sizeof c),
+                          bytes_at(r, "peak_heap_bytes", i, d, sizeof d), bytes_at(r, "peak_rss_bytes", i, e, sizeof e),
+                          joules(wt_result_number(r, 0, "results[%zu].energy_j", i), f, sizeof f),
                           wt_result_string(r, "", "results[%zu].energy_source", i));
     cli_table_print(t, stdout);
 }
@@ -78,9 +85,13 @@ static void print_ratios(cli *c, const wt_result *r)
     for (size_t i = 0; i < wt_result_count(r, "ratios"); i++) {
         const bool inside = wt_result_true(r, "ratios[%zu].inside_noise", i);
         const double ratio = wt_result_number(r, 0, "ratios[%zu].speedup", i);
-        printf("%s%s is %.3gx as fast as %s%s (95 %% %.3g .. %.3g%s), %.3gx its resident memory\n", inside ? cli_dim(c) : ratio > 1 ? cli_green(c) : cli_red(c),
-               base_name(wt_result_string(r, "", "ratios[%zu].model", i)), ratio, base_name(wt_result_string(r, "", "ratios[%zu].to", i)),
-               cli_reset(c), wt_result_number(r, 0, "ratios[%zu].ci95[0]", i), wt_result_number(r, 0, "ratios[%zu].ci95[1]", i),
+        printf("%s%s is %.3gx as fast as %s%s (95 %% %.3g .. %.3g%s), %.3gx its resident memory\n",
+               inside      ? cli_dim(c)
+               : ratio > 1 ? cli_green(c)
+                           : cli_red(c),
+               base_name(wt_result_string(r, "", "ratios[%zu].model", i)), ratio,
+               base_name(wt_result_string(r, "", "ratios[%zu].to", i)), cli_reset(c),
+               wt_result_number(r, 0, "ratios[%zu].ci95[0]", i), wt_result_number(r, 0, "ratios[%zu].ci95[1]", i),
                inside ? ": inside the noise, no difference" : "", wt_result_number(r, 0, "ratios[%zu].peak_rss", i));
     }
     if (wt_result_has(r, "noise_floor"))
@@ -103,8 +114,8 @@ static void print(cli *c, const wt_result *r)
     print_ratios(c, r);
     for (size_t i = 0; i < wt_result_count(r, "results"); i++)
         if (wt_result_has(r, "results[%zu].reason", i))
-            printf("%s%s failed:%s %s\n", cli_red(c), base_name(wt_result_string(r, "", "results[%zu].model", i)), cli_reset(c),
-                   wt_result_string(r, "", "results[%zu].reason", i));
+            printf("%s%s failed:%s %s\n", cli_red(c), base_name(wt_result_string(r, "", "results[%zu].model", i)),
+                   cli_reset(c), wt_result_string(r, "", "results[%zu].reason", i));
 }
 
 static int run(cli *c)
@@ -114,7 +125,8 @@ static int run(cli *c)
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
     if (a->batch < 0 || a->seconds <= 0 || a->seconds > 86400 || a->timeout < 0)
-        return cli_usage(c, a->batch < 0 ? "option '--batch': 1 or more was expected" : "options '--time' and '--timeout': up to a day was expected");
+        return cli_usage(c, a->batch < 0 ? "option '--batch': 1 or more was expected"
+                                         : "options '--time' and '--timeout': up to a day was expected");
     o.exec = cli_exec(c);
     o.models = c->inputs;
     o.n_models = c->n_inputs;
@@ -132,8 +144,10 @@ const cli_verb cmd_bench = {
     .name = "bench",
     .summary = "measures models side by side: latency, throughput, memory, energy",
     .usage = "MODEL... [--time TIME] [--batch N] [--data SET]",
-    .details = "Every model runs in a process of its own; they take turns in short slices, and the first is measured twice, so that\n"
-               "what is noise is known. Energy is read from a meter where the machine has one, else it is an estimate and says so.",
+    .details = "Every model runs in a process of its own; they take turns in short slices, and the first is measured "
+               "twice, so that\n"
+               "what is noise is known. Energy is read from a meter where the machine has one, else it is an estimate "
+               "and says so.",
     .options = options,
     .args_size = sizeof(args),
     .defaults = defaults,

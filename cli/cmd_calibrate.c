@@ -16,8 +16,9 @@ static const cli_option options[] = {
 static void print(cli *c, const wt_result *r)
 {
     char a[32];
-    printf("%s%s%s: %.0f tensors over %.0f samples, %.1f s, peak memory %s\n", cli_bold(c), wt_result_string(r, "", "file"), cli_reset(c),
-           wt_result_number(r, 0, "tensors"), wt_result_number(r, 0, "samples"), wt_result_number(r, 0, "seconds"),
+    printf("%s%s%s: %.0f tensors over %.0f samples, %.1f s, peak memory %s\n", cli_bold(c),
+           wt_result_string(r, "", "file"), cli_reset(c), wt_result_number(r, 0, "tensors"),
+           wt_result_number(r, 0, "samples"), wt_result_number(r, 0, "seconds"),
            cli_bytes(wt_result_number(r, 0, "peak_rss_bytes"), a, sizeof a));
 }
 
@@ -36,8 +37,15 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_calibrate = {
-    .name = "calibrate", .summary = "collects the statistics of activations that quantization needs", .usage = "MODEL --data SET -o FILE",
-    .details = "One pass over the data, one sample alive at a time, memory that does not grow with the set. The file serves\n"
-               "`whet quantize --stats FILE` with every method.",
-    .options = options, .args_size = sizeof(args), .min_inputs = 1, .max_inputs = 1, .run = run,
+    .name = "calibrate",
+    .summary = "collects the statistics of activations that quantization needs",
+    .usage = "MODEL --data SET -o FILE",
+    .details =
+        "One pass over the data, one sample alive at a time, memory that does not grow with the set. The file serves\n"
+        "`whet quantize --stats FILE` with every method.",
+    .options = options,
+    .args_size = sizeof(args),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .run = run,
 };

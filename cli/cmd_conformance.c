@@ -17,7 +17,8 @@ static const cli_option options[] = {
     CLI_ROW(args, only, "only", 0, CLI_TEXT, "GLOB", "cases whose name matches"),
     CLI_ROW(args, rtol, "rtol", 0, CLI_REAL, "X", "relative tolerance (default 1e-3)"),
     CLI_ROW(args, atol, "atol", 0, CLI_REAL, "X", "absolute tolerance (default 1e-7)"),
-    CLI_ROW(args, range_tol, "range-tol", 0, CLI_REAL, "X", "for floats, instead: tolerance as a part of the range of the expected output"),
+    CLI_ROW(args, range_tol, "range-tol", 0, CLI_REAL, "X",
+            "for floats, instead: tolerance as a part of the range of the expected output"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -29,16 +30,19 @@ static void print(cli *c, const wt_result *r)
         const bool passed = !strcmp(status, "passed");
         if (passed && !c->common.verbose)
             continue;
-        printf("%s%s%s %s", passed ? cli_green(c) : *status == 'f' ? cli_red(c) : cli_yellow(c), status, cli_reset(c),
-               wt_result_string(r, "", "cases[%zu].name", i));
+        printf("%s%s%s %s",
+               passed           ? cli_green(c)
+               : *status == 'f' ? cli_red(c)
+                                : cli_yellow(c),
+               status, cli_reset(c), wt_result_string(r, "", "cases[%zu].name", i));
         if (passed)
             printf("  max |error| %.3g, %.3g of the range\n", wt_result_number(r, 0, "cases[%zu].max_abs", i),
                    wt_result_number(r, 0, "cases[%zu].max_range_error", i));
         else
             printf(": %s\n", wt_result_string(r, "", "cases[%zu].reason", i));
     }
-    printf("%.0f passed, %.0f failed, %.0f skipped\n", wt_result_number(r, 0, "passed"), wt_result_number(r, 0, "failed"),
-           wt_result_number(r, 0, "skipped"));
+    printf("%.0f passed, %.0f failed, %.0f skipped\n", wt_result_number(r, 0, "passed"),
+           wt_result_number(r, 0, "failed"), wt_result_number(r, 0, "skipped"));
 }
 
 static int run(cli *c)
@@ -59,8 +63,16 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_conformance = {
-    .name = "conformance", .summary = "runs folders of the ONNX backend tests' layout and checks the answers", .usage = "DIR...",
-    .details = "DIR is a case (model.onnx, test_data_set_*/input_*.pb, output_*.pb) or a folder of cases. A case that needs what the\n"
+    .name = "conformance",
+    .summary = "runs folders of the ONNX backend tests' layout and checks the answers",
+    .usage = "DIR...",
+    .details = "DIR is a case (model.onnx, test_data_set_*/input_*.pb, output_*.pb) or a folder of cases. A case that "
+               "needs what the\n"
                "engine does not have is skipped and says which. -v lists the cases that passed, too.",
-    .options = options, .args_size = sizeof(args), .defaults = defaults, .min_inputs = 1, .max_inputs = 100000, .run = run,
+    .options = options,
+    .args_size = sizeof(args),
+    .defaults = defaults,
+    .min_inputs = 1,
+    .max_inputs = 100000,
+    .run = run,
 };

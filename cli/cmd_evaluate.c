@@ -12,7 +12,8 @@ typedef struct args {
 static const cli_option options[] = {
     DATA_ROWS(args, data),
     DATA_PART_ROW(args, data),
-    CLI_ROW(args, metric, "metric", 0, CLI_TEXT, "NAME", "task metric (default: the one that fits the labels): accuracy, character_accuracy, mse, ..."),
+    CLI_ROW(args, metric, "metric", 0, CLI_TEXT, "NAME",
+            "task metric (default: the one that fits the labels): accuracy, character_accuracy, mse, ..."),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -24,8 +25,8 @@ static void print_metric(const cli *c, const wt_result *r, const char *at)
                  hi = wt_result_number(r, 0, "%sci95[1]", at);
     const bool share = strstr(name, "accuracy") || !strcmp(name, "agreement");
     const double unit = share ? 100 : 1;
-    printf("%-20s %s%.4g%s%s  (95 %% interval %.4g to %.4g)\n", name, cli_bold(c), value * unit, share ? " %" : "", cli_reset(c), lo * unit,
-           hi * unit);
+    printf("%-20s %s%.4g%s%s  (95 %% interval %.4g to %.4g)\n", name, cli_bold(c), value * unit, share ? " %" : "",
+           cli_reset(c), lo * unit, hi * unit);
 }
 
 static void print_classes(const wt_result *r)
@@ -36,7 +37,8 @@ static void print_classes(const wt_result *r)
     cli_table *t = cli_table_new("class\tsamples\tright\tpredicted");
     for (size_t i = 0; i < n; i++)
         cli_table_row(t, "%s\t%.0f\t%.0f\t%.0f", wt_result_string(r, "", "classes[%zu].name", i),
-                      wt_result_number(r, 0, "classes[%zu].samples", i), wt_result_number(r, 0, "classes[%zu].right", i),
+                      wt_result_number(r, 0, "classes[%zu].samples", i),
+                      wt_result_number(r, 0, "classes[%zu].right", i),
                       wt_result_number(r, 0, "classes[%zu].predicted", i));
     cli_table_print(t, stdout);
 }
@@ -46,10 +48,12 @@ static void print_examples(const wt_result *r)
     const size_t n = wt_result_count(r, "examples");
     if (!n)
         return;
-    printf("%.0f wrong%s\n", wt_result_number(r, 0, "wrong"), n < (size_t)wt_result_number(r, 0, "wrong") ? "; the first:" : ":");
+    printf("%.0f wrong%s\n", wt_result_number(r, 0, "wrong"),
+           n < (size_t)wt_result_number(r, 0, "wrong") ? "; the first:" : ":");
     cli_table *t = cli_table_new("sample\tlabel\tgot");
     for (size_t i = 0; i < n; i++)
-        cli_table_row(t, "%s\t%s\t%s", wt_result_string(r, "", "examples[%zu].source", i), wt_result_string(r, "", "examples[%zu].label", i),
+        cli_table_row(t, "%s\t%s\t%s", wt_result_string(r, "", "examples[%zu].source", i),
+                      wt_result_string(r, "", "examples[%zu].label", i),
                       wt_result_string(r, "", "examples[%zu].got", i));
     cli_table_print(t, stdout);
 }
@@ -62,10 +66,12 @@ static void print(cli *c, const wt_result *r)
         snprintf(at, sizeof at, "others[%zu].", i);
         print_metric(c, r, at);
     }
-    printf("on %.0f samples of %s (%s, %.12s), %.3g ms each\n", wt_result_number(r, 0, "samples"), wt_result_string(r, "", "data.path"),
-           wt_result_string(r, "", "data.form"), wt_result_string(r, "", "data.hash"), wt_result_number(r, 0, "run_ms"));
+    printf("on %.0f samples of %s (%s, %.12s), %.3g ms each\n", wt_result_number(r, 0, "samples"),
+           wt_result_string(r, "", "data.path"), wt_result_string(r, "", "data.form"),
+           wt_result_string(r, "", "data.hash"), wt_result_number(r, 0, "run_ms"));
     if (wt_result_has(r, "nonfinite_samples"))
-        printf("%s%.0f samples gave NaN or infinity%s\n", cli_red(c), wt_result_number(r, 0, "nonfinite_samples"), cli_reset(c));
+        printf("%s%.0f samples gave NaN or infinity%s\n", cli_red(c), wt_result_number(r, 0, "nonfinite_samples"),
+               cli_reset(c));
     if (wt_result_has(r, "warning"))
         printf("%s%s%s\n", cli_yellow(c), wt_result_string(r, "", "warning"), cli_reset(c));
     print_classes(r);
@@ -86,9 +92,18 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_evaluate = {
-    .name = "evaluate", .summary = "scores a model on labelled data: the task metric and how sure it is", .usage = "MODEL --data SET [--metric NAME]",
-    .details = "Metrics: accuracy, top5_accuracy (class labels); character_accuracy, sequence_accuracy (text labels, decoded greedily\n"
-               "from CTC); mse (values as labels). Without --metric the first that fits the labels and the outputs, and the others for\n"
-               "the same labels beside it. Shares carry a Wilson interval, other metrics one by bootstrap over samples.",
-    .options = options, .args_size = sizeof(args), .min_inputs = 1, .max_inputs = 1, .run = run,
+    .name = "evaluate",
+    .summary = "scores a model on labelled data: the task metric and how sure it is",
+    .usage = "MODEL --data SET [--metric NAME]",
+    .details =
+        "Metrics: accuracy, top5_accuracy (class labels); character_accuracy, sequence_accuracy (text labels, decoded "
+        "greedily\n"
+        "from CTC); mse (values as labels). Without --metric the first that fits the labels and the outputs, and the "
+        "others for\n"
+        "the same labels beside it. Shares carry a Wilson interval, other metrics one by bootstrap over samples.",
+    .options = options,
+    .args_size = sizeof(args),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .run = run,
 };

@@ -65,8 +65,8 @@ static void print(cli *c, const wt_result *r)
 {
     char size[32];
     if (wt_result_has(r, "file") && c->common.verbose)
-        printf("%s: %s, %.0f nodes\n", wt_result_string(r, "", "file"), cli_bytes(wt_result_number(r, 0, "bytes"), size, sizeof size),
-               wt_result_number(r, 0, "nodes"));
+        printf("%s: %s, %.0f nodes\n", wt_result_string(r, "", "file"),
+               cli_bytes(wt_result_number(r, 0, "bytes"), size, sizeof size), wt_result_number(r, 0, "nodes"));
 }
 
 static int run(cli *c)
@@ -84,7 +84,9 @@ static int run(cli *c)
     o.after = a->after;
     o.output = out;
     o.force = c->common.force;
-    o.form = a->dot || (out && (ends(out, ".dot") || ends(out, ".gv"))) ? WT_PRINT_DOT : out && ends(out, ".svg") ? WT_PRINT_SVG : WT_PRINT_TEXT;
+    o.form = a->dot || (out && (ends(out, ".dot") || ends(out, ".gv"))) ? WT_PRINT_DOT
+             : out && ends(out, ".svg")                                 ? WT_PRINT_SVG
+                                                                        : WT_PRINT_TEXT;
     const wt_status st = wt_draw(&result, c->ctx, c->inputs[0], &o, c->common.json ? NULL : to_stdout, NULL, &err);
     return cli_finish(c, st, &err, result, print);
 }
@@ -93,7 +95,8 @@ const cli_verb cmd_graph = {
     .name = "graph",
     .summary = "shows the graph of a model as text, Graphviz or SVG",
     .usage = "MODEL [--dot] [--after PASS] [-o FILE.svg]",
-    .details = "-o FILE writes SVG where the name ends in .svg, Graphviz for .dot and .gv, else text. --after shows what the engine\n"
+    .details = "-o FILE writes SVG where the name ends in .svg, Graphviz for .dot and .gv, else text. --after shows "
+               "what the engine\n"
                "makes of the model.",
     .options = options,
     .args_size = sizeof(args),

@@ -10,7 +10,8 @@ typedef struct args {
 static const cli_option options[] = {
     CLI_ROW(args, measure, "measure", 0, CLI_FLAG, NULL, "measure read bandwidth and arithmetic peaks (a few seconds)"),
     CLI_ROW(args, save, "save", 0, CLI_TEXT, "FILE", "write a target profile of this machine"),
-    CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME", "show a target profile instead: one that comes along, or a file"),
+    CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME",
+            "show a target profile instead: one that comes along, or a file"),
     CLI_ROW(args, list, "list-targets", 0, CLI_FLAG, NULL, "names of the profiles that come along"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
@@ -33,7 +34,8 @@ static const char *binary(double n, char *out, size_t size)
     return out;
 }
 
-/* --- processor ---------------------------------------------------------------------------------------------------------------- */
+/* --- processor
+ * ---------------------------------------------------------------------------------------------------------------- */
 static void print_isa(cli *c, const wt_result *r)
 {
     char text[256] = "";
@@ -51,8 +53,11 @@ static void print_caches(cli *c, const wt_result *r)
         const char *type = wt_result_string(r, "", "cpu.caches[%zu].type", i);
         const double shared = wt_result_number(r, 1, "cpu.caches[%zu].shared_by_threads", i);
         const size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%sL%.0f%s %s", i ? ", " : "", wt_result_number(r, 0, "cpu.caches[%zu].level", i),
-                 *type == 'd' ? " data" : *type == 'i' ? " code" : "",
+        snprintf(text + used, sizeof text - used, "%sL%.0f%s %s", i ? ", " : "",
+                 wt_result_number(r, 0, "cpu.caches[%zu].level", i),
+                 *type == 'd'   ? " data"
+                 : *type == 'i' ? " code"
+                                : "",
                  binary(wt_result_number(r, 0, "cpu.caches[%zu].size_bytes", i), size, sizeof size));
         if (shared > 1)
             snprintf(text + strlen(text), sizeof text - strlen(text), " (for %.0f threads)", shared);
@@ -66,18 +71,22 @@ static void print_cpu(cli *c, const wt_result *r)
     const double cores = wt_result_number(r, 0, "cpu.cores"), total = wt_result_number(r, cores, "cpu.cores_total");
     line(c, "processor", wt_result_string(r, "", "cpu.model"));
     if (cores > 0) {
-        snprintf(text, sizeof text, "%.0f of %.0f usable, %.0f hardware threads", cores, total, wt_result_number(r, total, "cpu.threads_total"));
+        snprintf(text, sizeof text, "%.0f of %.0f usable, %.0f hardware threads", cores, total,
+                 wt_result_number(r, total, "cpu.threads_total"));
         if (wt_result_has(r, "cpu.quota_cpus"))
-            snprintf(text + strlen(text), sizeof text - strlen(text), ", quota of %.3g CPUs", wt_result_number(r, 0, "cpu.quota_cpus"));
+            snprintf(text + strlen(text), sizeof text - strlen(text), ", quota of %.3g CPUs",
+                     wt_result_number(r, 0, "cpu.quota_cpus"));
         if (wt_result_has(r, "cpu.clock_max_mhz"))
-            snprintf(text + strlen(text), sizeof text - strlen(text), ", up to %.3g GHz", wt_result_number(r, 0, "cpu.clock_max_mhz") / 1000);
+            snprintf(text + strlen(text), sizeof text - strlen(text), ", up to %.3g GHz",
+                     wt_result_number(r, 0, "cpu.clock_max_mhz") / 1000);
         line(c, "cores", text);
     }
     print_isa(c, r);
     print_caches(c, r);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------------ */
+/* --- the rest
+ * ------------------------------------------------------------------------------------------------------------------ */
 static void print_memory(cli *c, const wt_result *r)
 {
     char text[256], a[32], b[32], d[32];
@@ -87,13 +96,16 @@ static void print_memory(cli *c, const wt_result *r)
     if (wt_result_has(r, "memory.available_bytes"))
         snprintf(text, sizeof text, "%s, %s available", a, bytes(r, "memory.available_bytes", b, sizeof b));
     if (wt_result_has(r, "memory.limit_bytes"))
-        snprintf(text + strlen(text), sizeof text - strlen(text), ", limited to %s", bytes(r, "memory.limit_bytes", d, sizeof d));
+        snprintf(text + strlen(text), sizeof text - strlen(text), ", limited to %s",
+                 bytes(r, "memory.limit_bytes", d, sizeof d));
     if (wt_result_has(r, "memory.bandwidth_gb_per_s"))
-        snprintf(text + strlen(text), sizeof text - strlen(text), ", %.4g GB/s", wt_result_number(r, 0, "memory.bandwidth_gb_per_s"));
+        snprintf(text + strlen(text), sizeof text - strlen(text), ", %.4g GB/s",
+                 wt_result_number(r, 0, "memory.bandwidth_gb_per_s"));
     line(c, "memory", text);
     if (wt_result_has(r, "disk.free_bytes")) {
-        snprintf(text, sizeof text, "%s free of %s%s%s", bytes(r, "disk.free_bytes", a, sizeof a), bytes(r, "disk.total_bytes", b, sizeof b),
-                 wt_result_has(r, "disk.kind") ? ", " : "", wt_result_string(r, "", "disk.kind"));
+        snprintf(text, sizeof text, "%s free of %s%s%s", bytes(r, "disk.free_bytes", a, sizeof a),
+                 bytes(r, "disk.total_bytes", b, sizeof b), wt_result_has(r, "disk.kind") ? ", " : "",
+                 wt_result_string(r, "", "disk.kind"));
         line(c, "disk", text);
     }
 }
@@ -102,10 +114,12 @@ static void print_accelerators(cli *c, const wt_result *r)
 {
     for (size_t i = 0; i < wt_result_count(r, "accelerators"); i++) {
         char text[256];
-        const char *kind = wt_result_string(r, "", "accelerators[%zu].kind", i), *driver = wt_result_string(r, "", "accelerators[%zu].driver", i);
+        const char *kind = wt_result_string(r, "", "accelerators[%zu].kind", i),
+                   *driver = wt_result_string(r, "", "accelerators[%zu].driver", i);
         snprintf(text, sizeof text, "%s %s%s%s%s", wt_result_string(r, "", "accelerators[%zu].vendor", i),
-                 wt_result_string(r, wt_result_string(r, "", "accelerators[%zu].id", i), "accelerators[%zu].name", i), driver[0] ? ", driver " : "",
-                 driver, wt_result_has(r, "cpu.cores_total") && !driver[0] ? ", no driver" : "");
+                 wt_result_string(r, wt_result_string(r, "", "accelerators[%zu].id", i), "accelerators[%zu].name", i),
+                 driver[0] ? ", driver " : "", driver,
+                 wt_result_has(r, "cpu.cores_total") && !driver[0] ? ", no driver" : "");
         line(c, !strcmp(kind, "npu") ? "npu" : "gpu", text + (text[0] == ' '));
     }
     if (!wt_result_count(r, "accelerators"))
@@ -117,16 +131,19 @@ static void print_power(cli *c, const wt_result *r)
     char text[256];
     for (size_t i = 0; i < wt_result_count(r, "power.batteries"); i++) {
         snprintf(text, sizeof text, "%s %.0f %%, %s", wt_result_string(r, "", "power.batteries[%zu].name", i),
-                 100 * wt_result_number(r, 0, "power.batteries[%zu].charge", i), wt_result_string(r, "", "power.batteries[%zu].status", i));
+                 100 * wt_result_number(r, 0, "power.batteries[%zu].charge", i),
+                 wt_result_string(r, "", "power.batteries[%zu].status", i));
         line(c, "battery", text);
     }
     for (size_t i = 0; i < wt_result_count(r, "power.meters"); i++)
         if (wt_result_true(r, "power.meters[%zu].readable", i))
             line(c, "energy meter", wt_result_string(r, "", "power.meters[%zu].name", i));
     for (size_t i = 0; i < wt_result_count(r, "thermal"); i++) {
-        snprintf(text, sizeof text, "%s %.0f °C", wt_result_string(r, "", "thermal[%zu].name", i), wt_result_number(r, 0, "thermal[%zu].celsius", i));
+        snprintf(text, sizeof text, "%s %.0f °C", wt_result_string(r, "", "thermal[%zu].name", i),
+                 wt_result_number(r, 0, "thermal[%zu].celsius", i));
         if (wt_result_has(r, "thermal[%zu].critical_celsius", i))
-            snprintf(text + strlen(text), sizeof text - strlen(text), " (critical %.0f)", wt_result_number(r, 0, "thermal[%zu].critical_celsius", i));
+            snprintf(text + strlen(text), sizeof text - strlen(text), " (critical %.0f)",
+                     wt_result_number(r, 0, "thermal[%zu].critical_celsius", i));
         line(c, "temperature", text);
     }
 }
@@ -137,10 +154,12 @@ static void print_network(cli *c, const wt_result *r)
         char text[256];
         if (!strcmp(wt_result_string(r, "", "network[%zu].kind", i), "virtual") && !c->common.verbose)
             continue;
-        snprintf(text, sizeof text, "%s, %s, %s", wt_result_string(r, "", "network[%zu].name", i), wt_result_string(r, "", "network[%zu].kind", i),
+        snprintf(text, sizeof text, "%s, %s, %s", wt_result_string(r, "", "network[%zu].name", i),
+                 wt_result_string(r, "", "network[%zu].kind", i),
                  wt_result_true(r, "network[%zu].up", i) ? "up" : "down");
         if (wt_result_has(r, "network[%zu].speed_mbit_per_s", i))
-            snprintf(text + strlen(text), sizeof text - strlen(text), ", %.0f Mbit/s", wt_result_number(r, 0, "network[%zu].speed_mbit_per_s", i));
+            snprintf(text + strlen(text), sizeof text - strlen(text), ", %.0f Mbit/s",
+                     wt_result_number(r, 0, "network[%zu].speed_mbit_per_s", i));
         line(c, "network", text);
     }
 }
@@ -149,7 +168,9 @@ static void print_measured(const wt_result *r)
 {
     static const struct {
         const char *key, *name, *unit;
-    } rows[] = { { "read_gb_per_s", "memory read", "GB/s" }, { "fp32_gflops", "float32 multiply-add", "GFLOP/s" }, { "int8_gops", "int8 dot product", "GOP/s" } };
+    } rows[] = { { "read_gb_per_s", "memory read", "GB/s" },
+                 { "fp32_gflops", "float32 multiply-add", "GFLOP/s" },
+                 { "int8_gops", "int8 dot product", "GOP/s" } };
     if (!wt_result_has(r, "measured"))
         return;
     cli_table *t = cli_table_new("measured\tone core\tall\tunit");
@@ -174,9 +195,11 @@ static void print(cli *c, const wt_result *r)
 {
     char text[256];
     line(c, "target", wt_result_string(r, "", "title"));
-    snprintf(text, sizeof text, "%s, %s %s%s%s", wt_result_string(r, wt_result_string(r, "", "system.os"), "system.distribution"),
+    snprintf(text, sizeof text, "%s, %s %s%s%s",
+             wt_result_string(r, wt_result_string(r, "", "system.os"), "system.distribution"),
              wt_result_string(r, "", "system.os"), wt_result_string(r, "", "system.kernel"),
-             wt_result_true(r, "system.virtual_machine") ? ", virtual machine" : "", wt_result_true(r, "system.container") ? ", container" : "");
+             wt_result_true(r, "system.virtual_machine") ? ", virtual machine" : "",
+             wt_result_true(r, "system.container") ? ", container" : "");
     if (wt_result_has(r, "system"))
         line(c, "system", text);
     line(c, "board", wt_result_string(r, "", "system.board"));
@@ -190,7 +213,9 @@ static void print(cli *c, const wt_result *r)
     print_sources(c, r);
 }
 
-/* --- the verb ------------------------------------------------------------------------------------------------------------------- */
+/* --- the verb
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 static int list_targets(const cli *c)
 {
     if (c->common.json)
@@ -231,7 +256,8 @@ static int run(cli *c)
         return list_targets(c);
     if (a->target && (a->measure || a->save))
         return cli_usage(c, "'--target' shows a profile; it does not go with '--measure' or '--save'");
-    wt_status st = a->target ? wt_target_load(&result, c->ctx, a->target, &err) : wt_hardware(&result, c->ctx, a->measure, &err);
+    wt_status st = a->target ? wt_target_load(&result, c->ctx, a->target, &err)
+                             : wt_hardware(&result, c->ctx, a->measure, &err);
     if (st == WT_OK && a->save)
         st = save(c, result, a->save, &err);
     if (st != WT_OK) {
@@ -245,7 +271,8 @@ const cli_verb cmd_hardware = {
     .name = "hardware",
     .summary = "says what this machine is, and what a target device is",
     .usage = "[--measure] [--save FILE] [--target NAME]",
-    .details = "Cores are those that this process may use: affinity and control groups are looked at. --measure is best run when\n"
+    .details = "Cores are those that this process may use: affinity and control groups are looked at. --measure is "
+               "best run when\n"
                "nothing else is.",
     .options = options,
     .args_size = sizeof(args),

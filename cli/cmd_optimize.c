@@ -15,15 +15,20 @@ typedef struct args {
 static void defaults(void *p)
 {
     const wt_optimize_options o = wt_optimize_defaults();
-    *(args *)p = (args){ .min_accuracy = o.min_accuracy, .min_speedup = o.min_speedup, .max_memory_ratio = o.max_memory_ratio };
+    *(args *)p = (args){ .min_accuracy = o.min_accuracy,
+                         .min_speedup = o.min_speedup,
+                         .max_memory_ratio = o.max_memory_ratio };
 }
 
 static const cli_option options[] = {
     DATA_ROWS(args, data),
     CLI_ROW(args, resume, "resume", 0, CLI_FLAG, NULL, "go on where an interrupted run in the same folder stopped"),
-    CLI_ROW(args, min_accuracy, "min-accuracy", 0, CLI_REAL, "X", "share of the original's score that must be kept (default 0.95)"),
-    CLI_ROW(args, min_speedup, "min-speedup", 0, CLI_REAL, "X", "times faster than the original it must be (default 2)"),
-    CLI_ROW(args, max_memory_ratio, "max-memory-ratio", 0, CLI_REAL, "X", "share of the original's memory it may take (default 0.5)"),
+    CLI_ROW(args, min_accuracy, "min-accuracy", 0, CLI_REAL, "X",
+            "share of the original's score that must be kept (default 0.95)"),
+    CLI_ROW(args, min_speedup, "min-speedup", 0, CLI_REAL, "X",
+            "times faster than the original it must be (default 2)"),
+    CLI_ROW(args, max_memory_ratio, "max-memory-ratio", 0, CLI_REAL, "X",
+            "share of the original's memory it may take (default 0.5)"),
     CLI_ROW(args, max_size, "max-size", 0, CLI_SIZE, "SIZE", "largest file"),
     CLI_ROW(args, max_memory, "max-memory", 0, CLI_SIZE, "SIZE", "most weights and activations"),
     CLI_ROW(args, max_latency, "max-latency", 0, CLI_TIME, "TIME", "largest median latency, for example 5ms"),
@@ -39,11 +44,12 @@ static void print_stages(const wt_result *r)
         snprintf(accuracy, sizeof accuracy, "-");
         if (wt_result_has(r, "stages[%zu].accuracy.value", i))
             snprintf(accuracy, sizeof accuracy, "%.4f", wt_result_number(r, 0, "stages[%zu].accuracy.value", i));
-        cli_table_row(t, "%s\t%.3f\t%.3f\t%.2fx\t%s\t%s\t%s", wt_result_string(r, "", "stages[%zu].name", i),
-                      wt_result_number(r, 0, "stages[%zu].latency_ms.p50", i), wt_result_number(r, 0, "stages[%zu].latency_ms.p99", i),
-                      wt_result_number(r, 0, "stages[%zu].speedup", i),
-                      cli_bytes(wt_result_number(r, 0, "stages[%zu].size_bytes", i), size, sizeof size),
-                      cli_bytes(wt_result_number(r, 0, "stages[%zu].peak_memory_bytes", i), memory, sizeof memory), accuracy);
+        cli_table_row(
+            t, "%s\t%.3f\t%.3f\t%.2fx\t%s\t%s\t%s", wt_result_string(r, "", "stages[%zu].name", i),
+            wt_result_number(r, 0, "stages[%zu].latency_ms.p50", i),
+            wt_result_number(r, 0, "stages[%zu].latency_ms.p99", i), wt_result_number(r, 0, "stages[%zu].speedup", i),
+            cli_bytes(wt_result_number(r, 0, "stages[%zu].size_bytes", i), size, sizeof size),
+            cli_bytes(wt_result_number(r, 0, "stages[%zu].peak_memory_bytes", i), memory, sizeof memory), accuracy);
     }
     cli_table_print(t, stdout);
 }
@@ -62,8 +68,8 @@ static void print(cli *c, const wt_result *r)
 {
     print_stages(r);
     printf("\n%s%s%s\n", cli_bold(c), wt_result_string(r, "", "verdict.summary"), cli_reset(c));
-    printf("weights %.1f %% of the original's bytes; noise floor of the timing %.1f %%\n", 100 * wt_result_number(r, 0, "weight_ratio"),
-           100 * wt_result_number(r, 0, "noise_floor"));
+    printf("weights %.1f %% of the original's bytes; noise floor of the timing %.1f %%\n",
+           100 * wt_result_number(r, 0, "weight_ratio"), 100 * wt_result_number(r, 0, "noise_floor"));
     if (wt_result_has(r, "ab_test.statement"))
         printf("%s\n", wt_result_string(r, "", "ab_test.statement"));
     print_gates(c, r);
@@ -92,10 +98,18 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_optimize = {
-    .name = "optimize", .summary = "makes a model smaller and faster, measures every stage, and judges it by gates",
+    .name = "optimize",
+    .summary = "makes a model smaller and faster, measures every stage, and judges it by gates",
     .usage = "MODEL --data SET -o DIR",
-    .details = "Baseline, convert, quantize, accelerate, validate. Half of the data (by hash of content) calibrates, the other half is\n"
-               "held out for the proof. Products that hurt the score stay in float. Writes model.onnx, float.onnx, statistics.json,\n"
+    .details = "Baseline, convert, quantize, accelerate, validate. Half of the data (by hash of content) calibrates, "
+               "the other half is\n"
+               "held out for the proof. Products that hurt the score stay in float. Writes model.onnx, float.onnx, "
+               "statistics.json,\n"
                "ledger.json, result.json and the journal that --resume reads. Exit code 1: a gate failed.",
-    .options = options, .args_size = sizeof(args), .defaults = defaults, .min_inputs = 1, .max_inputs = 1, .run = run,
+    .options = options,
+    .args_size = sizeof(args),
+    .defaults = defaults,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .run = run,
 };

@@ -11,13 +11,16 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    { "scheme", 's', CLI_CHOICE, offsetof(args, scheme), "SCHEME", "int8 (default) or fp16 (weights stored as halves)", "int8/fp16" },
+    { "scheme", 's', CLI_CHOICE, offsetof(args, scheme), "SCHEME", "int8 (default) or fp16 (weights stored as halves)",
+      "int8/fp16" },
     DATA_ROWS(args, data),
     CLI_ROW(args, stats, "stats", 0, CLI_TEXT, "FILE", "statistics of `whet calibrate` instead of --data"),
-    { "method", 'm', CLI_CHOICE, offsetof(args, method), "METHOD", "how ranges are chosen: minmax, average, percentile, entropy, mse (default)",
+    { "method", 'm', CLI_CHOICE, offsetof(args, method), "METHOD",
+      "how ranges are chosen: minmax, average, percentile, entropy, mse (default)",
       "minmax/average/percentile/entropy/mse" },
     CLI_ROW(args, keep, "keep", 0, CLI_LIST, "GLOB=float", "leaves nodes or tensors whose name matches in float"),
-    CLI_ROW(args, symmetric, "symmetric", 0, CLI_FLAG, NULL, "activations as int8 around zero instead of uint8 with a zero point"),
+    CLI_ROW(args, symmetric, "symmetric", 0, CLI_FLAG, NULL,
+            "activations as int8 around zero instead of uint8 with a zero point"),
     CLI_ROW(args, no_bias_correction, "no-bias-correction", 0, CLI_FLAG, NULL, "leave biases as they are"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
@@ -38,9 +41,12 @@ static void print(cli *c, const wt_result *r)
                       wt_result_string(r, "", "ledger[%zu].why", i));
     }
     cli_table_print(t, stdout);
-    printf("%s%s%s: %s, weights %s of %s (%.1f %%), %.2f bits per weight", cli_bold(c), wt_result_string(r, "", "written[0].file"), cli_reset(c),
-           cli_bytes(wt_result_number(r, 0, "size_bytes"), a, sizeof a), cli_bytes(wt_result_number(r, 0, "weight_bytes"), b, sizeof b),
-           cli_bytes(wt_result_number(r, 0, "float_weight_bytes"), whole, sizeof whole), 100 * wt_result_number(r, 0, "weight_ratio"), wt_result_number(r, 0, "bits_per_weight"));
+    printf("%s%s%s: %s, weights %s of %s (%.1f %%), %.2f bits per weight", cli_bold(c),
+           wt_result_string(r, "", "written[0].file"), cli_reset(c),
+           cli_bytes(wt_result_number(r, 0, "size_bytes"), a, sizeof a),
+           cli_bytes(wt_result_number(r, 0, "weight_bytes"), b, sizeof b),
+           cli_bytes(wt_result_number(r, 0, "float_weight_bytes"), whole, sizeof whole),
+           100 * wt_result_number(r, 0, "weight_ratio"), wt_result_number(r, 0, "bits_per_weight"));
     printf("\n%zu tensors stay in float; %.1f s, peak memory %s\n", kept, wt_result_number(r, 0, "seconds"),
            cli_bytes(wt_result_number(r, 0, "peak_rss_bytes"), a, sizeof a));
 }
@@ -67,8 +73,16 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_quantize = {
-    .name = "quantize", .summary = "stores weights (and computes) in fewer bits", .usage = "MODEL -o OUT [--scheme int8 --data SET]",
-    .details = "int8: weights per output channel, activations per tensor, ranges from a stream of samples (one alive at a time), biases\n"
-               "corrected for the rounding of the weights. Writes QuantizeLinear/DequantizeLinear pairs. -v prints what each tensor got.",
-    .options = options, .args_size = sizeof(args), .min_inputs = 1, .max_inputs = 1, .run = run,
+    .name = "quantize",
+    .summary = "stores weights (and computes) in fewer bits",
+    .usage = "MODEL -o OUT [--scheme int8 --data SET]",
+    .details = "int8: weights per output channel, activations per tensor, ranges from a stream of samples (one alive "
+               "at a time), biases\n"
+               "corrected for the rounding of the weights. Writes QuantizeLinear/DequantizeLinear pairs. -v prints "
+               "what each tensor got.",
+    .options = options,
+    .args_size = sizeof(args),
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .run = run,
 };

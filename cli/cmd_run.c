@@ -13,8 +13,10 @@ static void defaults(void *p)
 }
 
 static const cli_option options[] = {
-    CLI_ROW(args, inputs, "input", 'i', CLI_LIST, "[NAME=]FILE", "an input: .npy, .npz, .pb (TensorProto), picture, .wav, text"),
-    CLI_ROW(args, expects, "expect", 'e', CLI_LIST, "[NAME=]FILE", "what an output must be (.npy or .pb); out of tolerance is exit code 1"),
+    CLI_ROW(args, inputs, "input", 'i', CLI_LIST, "[NAME=]FILE",
+            "an input: .npy, .npz, .pb (TensorProto), picture, .wav, text"),
+    CLI_ROW(args, expects, "expect", 'e', CLI_LIST, "[NAME=]FILE",
+            "what an output must be (.npy or .pb); out of tolerance is exit code 1"),
     CLI_ROW(args, rtol, "rtol", 0, CLI_REAL, "X", "relative tolerance (default 1e-3)"),
     CLI_ROW(args, atol, "atol", 0, CLI_REAL, "X", "absolute tolerance (default 1e-5)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
@@ -24,14 +26,17 @@ static void print(cli *c, const wt_result *r)
 {
     cli_table *t = cli_table_new("output\ttype\tshape\tfile");
     for (size_t i = 0; i < wt_result_count(r, "outputs"); i++)
-        cli_table_row(t, "%s\t%s\t%s\t%s", wt_result_string(r, "", "outputs[%zu].name", i), wt_result_string(r, "", "outputs[%zu].dtype", i),
-                      wt_result_string(r, "", "outputs[%zu].text_shape", i), wt_result_string(r, "-", "outputs[%zu].file", i));
+        cli_table_row(t, "%s\t%s\t%s\t%s", wt_result_string(r, "", "outputs[%zu].name", i),
+                      wt_result_string(r, "", "outputs[%zu].dtype", i),
+                      wt_result_string(r, "", "outputs[%zu].text_shape", i),
+                      wt_result_string(r, "-", "outputs[%zu].file", i));
     cli_table_print(t, stdout);
     for (size_t i = 0; i < wt_result_count(r, "expect"); i++) {
         const bool ok = wt_result_true(r, "expect[%zu].ok", i);
-        printf("%s%s%s %s  max |error| %.3g, relative %.3g%s%s\n", ok ? cli_green(c) : cli_red(c), ok ? "as expected" : "DIFFERS", cli_reset(c),
-               wt_result_string(r, "", "expect[%zu].name", i), wt_result_number(r, 0, "expect[%zu].max_abs", i),
-               wt_result_number(r, 0, "expect[%zu].max_rel", i), ok ? "" : ": ", wt_result_string(r, "", "expect[%zu].reason", i));
+        printf("%s%s%s %s  max |error| %.3g, relative %.3g%s%s\n", ok ? cli_green(c) : cli_red(c),
+               ok ? "as expected" : "DIFFERS", cli_reset(c), wt_result_string(r, "", "expect[%zu].name", i),
+               wt_result_number(r, 0, "expect[%zu].max_abs", i), wt_result_number(r, 0, "expect[%zu].max_rel", i),
+               ok ? "" : ": ", wt_result_string(r, "", "expect[%zu].reason", i));
     }
 }
 
@@ -55,8 +60,16 @@ static int run(cli *c)
 }
 
 const cli_verb cmd_run = {
-    .name = "run", .summary = "runs a model once on files, and checks the results against files", .usage = "MODEL --input [NAME=]FILE... [--expect [NAME=]FILE...] [-o DIR]",
-    .details = "Inputs without a name are taken in the model's order. -o DIR writes each output as NAME.npy (characters outside\n"
+    .name = "run",
+    .summary = "runs a model once on files, and checks the results against files",
+    .usage = "MODEL --input [NAME=]FILE... [--expect [NAME=]FILE...] [-o DIR]",
+    .details = "Inputs without a name are taken in the model's order. -o DIR writes each output as NAME.npy "
+               "(characters outside\n"
                "[A-Za-z0-9._-] become '_').",
-    .options = options, .args_size = sizeof(args), .defaults = defaults, .min_inputs = 1, .max_inputs = 1, .run = run,
+    .options = options,
+    .args_size = sizeof(args),
+    .defaults = defaults,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .run = run,
 };

@@ -5,12 +5,14 @@
 void cli_print_usage(FILE *out)
 {
     fputs("whet - makes neural networks smaller and faster for edge devices, and proves it\n\n"
-          "usage: whet VERB [options] INPUT...\n\nverbs:\n", out);
+          "usage: whet VERB [options] INPUT...\n\nverbs:\n",
+          out);
     for (const cli_verb *const *v = cli_verbs; *v; v++)
         if (!(*v)->hidden)
             fprintf(out, "  %-12s %s\n", (*v)->name, (*v)->summary);
     fputs("\n'whet help VERB' explains one. Exit codes: 0 done, 1 a verdict failed, 2 wrong usage, 3 malformed or\n"
-          "unsupported input, 4 out of a resource, 5 a defect of whet, 130 interrupted.\n", out);
+          "unsupported input, 4 out of a resource, 5 a defect of whet, 130 interrupted.\n",
+          out);
 }
 
 static void option_name(const cli_option *o, char *out, size_t size)
@@ -46,7 +48,8 @@ void cli_print_help(FILE *out, const cli_verb *v)
     print_options(out, cli_common_options);
 }
 
-/* --- the manual page (man macros of groff) --------------------------------------------------------------------------- */
+/* --- the manual page (man macros of groff) ---------------------------------------------------------------------------
+ */
 static void man_text(FILE *out, const char *s)
 {
     if (*s == '.' || *s == '\'')
@@ -80,8 +83,10 @@ static void man_options(FILE *out, const cli_option *rows)
 }
 
 static const char man_tail[] =
-    ".SH EXIT STATUS\n.TP\n.B 0\ndone, and every gate passed\n.TP\n.B 1\na verdict failed: gate, comparison, conformance, check\n"
-    ".TP\n.B 2\nwrong usage\n.TP\n.B 3\nthe input is malformed or not supported\n.TP\n.B 4\nout of a resource: memory, disk, "
+    ".SH EXIT STATUS\n.TP\n.B 0\ndone, and every gate passed\n.TP\n.B 1\na verdict failed: gate, comparison, "
+    "conformance, check\n"
+    ".TP\n.B 2\nwrong usage\n.TP\n.B 3\nthe input is malformed or not supported\n.TP\n.B 4\nout of a resource: memory, "
+    "disk, "
     "permission, time limit\n.TP\n.B 5\na defect of whet\n.TP\n.B 130\ninterrupted; what was done is kept\n"
     ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colours\n.TP\n.B WHET_CPU_MASK\nas \\-\\-cpu\\-mask\n";
 
@@ -91,7 +96,8 @@ void cli_print_man(FILE *out)
     fputs(".SH NAME\nwhet \\- makes neural networks smaller and faster for edge devices, and proves it\n"
           ".SH SYNOPSIS\n.B whet\n.I VERB\n[options] INPUT...\n.SH DESCRIPTION\n"
           "Takes a trained model and a target device, makes the model smaller and faster, and measures every artifact "
-          "against the original.\nA gate that fails makes the command fail.\n.SH COMMON OPTIONS\n", out);
+          "against the original.\nA gate that fails makes the command fail.\n.SH COMMON OPTIONS\n",
+          out);
     man_options(out, cli_common_options);
     fputs(".SH VERBS\n", out);
     for (const cli_verb *const *v = cli_verbs; *v; v++) {

@@ -7,7 +7,11 @@
 #include "commands.h"
 
 static const cli_verb help_verb = {
-    .name = "help", .summary = "explains the program or one verb", .usage = "[VERB]", .max_inputs = 1, .run = cli_help_run,
+    .name = "help",
+    .summary = "explains the program or one verb",
+    .usage = "[VERB]",
+    .max_inputs = 1,
+    .run = cli_help_run,
 };
 
 static int man_run(cli *c)
@@ -17,13 +21,17 @@ static int man_run(cli *c)
     return cli_flush();
 }
 
-static const cli_verb man_verb = { .name = "man-page", .summary = "prints the manual page", .usage = "", .run = man_run, .hidden = true };
+static const cli_verb man_verb = {
+    .name = "man-page", .summary = "prints the manual page", .usage = "", .run = man_run, .hidden = true
+};
 
 const cli_verb *const cli_verbs[] = {
 #define VERB(name) &cmd_##name,
 #include "commands.def"
 #undef VERB
-    &help_verb, &man_verb, NULL,
+    &help_verb,
+    &man_verb,
+    NULL,
 };
 
 const cli_verb *cli_find_verb(const char *name)
@@ -66,7 +74,8 @@ static int open_context(cli *c)
     o.progress = cli_progress_sink;
     o.user = c;
     if (mask && *mask && !(o.cpu_mask = wt_cpu_levels(mask)))
-        return cli_usage(c, "CPU level '%s' is not known: c, sse4.2, avx2, avx512, avx512vnni, ... were expected", mask);
+        return cli_usage(c, "CPU level '%s' is not known: c, sse4.2, avx2, avx512, avx512vnni, ... were expected",
+                         mask);
     const wt_status st = wt_context_open(&c->ctx, &o, &err);
     return st == WT_OK ? 0 : cli_fail(c, st, &err);
 }

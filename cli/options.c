@@ -11,13 +11,17 @@ const cli_option cli_common_options[] = {
     CLI_ROW(cli_common, json, "json", 0, CLI_FLAG, NULL, "one JSON document on standard output, nothing else there"),
     CLI_ROW(cli_common, output, "output", 'o', CLI_TEXT, "PATH", "where to write"),
     CLI_ROW(cli_common, force, "force", 'f', CLI_FLAG, NULL, "overwrite what is there"),
-    CLI_ROW(cli_common, threads, "threads", 0, CLI_INT, "N", "compute threads (default: cores of the affinity mask and cgroup quota)"),
+    CLI_ROW(cli_common, threads, "threads", 0, CLI_INT, "N",
+            "compute threads (default: cores of the affinity mask and cgroup quota)"),
     CLI_ROW(cli_common, engine, "engine", 0, CLI_TEXT, "NAME[,NAME]", "engine to use: native"),
-    CLI_ROW(cli_common, memory_limit, "memory-limit", 0, CLI_SIZE, "SIZE", "refuse up front what cannot fit (for example 512M)"),
+    CLI_ROW(cli_common, memory_limit, "memory-limit", 0, CLI_SIZE, "SIZE",
+            "refuse up front what cannot fit (for example 512M)"),
     CLI_ROW(cli_common, seed, "seed", 0, CLI_INT, "N", "seed of every random choice (default 0)"),
     CLI_ROW(cli_common, input_shapes, "input-shape", 0, CLI_LIST, "NAME=1x3x224x224", "fixes a symbolic dimension"),
-    CLI_ROW(cli_common, passes_off, "no-pass", 0, CLI_LIST, "PASS", "leaves out a graph pass (see whet graph --list-passes)"),
-    CLI_ROW(cli_common, cpu_mask, "cpu-mask", 0, CLI_TEXT, "LEVEL", "kernels up to this level only: c, avx2, avx512, avx512vnni"),
+    CLI_ROW(cli_common, passes_off, "no-pass", 0, CLI_LIST, "PASS",
+            "leaves out a graph pass (see whet graph --list-passes)"),
+    CLI_ROW(cli_common, cpu_mask, "cpu-mask", 0, CLI_TEXT, "LEVEL",
+            "kernels up to this level only: c, avx2, avx512, avx512vnni"),
     CLI_ROW(cli_common, quiet, "quiet", 'q', CLI_FLAG, NULL, "errors only"),
     CLI_ROW(cli_common, verbose, "verbose", 'v', CLI_FLAG, NULL, "say more"),
     CLI_ROW(cli_common, no_progress, "no-progress", 0, CLI_FLAG, NULL, "no progress display"),
@@ -61,9 +65,10 @@ static bool parse_unit(const char *text, const unit *units, double *out)
 
 static bool parse_size(const char *text, uint64_t *out)
 {
-    static const unit units[] = { { "", 1 }, { "B", 1 }, { "k", 1e3 }, { "K", 1e3 }, { "kB", 1e3 }, { "KB", 1e3 }, { "M", 1e6 },
-                                  { "MB", 1e6 }, { "G", 1e9 }, { "GB", 1e9 }, { "T", 1e12 }, { "TB", 1e12 }, { "KiB", 1024 },
-                                  { "MiB", 1048576 }, { "GiB", 1073741824 }, { NULL, 0 } };
+    static const unit units[] = { { "", 1 },       { "B", 1 },         { "k", 1e3 },          { "K", 1e3 },
+                                  { "kB", 1e3 },   { "KB", 1e3 },      { "M", 1e6 },          { "MB", 1e6 },
+                                  { "G", 1e9 },    { "GB", 1e9 },      { "T", 1e12 },         { "TB", 1e12 },
+                                  { "KiB", 1024 }, { "MiB", 1048576 }, { "GiB", 1073741824 }, { NULL, 0 } };
     double v;
     if (!parse_unit(text, units, &v) || v < 0 || v > 1e18)
         return false;
@@ -73,8 +78,8 @@ static bool parse_size(const char *text, uint64_t *out)
 
 static bool parse_time(const char *text, double *out)
 {
-    static const unit units[] = { { "", 1 }, { "s", 1 }, { "ms", 1e-3 }, { "us", 1e-6 }, { "m", 60 }, { "min", 60 }, { "h", 3600 },
-                                  { NULL, 0 } };
+    static const unit units[] = { { "", 1 },   { "s", 1 },    { "ms", 1e-3 }, { "us", 1e-6 },
+                                  { "m", 60 }, { "min", 60 }, { "h", 3600 },  { NULL, 0 } };
     return parse_unit(text, units, out) && *out >= 0;
 }
 
@@ -103,26 +108,18 @@ static const char *take_value(const cli_option *o, void *var, const char *text)
     double real;
     char *end;
     switch (o->kind) {
-    case CLI_FLAG:
-        *(int *)var = 1;
-        return NULL;
-    case CLI_TEXT:
-        *(const char **)var = text;
-        return NULL;
-    case CLI_LIST:
-        return list_add(var, text) ? NULL : "more memory";
-    case CLI_INT:
-        return parse_int(text, var) ? NULL : "a whole number";
+    case CLI_FLAG: *(int *)var = 1; return NULL;
+    case CLI_TEXT: *(const char **)var = text; return NULL;
+    case CLI_LIST: return list_add(var, text) ? NULL : "more memory";
+    case CLI_INT: return parse_int(text, var) ? NULL : "a whole number";
     case CLI_REAL:
         real = strtod(text, &end);
         if (end == text || *end || !isfinite(real))
             return "a number";
         *(double *)var = real;
         return NULL;
-    case CLI_SIZE:
-        return parse_size(text, var) ? NULL : "a size such as 512M or 2GiB";
-    case CLI_TIME:
-        return parse_time(text, var) ? NULL : "a time such as 500ms, 30s or 10min";
+    case CLI_SIZE: return parse_size(text, var) ? NULL : "a size such as 512M or 2GiB";
+    case CLI_TIME: return parse_time(text, var) ? NULL : "a time such as 500ms, 30s or 10min";
     case CLI_CHOICE:
         if (!in_choices(text, o->choices))
             return o->choices;
@@ -175,7 +172,8 @@ static int unknown_option(cli *c, const char *text)
     return cli_usage(c, "unknown option '--%s'; 'whet help %s' lists the options", text, c->verb->name);
 }
 
-static int take_option(cli *c, const char *name, size_t len, char letter, const char *value, bool *used_next, const char *next)
+static int take_option(cli *c, const char *name, size_t len, char letter, const char *value, bool *used_next,
+                       const char *next)
 {
     char shown[64];
     void *base = c->args;
@@ -212,7 +210,8 @@ static int take_dashed(cli *c, const char *arg, const char *next, bool *used_nex
         return take_option(c, arg + 2, len, 0, eq ? eq + 1 : NULL, used_next, next);
     }
     for (const char *p = arg + 1; *p; p++) {
-        const cli_option *own = find_option(c->verb->options, NULL, 0, *p), *o = own ? own : find_option(cli_common_options, NULL, 0, *p);
+        const cli_option *own = find_option(c->verb->options, NULL, 0, *p),
+                         *o = own ? own : find_option(cli_common_options, NULL, 0, *p);
         const char *value = o && o->kind != CLI_FLAG && p[1] ? p + 1 : NULL;
         const int code = take_option(c, p, 1, *p, value, used_next, next);
         if (code || value || *used_next)

@@ -6,11 +6,9 @@
 #include <time.h>
 #include "cli.h"
 
-/* --- colours ------------------------------------------------------------------------------------------------------------ */
-static const char *paint(const cli *c, const char *code)
-{
-    return c->color_out ? code : "";
-}
+/* --- colours
+ * ------------------------------------------------------------------------------------------------------------ */
+static const char *paint(const cli *c, const char *code) { return c->color_out ? code : ""; }
 
 const char *cli_bold(const cli *c) { return paint(c, "\033[1m"); }
 const char *cli_red(const cli *c) { return paint(c, "\033[31m"); }
@@ -19,7 +17,8 @@ const char *cli_yellow(const cli *c) { return paint(c, "\033[33m"); }
 const char *cli_dim(const cli *c) { return paint(c, "\033[2m"); }
 const char *cli_reset(const cli *c) { return paint(c, "\033[0m"); }
 
-/* --- errors --------------------------------------------------------------------------------------------------------------- */
+/* --- errors
+ * --------------------------------------------------------------------------------------------------------------- */
 static void json_string(FILE *out, const char *s)
 {
     fputc('"', out);
@@ -121,7 +120,8 @@ int cli_finish(cli *c, wt_status status, const wt_err *err, wt_result *result, v
     return code;
 }
 
-/* --- log and progress --------------------------------------------------------------------------------------------------------- */
+/* --- log and progress
+ * --------------------------------------------------------------------------------------------------------- */
 void cli_log(void *user, wt_log_level level, const char *line)
 {
     static const char *const names[] = { "error", "warning", "info", "debug" };
@@ -164,8 +164,8 @@ static void show_progress(cli *c, const wt_progress *p, double now)
     if (c->progress_on_terminal)
         fputs("\r\033[K", stderr);
     if (p->total)
-        fprintf(stderr, "%s: %llu of %llu %s (%.0f %%)%s", p->task, (unsigned long long)p->done, (unsigned long long)p->total, p->unit,
-                100.0 * (double)p->done / (double)p->total, eta);
+        fprintf(stderr, "%s: %llu of %llu %s (%.0f %%)%s", p->task, (unsigned long long)p->done,
+                (unsigned long long)p->total, p->unit, 100.0 * (double)p->done / (double)p->total, eta);
     else
         fprintf(stderr, "%s: %llu %s", p->task, (unsigned long long)p->done, p->unit);
     s->line_open = c->progress_on_terminal;
@@ -193,7 +193,9 @@ void cli_progress_sink(void *user, const wt_progress *p)
     show_progress(c, p, now);
 }
 
-/* --- tables ------------------------------------------------------------------------------------------------------------------------ */
+/* --- tables
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 enum { MAX_COLUMNS = 16 };
 struct cli_table {
     char **lines; /* cells separated by tabs; the first is the header when there is one */
@@ -249,7 +251,8 @@ static size_t width(const char *s, size_t len)
 
 static bool numeric(const char *s, size_t len)
 {
-    return len && ((s[0] >= '0' && s[0] <= '9') || (len > 1 && (s[0] == '-' || s[0] == '+') && s[1] >= '0' && s[1] <= '9'));
+    return len &&
+           ((s[0] >= '0' && s[0] <= '9') || (len > 1 && (s[0] == '-' || s[0] == '+') && s[1] >= '0' && s[1] <= '9'));
 }
 
 static void print_line(FILE *out, const char *line, const size_t *widths, const bool *right)

@@ -21,8 +21,8 @@ static wt_graph *read_again(wt_context *ctx, const wt_buf *bytes)
     return graph;
 }
 
-/* Inference as the file is read may know more the second time, when the first one's results are in the file: so what must
- * stay the same is the second and the third. */
+/* Inference as the file is read may know more the second time, when the first one's results are in the file: so what
+ * must stay the same is the second and the third. */
 static void round_trip(wt_context *ctx, const wt_graph *graph)
 {
     wt_buf bytes[3];

@@ -30,26 +30,29 @@ typedef struct wt_model_options {
 } wt_model_options;
 WT_API wt_model_options wt_model_defaults(void);
 
-/* Reads, verifies, infers shapes. Weights stay in the file, which is mapped until the model is closed. options may be NULL. */
-WT_API wt_status wt_model_open(wt_model **out, wt_context *ctx, const char *path, const wt_model_options *options, wt_err *err);
+/* Reads, verifies, infers shapes. Weights stay in the file, which is mapped until the model is closed. options may be
+ * NULL. */
+WT_API wt_status wt_model_open(wt_model **out, wt_context *ctx, const char *path, const wt_model_options *options,
+                               wt_err *err);
 WT_API void wt_model_close(wt_model *model); /* NULL is fine */
 /* Fixes free dims of an input; a dim that is fixed already must be the same (WT_EUSAGE). A symbolic dim gets its value
  * wherever the model uses the symbol. */
 WT_API wt_status wt_model_set_input_shape(wt_model *model, const char *name, const wt_shape *shape, wt_err *err);
 
-/* --- what it is ---------------------------------------------------------------------------------------------------- */
+/* --- what it is ----------------------------------------------------------------------------------------------------
+ */
 typedef struct wt_model_info {
     const char *path, *format, *producer, *name; /* "" where the file says nothing */
     int64_t ir_version;
-    uint64_t file_bytes;       /* all files of the model together */
-    uint64_t parameters;       /* elements of all constants but shapes and indices: floats, and what is quantized */
-    uint64_t constant_bytes;   /* of all constants */
-    size_t nodes, subgraphs;   /* nodes of subgraphs included */
-    size_t unknown_ops;        /* nodes whose operator is not ours */
-    uint64_t macs;             /* multiply-adds of one run; of If the costlier branch, of Loop one round */
-    size_t macs_unknown;       /* nodes left out, because their shapes are not known */
+    uint64_t file_bytes;     /* all files of the model together */
+    uint64_t parameters;     /* elements of all constants but shapes and indices: floats, and what is quantized */
+    uint64_t constant_bytes; /* of all constants */
+    size_t nodes, subgraphs; /* nodes of subgraphs included */
+    size_t unknown_ops;      /* nodes whose operator is not ours */
+    uint64_t macs;           /* multiply-adds of one run; of If the costlier branch, of Loop one round */
+    size_t macs_unknown;     /* nodes left out, because their shapes are not known */
     uint64_t activation_peak_bytes; /* most bytes of values alive at once, run in order; inputs and outputs included */
-    size_t activation_unknown; /* values left out, because their shapes are not known */
+    size_t activation_unknown;      /* values left out, because their shapes are not known */
 } wt_model_info;
 WT_API wt_status wt_model_describe(const wt_model *model, wt_model_info *out, wt_err *err);
 
@@ -62,7 +65,8 @@ WT_API const char *wt_model_output(const wt_model *model, size_t index, wt_tenso
 WT_API const char *wt_model_shape_text(const wt_model *model, const wt_shape *shape, char *out, size_t size);
 
 /* Each: false past the last one. */
-WT_API bool wt_model_opset(const wt_model *model, size_t index, const char **domain, int64_t *version); /* "ai.onnx", 17 */
+WT_API bool wt_model_opset(const wt_model *model, size_t index, const char **domain,
+                           int64_t *version); /* "ai.onnx", 17 */
 WT_API bool wt_model_metadata(const wt_model *model, size_t index, const char **key, const char **value);
 WT_API const char *wt_model_metadata_get(const wt_model *model, const char *key); /* NULL: absent */
 
@@ -83,7 +87,8 @@ typedef struct wt_model_op {
 /* Operators by how often they occur, most often first, then by name. */
 WT_API bool wt_model_op_at(const wt_model *model, size_t index, wt_model_op *out);
 
-/* --- who can run it ------------------------------------------------------------------------------------------------ */
+/* --- who can run it ------------------------------------------------------------------------------------------------
+ */
 typedef enum wt_fit {
     WT_FIT_RUNS,    /* nothing known against it */
     WT_FIT_CONVERT, /* not this file, but what whet writes from it */
@@ -96,22 +101,24 @@ typedef struct wt_framework {
     size_t obstacles;
 } wt_framework;
 typedef struct wt_obstacle {
-    const char *op;     /* "" : the whole file */
+    const char *op; /* "" : the whole file */
     const char *domain;
-    size_t count;       /* nodes */
+    size_t count; /* nodes */
     char reason[160];
 } wt_obstacle;
 /* What is known of other frameworks; our own engine is asked through whet/run.h. */
 WT_API bool wt_model_framework_at(const wt_model *model, size_t index, wt_framework *out);
 WT_API bool wt_model_obstacle_at(const wt_model *model, size_t framework, size_t index, wt_obstacle *out);
 
-/* --- how it looks --------------------------------------------------------------------------------------------------- */
+/* --- how it looks ---------------------------------------------------------------------------------------------------
+ */
 typedef enum wt_print_form { WT_PRINT_TEXT, WT_PRINT_DOT, WT_PRINT_SVG } wt_print_form;
 /* Gets the bytes, in pieces; another status than WT_OK ends the printing with it. */
 typedef wt_status wt_sink_fn(void *user, const char *bytes, size_t len, wt_err *err);
 WT_API wt_status wt_model_print(const wt_model *model, wt_print_form form, wt_sink_fn *sink, void *user, wt_err *err);
 
-/* --- writing ---------------------------------------------------------------------------------------------------------- */
+/* --- writing
+ * ---------------------------------------------------------------------------------------------------------- */
 typedef struct wt_model_save_options {
     size_t size;
     const char *format;          /* NULL: by the extension of the path */
@@ -124,7 +131,7 @@ WT_API wt_model_save_options wt_model_save_defaults(void);
 typedef void wt_written_fn(void *user, const char *path, uint64_t bytes, const char *sha256);
 /* options and fn may be NULL. */
 WT_API wt_status wt_model_save(const wt_model *model, const char *path, const wt_model_save_options *options,
-                                wt_written_fn *fn, void *user, wt_err *err);
+                               wt_written_fn *fn, void *user, wt_err *err);
 
 #ifdef __cplusplus
 }

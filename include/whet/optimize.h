@@ -11,28 +11,30 @@ typedef struct wt_calibrate_options {
     size_t size;
     wt_exec_options exec;
     wt_data_options data;
-    const char *output;          /* the statistics file */
+    const char *output; /* the statistics file */
     int force;
 } wt_calibrate_options;
 WT_API wt_calibrate_options wt_calibrate_defaults(void);
-WT_API wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *options, wt_err *err);
+WT_API wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *options,
+                              wt_err *err);
 
 typedef struct wt_quantize_options {
     size_t size;
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *scheme;          /* "int8", "fp16" */
-    wt_data_options data;        /* path NULL: use stats */
-    const char *stats;           /* file of wt_calibrate, or NULL */
-    const char *method;          /* "minmax", "average", "percentile", "entropy", "mse"; NULL: "mse" */
-    const char *const *keep;     /* "GLOB=SCHEME": tensors or nodes; SCHEME "float" leaves them */
+    const char *scheme;      /* "int8", "fp16" */
+    wt_data_options data;    /* path NULL: use stats */
+    const char *stats;       /* file of wt_calibrate, or NULL */
+    const char *method;      /* "minmax", "average", "percentile", "entropy", "mse"; NULL: "mse" */
+    const char *const *keep; /* "GLOB=SCHEME": tensors or nodes; SCHEME "float" leaves them */
     size_t n_keep;
-    int symmetric;               /* activations symmetric around zero (s8) instead of asymmetric (u8) */
+    int symmetric; /* activations symmetric around zero (s8) instead of asymmetric (u8) */
     int no_bias_correction;
 } wt_quantize_options;
 WT_API wt_quantize_options wt_quantize_defaults(void);
-WT_API wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const wt_quantize_options *options, wt_err *err);
+WT_API wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const wt_quantize_options *options,
+                             wt_err *err);
 
 typedef struct wt_optimize_options {
     size_t size;
@@ -40,19 +42,21 @@ typedef struct wt_optimize_options {
     wt_data_options data;
     const char *output_dir;
     int force, resume;
-    const char *target;          /* "this" or a profile */
-    const char *prefer;          /* speed, accuracy, size, energy, balanced; NULL: balanced */
-    double min_accuracy;         /* share of the baseline's that must be kept; 0: 0.95 */
-    double min_speedup;          /* 0: 2 */
-    double max_memory_ratio;     /* 0: 0.5 */
+    const char *target;            /* "this" or a profile */
+    const char *prefer;            /* speed, accuracy, size, energy, balanced; NULL: balanced */
+    double min_accuracy;           /* share of the baseline's that must be kept; 0: 0.95 */
+    double min_speedup;            /* 0: 2 */
+    double max_memory_ratio;       /* 0: 0.5 */
     uint64_t max_size, max_memory; /* bytes; 0: no limit */
-    double max_latency_ms;       /* 0: no limit */
-    double budget_s;             /* 0: none */
+    double max_latency_ms;         /* 0: no limit */
+    double budget_s;               /* 0: none */
     const char *metric;
 } wt_optimize_options;
 WT_API wt_optimize_options wt_optimize_defaults(void);
-/* Writes artifact, ledger.json, result.json, report.html and the journal into output_dir. WT_EVERDICT: a gate failed. */
-WT_API wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *options, wt_err *err);
+/* Writes artifact, ledger.json, result.json, report.html and the journal into output_dir. WT_EVERDICT: a gate failed.
+ */
+WT_API wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *options,
+                             wt_err *err);
 
 /* Renders DIR/report.html again from DIR/result.json. */
 WT_API wt_status wt_report_write(wt_context *ctx, const char *dir, int force, wt_err *err);

@@ -1,7 +1,7 @@
 /* whet/result.h - what a piece of work found out, as data: one JSON document.
  *
- * Every verb fills one wt_result; --json, the text tables, the HTML report and the metrics are views of it. A path names a
- * member: "cpu.cores", "results[2].latency_ms.p50"; it is a printf format, so that loops can index. */
+ * Every verb fills one wt_result; --json, the text tables, the HTML report and the metrics are views of it. A path
+ * names a member: "cpu.cores", "results[2].latency_ms.p50"; it is a printf format, so that loops can index. */
 #ifndef WHET_RESULT_H
 #define WHET_RESULT_H
 #include "whet/context.h"
@@ -26,7 +26,8 @@ WT_API wt_status wt_result_load(wt_result **out, wt_context *ctx, const char *pa
 WT_API wt_status wt_result_save(const wt_result *result, wt_context *ctx, const char *path, int force, wt_err *err);
 
 WT_API int wt_result_has(const wt_result *r, const char *path, ...) WT_PATH(2, 3); /* there, and not null */
-WT_API size_t wt_result_count(const wt_result *r, const char *path, ...) WT_PATH(2, 3); /* of an array or object; else 0 */
+WT_API size_t wt_result_count(const wt_result *r, const char *path, ...)
+    WT_PATH(2, 3); /* of an array or object; else 0 */
 WT_API double wt_result_number(const wt_result *r, double fallback, const char *path, ...) WT_PATH(3, 4);
 WT_API int wt_result_true(const wt_result *r, const char *path, ...) WT_PATH(2, 3);
 /* A string member, borrowed from the result. */

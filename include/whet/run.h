@@ -1,9 +1,9 @@
 /* whet/run.h - running a model on the native engine.
  *
- * A plan is a compiled model: immutable, shared by any number of sessions and threads; weights are mapped or packed once.
- * It keeps specializations to the input shapes it has met (same packed weights, other buffers), the least
- * recently used one goes first. A session is what one caller needs: activations, state, results; one thread uses it at a time.
- * After the first run with given input shapes, running allocates nothing (values whose shape only data decides
+ * A plan is a compiled model: immutable, shared by any number of sessions and threads; weights are mapped or packed
+ * once. It keeps specializations to the input shapes it has met (same packed weights, other buffers), the least
+ * recently used one goes first. A session is what one caller needs: activations, state, results; one thread uses it at
+ * a time. After the first run with given input shapes, running allocates nothing (values whose shape only data decides
  * live in a growing region with a limit). */
 #ifndef WHET_RUN_H
 #define WHET_RUN_H
@@ -23,13 +23,13 @@ typedef wt_status wt_tap_fn(void *user, size_t tap, const wt_tensor *tensor, wt_
 
 typedef struct wt_plan_options {
     size_t size;
-    int threads;                  /* 0: the context's */
-    const char *const *off;       /* names of passes to leave out (whet/run.h: wt_pass_name) */
+    int threads;            /* 0: the context's */
+    const char *const *off; /* names of passes to leave out (whet/run.h: wt_pass_name) */
     size_t n_off;
-    const char *const *taps;      /* values that a session may watch: they are not fused away */
+    const char *const *taps; /* values that a session may watch: they are not fused away */
     size_t n_taps;
-    uint64_t dynamic_limit;       /* bytes of values whose shape only data decides; 0: 1 GiB */
-    int specializations;          /* how many are kept; 0: 4 */
+    uint64_t dynamic_limit; /* bytes of values whose shape only data decides; 0: 1 GiB */
+    int specializations;    /* how many are kept; 0: 4 */
 } wt_plan_options;
 WT_API wt_plan_options wt_plan_defaults(void);
 
@@ -62,24 +62,28 @@ WT_API const wt_tensor *wt_session_output(const wt_session *session, size_t inde
 /* fn is called for each tap of the plan in later runs; NULL ends it. */
 WT_API void wt_session_watch(wt_session *session, wt_tap_fn *fn, void *user);
 
-/* --- where the time goes ------------------------------------------------------------------------------------------- */
+/* --- where the time goes -------------------------------------------------------------------------------------------
+ */
 typedef struct wt_step_profile {
     const char *name, *op, *kernel; /* borrowed from the plan's specialization */
     double ms_mean, ms_min;
-    double flops, bytes;            /* of one run */
+    double flops, bytes; /* of one run */
     int threads;
-    char shape[96];                 /* of the first output */
+    char shape[96]; /* of the first output */
 } wt_step_profile;
 /* Switches timing of steps on (it costs some 50 ns a step) and clears what was collected. */
 WT_API void wt_session_profile(wt_session *session, int on);
 WT_API size_t wt_session_step_count(const wt_session *session);
 WT_API wt_status wt_session_step(const wt_session *session, size_t index, wt_step_profile *out, wt_err *err);
 
-/* --- passes: rewriting a graph before it is compiled ---------------------------------------------------------------- */
-WT_API const char *wt_pass_name(size_t index);    /* NULL past the last one */
+/* --- passes: rewriting a graph before it is compiled ----------------------------------------------------------------
+ */
+WT_API const char *wt_pass_name(size_t index); /* NULL past the last one */
 WT_API const char *wt_pass_summary(size_t index);
-/* Runs the engine's passes up to and including `last` ("all": every one) on the model's graph, in place: for `graph --after`. */
-WT_API wt_status wt_model_apply_passes(struct wt_model *model, const char *last, const char *const *off, size_t n_off, wt_err *err);
+/* Runs the engine's passes up to and including `last` ("all": every one) on the model's graph, in place: for `graph
+ * --after`. */
+WT_API wt_status wt_model_apply_passes(struct wt_model *model, const char *last, const char *const *off, size_t n_off,
+                                       wt_err *err);
 
 #ifdef __cplusplus
 }

@@ -19,9 +19,9 @@ typedef enum wt_dtype {
 } wt_dtype;
 
 enum { WT_MAX_RANK = 8 };
-#define WT_DIM_ANY INT64_C(-1)
-#define WT_DIM_IS_SYMBOL(d) ((d) < -1)
-#define WT_DIM_SYMBOL(index) (-2 - (int64_t)(index)) /* index into the graph's symbol table */
+#define WT_DIM_ANY             INT64_C(-1)
+#define WT_DIM_IS_SYMBOL(d)    ((d) < -1)
+#define WT_DIM_SYMBOL(index)   (-2 - (int64_t)(index)) /* index into the graph's symbol table */
 #define WT_DIM_SYMBOL_INDEX(d) ((size_t)(-2 - (d)))
 
 typedef struct wt_shape {

@@ -11,8 +11,8 @@
 #define WT_LIKELY(x)         __builtin_expect(!!(x), 1)
 #define WT_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 #define WT_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
-/* Before a loop with constant bounds (at most 32 rounds) whose body indexes a small array: completely unrolled early enough for
- * the array to become registers. */
+/* Before a loop with constant bounds (at most 32 rounds) whose body indexes a small array: completely unrolled early
+ * enough for the array to become registers. */
 #if defined(__clang__)
 #define WT_UNROLL _Pragma("clang loop unroll(full)")
 #else

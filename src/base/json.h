@@ -1,7 +1,7 @@
 /* json.h - results from the inside: a wt_result wraps a jansson document.
  *
- * A function that fills a result builds json_t trees with jansson and hands them to wt_result_take. Numbers that are not
- * finite become null: JSON has no other way to say so. */
+ * A function that fills a result builds json_t trees with jansson and hands them to wt_result_take. Numbers that are
+ * not finite become null: JSON has no other way to say so. */
 #ifndef WT_JSON_H
 #define WT_JSON_H
 #include <jansson.h>

@@ -29,15 +29,9 @@ wt_status wt_result_take(wt_result **out, wt_context *ctx, json_t *root, wt_err 
     return WT_OK;
 }
 
-json_t *wt_result_json(const wt_result *r)
-{
-    return r->root;
-}
+json_t *wt_result_json(const wt_result *r) { return r->root; }
 
-json_t *wt_json_real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
+json_t *wt_json_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 /* Length of the well-formed UTF-8 character at s, 0 if there is none. */
 static size_t character_at(const char *s, size_t left)
@@ -90,10 +84,7 @@ char *wt_result_text(const wt_result *r, int indent)
     return line;
 }
 
-void wt_text_free(char *text)
-{
-    free(text);
-}
+void wt_text_free(char *text) { free(text); }
 
 wt_status wt_json_parse(json_t **out, const char *text, size_t len, const char *where, wt_err *err)
 {
@@ -102,8 +93,8 @@ wt_status wt_json_parse(json_t **out, const char *text, size_t len, const char *
     if (*out)
         return WT_OK;
     const wt_status st = e.position < 0 ? wt_fail(err, WT_EFORMAT, "no JSON: %s", e.text)
-                                        : wt_fail_at(err, WT_EFORMAT, (uint64_t)e.position, "no JSON: line %d, column %d: %s",
-                                                     e.line, e.column, e.text);
+                                        : wt_fail_at(err, WT_EFORMAT, (uint64_t)e.position,
+                                                     "no JSON: line %d, column %d: %s", e.line, e.column, e.text);
     wt_err_where(err, "%s", where);
     return st;
 }
@@ -143,7 +134,8 @@ wt_status wt_result_save(const wt_result *r, wt_context *ctx, const char *path, 
     return st;
 }
 
-/* --- paths ---------------------------------------------------------------------------------------------------------- */
+/* --- paths ----------------------------------------------------------------------------------------------------------
+ */
 static const json_t *step_into(const json_t *at, const char **path)
 {
     char key[128];
@@ -174,13 +166,13 @@ static const json_t *find(const wt_result *r, const char *fmt, va_list args)
     return at;
 }
 
-#define FIND(at, r, fmt)                  \
-    const json_t *at;                     \
-    do {                                  \
-        va_list args_;                    \
-        va_start(args_, fmt);             \
-        at = find(r, fmt, args_);         \
-        va_end(args_);                    \
+#define FIND(at, r, fmt)                                                                                               \
+    const json_t *at;                                                                                                  \
+    do {                                                                                                               \
+        va_list args_;                                                                                                 \
+        va_start(args_, fmt);                                                                                          \
+        at = find(r, fmt, args_);                                                                                      \
+        va_end(args_);                                                                                                 \
     } while (0)
 
 int wt_result_has(const wt_result *r, const char *path, ...)

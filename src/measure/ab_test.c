@@ -24,10 +24,11 @@ static const char *p_text(double p, char *out, size_t size)
 static const char *interval_text(const wt_paired *p, const wt_metric_info *m, char *out, size_t size)
 {
     if (is_share(m))
-        snprintf(out, size, "%+.2f percentage points, 95 %% interval %+.2f to %+.2f", 100 * p->difference, 100 * p->difference_ci95[0],
-                 100 * p->difference_ci95[1]);
+        snprintf(out, size, "%+.2f percentage points, 95 %% interval %+.2f to %+.2f", 100 * p->difference,
+                 100 * p->difference_ci95[0], 100 * p->difference_ci95[1]);
     else
-        snprintf(out, size, "%+.4g, 95 %% interval %+.4g to %+.4g", p->difference, p->difference_ci95[0], p->difference_ci95[1]);
+        snprintf(out, size, "%+.4g, 95 %% interval %+.4g to %+.4g", p->difference, p->difference_ci95[0],
+                 p->difference_ci95[1]);
     return out;
 }
 
@@ -36,7 +37,8 @@ static const char *finding(const wt_paired *p, const wt_metric_info *m)
 {
     if (!(p->p_value < significant))
         return "no significant difference";
-    return (p->difference > 0) == (m->better > 0) ? "the candidate is significantly better" : "the candidate is significantly worse";
+    return (p->difference > 0) == (m->better > 0) ? "the candidate is significantly better"
+                                                  : "the candidate is significantly worse";
 }
 
 const char *wt_ab_statement(const wt_paired *p, const wt_metric_info *m, char *out, size_t size)
@@ -44,20 +46,22 @@ const char *wt_ab_statement(const wt_paired *p, const wt_metric_info *m, char *o
     char pv[32], ci[128], flips[160] = "";
     const bool mcnemar = !strcmp(p->test, "mcnemar");
     if (mcnemar)
-        snprintf(flips, sizeof flips, " %llu right in the baseline only, %llu in the candidate only;", (unsigned long long)p->only_a,
-                 (unsigned long long)p->only_b);
-    snprintf(out, size, "On %llu samples:%s %s of %s (%s; %s, %s).", (unsigned long long)p->samples, flips, finding(p, m), m->name,
-             interval_text(p, m, ci, sizeof ci), mcnemar ? "exact McNemar test" : "paired bootstrap", p_text(p->p_value, pv, sizeof pv));
+        snprintf(flips, sizeof flips, " %llu right in the baseline only, %llu in the candidate only;",
+                 (unsigned long long)p->only_a, (unsigned long long)p->only_b);
+    snprintf(out, size, "On %llu samples:%s %s of %s (%s; %s, %s).", (unsigned long long)p->samples, flips,
+             finding(p, m), m->name, interval_text(p, m, ci, sizeof ci),
+             mcnemar ? "exact McNemar test" : "paired bootstrap", p_text(p->p_value, pv, sizeof pv));
     return out;
 }
 
 json_t *wt_ab_json(const wt_paired *p, const wt_metric_info *m)
 {
     char text[512];
-    json_t *root = json_pack("{s:s, s:I, s:o, s:o, s:[o,o], s:o, s:[o,o], s:s}", "test", p->test, "n", (json_int_t)p->samples, "p_value",
-                             wt_json_real(p->p_value), "difference", wt_json_real(p->difference), "ci95",
-                             wt_json_real(p->difference_ci95[0]), wt_json_real(p->difference_ci95[1]), "ratio", wt_json_real(p->ratio),
-                             "ratio_ci95", wt_json_real(p->ratio_ci95[0]), wt_json_real(p->ratio_ci95[1]), "statement",
+    json_t *root = json_pack("{s:s, s:I, s:o, s:o, s:[o,o], s:o, s:[o,o], s:s}", "test", p->test, "n",
+                             (json_int_t)p->samples, "p_value", wt_json_real(p->p_value), "difference",
+                             wt_json_real(p->difference), "ci95", wt_json_real(p->difference_ci95[0]),
+                             wt_json_real(p->difference_ci95[1]), "ratio", wt_json_real(p->ratio), "ratio_ci95",
+                             wt_json_real(p->ratio_ci95[0]), wt_json_real(p->ratio_ci95[1]), "statement",
                              wt_ab_statement(p, m, text, sizeof text));
     if (root && !strcmp(p->test, "mcnemar")) {
         json_object_set_new(root, "baseline_only", json_integer((json_int_t)p->only_a));

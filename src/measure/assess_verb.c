@@ -70,8 +70,9 @@ static void add_operators(json_t *o, const wt_model *m)
         snprintf(key, sizeof key, "%s%s%s", op.domain, op.domain[0] ? ":" : "", op.op);
         if (wt_utf8_valid(key, strlen(key)))
             json_object_set_new(ops, key, json_integer((json_int_t)op.count));
-        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:b}", "op", text_json(op.op, 128), "domain", text_json(op.domain, 128),
-                                              "count", (json_int_t)op.count, "macs", (json_int_t)op.macs, "known", op.known));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:I, s:b}", "op", text_json(op.op, 128), "domain",
+                                              text_json(op.domain, 128), "count", (json_int_t)op.count, "macs",
+                                              (json_int_t)op.macs, "known", op.known));
     }
     json_object_set_new(o, "ops", ops);
     json_object_set_new(o, "operators", list);
@@ -82,8 +83,9 @@ static void add_dtypes(json_t *o, const wt_model *m)
     json_t *list = json_array(), *bytes = json_object();
     wt_model_dtype d;
     for (size_t i = 0; wt_model_dtype_at(m, i, &d); i++) {
-        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "dtype", wt_dtype_name(d.dtype), "tensors", (json_int_t)d.tensors,
-                                              "elements", (json_int_t)d.elements, "bytes", (json_int_t)d.bytes));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:I}", "dtype", wt_dtype_name(d.dtype), "tensors",
+                                              (json_int_t)d.tensors, "elements", (json_int_t)d.elements, "bytes",
+                                              (json_int_t)d.bytes));
         json_object_set_new(bytes, wt_dtype_name(d.dtype), json_integer((json_int_t)d.bytes));
     }
     json_object_set_new(o, "bytes_by_dtype", bytes);
@@ -96,10 +98,12 @@ static void add_facts(json_t *o, const wt_model *m, const wt_model_info *info)
     const char *domain, *key, *value;
     int64_t version;
     for (size_t i = 0; wt_model_opset(m, i, &domain, &version); i++)
-        json_array_append_new(opsets, json_pack("{s:o, s:I}", "domain", text_json(domain, 128), "version", (json_int_t)version));
+        json_array_append_new(
+            opsets, json_pack("{s:o, s:I}", "domain", text_json(domain, 128), "version", (json_int_t)version));
     for (size_t i = 0; wt_model_metadata(m, i, &key, &value); i++)
-        json_array_append_new(metadata, json_pack("{s:o, s:o, s:I}", "key", text_json(key, 256), "value", text_json(value, MOST_METADATA - 8),
-                                                  "bytes", (json_int_t)strlen(value)));
+        json_array_append_new(metadata,
+                              json_pack("{s:o, s:o, s:I}", "key", text_json(key, 256), "value",
+                                        text_json(value, MOST_METADATA - 8), "bytes", (json_int_t)strlen(value)));
     json_object_set_new(o, "producer", text_json(info->producer, 256));
     json_object_set_new(o, "name", text_json(info->name, 256));
     json_object_set_new(o, "ir_version", json_integer(info->ir_version));
@@ -107,8 +111,8 @@ static void add_facts(json_t *o, const wt_model *m, const wt_model_info *info)
     json_object_set_new(o, "metadata", metadata);
 }
 
-/* Work and memory are of one run with batch 1, where the model leaves the batch open: a second look at the same file, for
- * what the inputs are must be told as it is. NULL where that is not possible; then they are of what is known. */
+/* Work and memory are of one run with batch 1, where the model leaves the batch open: a second look at the same file,
+ * for what the inputs are must be told as it is. NULL where that is not possible; then they are of what is known. */
 static wt_model *with_batch_one(const wt_model *m, const char *path, const wt_exec_options *exec)
 {
     wt_exec_options o = exec ? *exec : wt_exec_defaults();
@@ -126,8 +130,9 @@ static wt_model *with_batch_one(const wt_model *m, const char *path, const wt_ex
             continue;
         int used = snprintf(texts[n], sizeof texts[n], "%s=1", name);
         for (int d = 1; d < t.shape.rank && used < (int)sizeof texts[n] - 24; d++)
-            used += t.shape.dim[d] >= 0 ? snprintf(texts[n] + used, sizeof texts[n] - (size_t)used, "x%lld", (long long)t.shape.dim[d])
-                                        : snprintf(texts[n] + used, sizeof texts[n] - (size_t)used, "x?");
+            used += t.shape.dim[d] >= 0
+                        ? snprintf(texts[n] + used, sizeof texts[n] - (size_t)used, "x%lld", (long long)t.shape.dim[d])
+                        : snprintf(texts[n] + used, sizeof texts[n] - (size_t)used, "x?");
         shapes[n] = texts[n];
         n++;
     }
@@ -144,26 +149,34 @@ static void add_numbers(json_t *o, const wt_model_info *info)
         const char *key;
         uint64_t value;
     } rows[] = {
-        { "size_bytes", info->file_bytes },     { "parameters", info->parameters },
-        { "weights_bytes", info->constant_bytes }, { "nodes", info->nodes },
-        { "subgraphs", info->subgraphs },       { "unknown_ops", info->unknown_ops },
-        { "macs", info->macs },                 { "macs_unknown", info->macs_unknown },
-        { "activation_peak_bytes", info->activation_peak_bytes }, { "activation_unknown", info->activation_unknown },
+        { "size_bytes", info->file_bytes },
+        { "parameters", info->parameters },
+        { "weights_bytes", info->constant_bytes },
+        { "nodes", info->nodes },
+        { "subgraphs", info->subgraphs },
+        { "unknown_ops", info->unknown_ops },
+        { "macs", info->macs },
+        { "macs_unknown", info->macs_unknown },
+        { "activation_peak_bytes", info->activation_peak_bytes },
+        { "activation_unknown", info->activation_unknown },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
         json_object_set_new(o, rows[i].key, json_integer((json_int_t)rows[i].value));
 }
 
-/* --- who can run it ---------------------------------------------------------------------------------------------------------- */
+/* --- who can run it
+ * ---------------------------------------------------------------------------------------------------------- */
 static json_t *framework_json(const wt_model *m, size_t index, const wt_framework *f)
 {
     static const char *const fits[] = { "runs", "converts", "no" };
     json_t *list = json_array();
     wt_obstacle b;
     for (size_t k = 0; wt_model_obstacle_at(m, index, k, &b); k++)
-        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:o}", "op", text_json(b.op, 128), "domain", text_json(b.domain, 128), "count",
-                                              (json_int_t)b.count, "reason", text_json(b.reason, 256)));
-    return json_pack("{s:s, s:s, s:s, s:o}", "fit", fits[f->fit], "checked", "table", "version", f->version, "obstacles", list);
+        json_array_append_new(list, json_pack("{s:o, s:o, s:I, s:o}", "op", text_json(b.op, 128), "domain",
+                                              text_json(b.domain, 128), "count", (json_int_t)b.count, "reason",
+                                              text_json(b.reason, 256)));
+    return json_pack("{s:s, s:s, s:s, s:o}", "fit", fits[f->fit], "checked", "table", "version", f->version,
+                     "obstacles", list);
 }
 
 static wt_status add_engines(json_t *o, wt_model *m, const wt_exec_options *exec, wt_err *err)

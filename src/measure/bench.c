@@ -1,7 +1,8 @@
 /* bench.c - the verb: lanes measured side by side, put into numbers that can be compared.
  *
- * The first model is measured twice, as two lanes (A/A): the interval of the ratio of those two is the noise floor. A ratio to
- * another model whose distance from 1 is smaller than that, or whose own interval contains 1, is no difference. */
+ * The first model is measured twice, as two lanes (A/A): the interval of the ratio of those two is the noise floor. A
+ * ratio to another model whose distance from 1 is smaller than that, or whose own interval contains 1, is no
+ * difference. */
 #include "measure/bench.h"
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +14,8 @@ static const double usual_watts_per_core = 5;
 
 wt_bench_options wt_bench_defaults(void)
 {
-    return (wt_bench_options){ .size = sizeof(wt_bench_options), .exec = wt_exec_defaults(), .seconds = 3, .warmup = -1 };
+    return (
+        wt_bench_options){ .size = sizeof(wt_bench_options), .exec = wt_exec_defaults(), .seconds = 3, .warmup = -1 };
 }
 
 typedef struct bench {
@@ -24,10 +26,11 @@ typedef struct bench {
     size_t n;       /* models */
     double watts;   /* per core, for estimates */
     const char *watts_from;
-    double noise;   /* NaN: not known */
+    double noise; /* NaN: not known */
 } bench;
 
-/* --- one model ------------------------------------------------------------------------------------------------------------- */
+/* --- one model
+ * ------------------------------------------------------------------------------------------------------------- */
 static json_t *latency_json(const bench *b, const wt_lane *lane, wt_err *err)
 {
     wt_summary s;
@@ -51,7 +54,8 @@ static void add_energy(const bench *b, const wt_lane *lane, json_t *o)
     } else {
         source = "estimate";
         joules = lane->cpu_s * b->watts / (double)lane->n;
-        snprintf(how, sizeof how, "no meter here: processor time of a run times %.3g W per core (%s)", b->watts, b->watts_from);
+        snprintf(how, sizeof how, "no meter here: processor time of a run times %.3g W per core (%s)", b->watts,
+                 b->watts_from);
     }
     json_object_set_new(o, "energy_j", wt_json_real(joules));
     json_object_set_new(o, "energy_source", json_string(source));
@@ -81,8 +85,8 @@ static void add_memory(const wt_lane *lane, json_t *o)
 static json_t *failed_json(const wt_lane *lane)
 {
     const wt_err *e = &lane->err;
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "model", lane->model, "engine", "native", "status", "failed", "code",
-                          wt_status_name(lane->status), "reason", e->message, "where", e->where);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "model", lane->model, "engine", "native", "status",
+                          "failed", "code", wt_status_name(lane->status), "reason", e->message, "where", e->where);
     if (e->hint[0])
         json_object_set_new(o, "hint", json_string(e->hint));
     return o;
@@ -117,18 +121,17 @@ static json_t *lane_json(const bench *b, const wt_lane *lane, wt_err *err)
     return o;
 }
 
-/* --- against the first ------------------------------------------------------------------------------------------------------ */
+/* --- against the first
+ * ------------------------------------------------------------------------------------------------------ */
 /* How many times faster than lane a lane b is. */
-static wt_status speedup(const bench *b, const wt_lane *first, const wt_lane *lane, double *ratio, double ci95[2], wt_err *err)
+static wt_status speedup(const bench *b, const wt_lane *first, const wt_lane *lane, double *ratio, double ci95[2],
+                         wt_err *err)
 {
     const size_t n = first->rounds < lane->rounds ? first->rounds : lane->rounds;
     return wt_ratio_of_medians(b->ctx, lane->round_ms, first->round_ms, n, wt_context_seed(b->ctx), ratio, ci95, err);
 }
 
-static json_t *pair(const double v[2])
-{
-    return json_pack("[o, o]", wt_json_real(v[0]), wt_json_real(v[1]));
-}
+static json_t *pair(const double v[2]) { return json_pack("[o, o]", wt_json_real(v[0]), wt_json_real(v[1])); }
 
 static wt_status add_noise(bench *b, json_t *root, wt_err *err)
 {
@@ -138,8 +141,9 @@ static wt_status add_noise(bench *b, json_t *root, wt_err *err)
     if (first->status == WT_OK && again->status == WT_OK) {
         WT_TRY(speedup(b, first, again, &ratio, ci95, err));
         b->noise = fmax(fabs(ci95[0] - 1), fabs(ci95[1] - 1));
-        json_object_set_new(root, "noise", json_pack("{s:s, s:o, s:o, s:I}", "model", first->model, "ratio", wt_json_real(ratio), "ci95",
-                                                     pair(ci95), "rounds", (json_int_t)first->rounds));
+        json_object_set_new(root, "noise",
+                            json_pack("{s:s, s:o, s:o, s:I}", "model", first->model, "ratio", wt_json_real(ratio),
+                                      "ci95", pair(ci95), "rounds", (json_int_t)first->rounds));
     }
     json_object_set_new(root, "noise_floor", wt_json_real(b->noise));
     return WT_OK;
@@ -159,27 +163,33 @@ static wt_status add_ratios(const bench *b, json_t *root, wt_err *err)
             continue;
         WT_TRY(speedup(b, first, lane, &ratio, ci95, err));
         const bool one_inside = ci95[0] <= 1 && ci95[1] >= 1, inside = one_inside || !(fabs(ratio - 1) > b->noise);
-        json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", lane->model, "to", first->model, "engine", "native",
-                            "speedup", wt_json_real(ratio), "ci95", pair(ci95), "inside_noise", inside, "verdict",
-                            inside ? "inside the noise" : ratio > 1 ? "faster" : "slower", "peak_rss",
-                            wt_json_real(share(lane->peak_rss_bytes, first->peak_rss_bytes)), "rss_over_empty",
-                            wt_json_real(share(over(lane->peak_rss_bytes, lane->empty_rss_bytes),
-                                               over(first->peak_rss_bytes, first->empty_rss_bytes)))));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", lane->model, "to",
+                                        first->model, "engine", "native", "speedup", wt_json_real(ratio), "ci95",
+                                        pair(ci95), "inside_noise", inside, "verdict",
+                                        inside      ? "inside the noise"
+                                        : ratio > 1 ? "faster"
+                                                    : "slower",
+                                        "peak_rss", wt_json_real(share(lane->peak_rss_bytes, first->peak_rss_bytes)),
+                                        "rss_over_empty",
+                                        wt_json_real(share(over(lane->peak_rss_bytes, lane->empty_rss_bytes),
+                                                           over(first->peak_rss_bytes, first->empty_rss_bytes)))));
     }
     return WT_OK;
 }
 
-/* --- the document ----------------------------------------------------------------------------------------------------------- */
+/* --- the document
+ * ----------------------------------------------------------------------------------------------------------- */
 static json_t *conditions_json(const bench *b)
 {
     const wt_exec_options *e = &b->o->exec;
     json_t *shapes = json_array();
     for (size_t i = 0; i < e->n_input_shapes; i++)
         json_array_append_new(shapes, json_string(e->input_shapes[i]));
-    return json_pack("{s:i, s:f, s:i, s:I, s:o, s:s}", "threads", e->threads > 0 ? e->threads : wt_context_threads(b->ctx), "seconds",
-                     b->lo->seconds, "batch", b->o->batch > 0 ? b->o->batch : 1, "seed", (json_int_t)wt_context_seed(b->ctx),
-                     "input_shapes", shapes, "inputs", b->o->data ? b->o->data : "random");
+    return json_pack("{s:i, s:f, s:i, s:I, s:o, s:s}", "threads",
+                     e->threads > 0 ? e->threads : wt_context_threads(b->ctx), "seconds", b->lo->seconds, "batch",
+                     b->o->batch > 0 ? b->o->batch : 1, "seed", (json_int_t)wt_context_seed(b->ctx), "input_shapes",
+                     shapes, "inputs", b->o->data ? b->o->data : "random");
 }
 
 static wt_status report(bench *b, json_t *root, wt_err *err)
@@ -214,7 +224,8 @@ static wt_status watts_of_target(bench *b, wt_err *err)
     return WT_OK;
 }
 
-/* The one model there is cannot be measured, and that is the caller's or the file's fault: a plain error says it all. */
+/* The one model there is cannot be measured, and that is the caller's or the file's fault: a plain error says it all.
+ */
 static bool plain_error(const bench *b)
 {
     const wt_status st = b->lanes[0].status;
@@ -260,8 +271,13 @@ static wt_status run_bench(bench *b, wt_lanes_options *lo, wt_result **out, wt_e
 
 wt_status wt_bench(wt_result **out, wt_context *ctx, const wt_bench_options *o, wt_err *err)
 {
-    wt_lanes_options lo = { .exec = o->exec, .seconds = o->seconds > 0 ? o->seconds : 3, .warmup = o->warmup, .batch = o->batch,
-                            .data = o->data, .program = o->program, .timeout_s = o->timeout_s };
+    wt_lanes_options lo = { .exec = o->exec,
+                            .seconds = o->seconds > 0 ? o->seconds : 3,
+                            .warmup = o->warmup,
+                            .batch = o->batch,
+                            .data = o->data,
+                            .program = o->program,
+                            .timeout_s = o->timeout_s };
     bench b = { .ctx = ctx, .o = o, .lo = &lo, .n = o->n_models };
     *out = NULL;
     if (!o->n_models)

@@ -1,41 +1,41 @@
 /* bench.h - models measured side by side: for the verb `bench`, and for whoever has to know which of several is faster.
  *
- * Each model is a lane: one worker process that keeps it open. Lanes take turns in short slices, forward in one round and
- * backward in the next, so that a slow spell of the machine hits all alike; one computes at a time. Put the same model in
- * twice, and the two lanes say how large a difference is that means nothing. */
+ * Each model is a lane: one worker process that keeps it open. Lanes take turns in short slices, forward in one round
+ * and backward in the next, so that a slow spell of the machine hits all alike; one computes at a time. Put the same
+ * model in twice, and the two lanes say how large a difference is that means nothing. */
 #ifndef WT_BENCH_H
 #define WT_BENCH_H
 #include "whet/measure.h"
 
 typedef struct wt_lane {
-    const char *model;           /* the caller's */
+    const char *model; /* the caller's */
     /* filled: */
-    wt_status status;            /* not WT_OK: err says why it has no (more) numbers */
+    wt_status status; /* not WT_OK: err says why it has no (more) numbers */
     wt_err err;
     double open_ms, plan_ms, first_run_ms;
-    double *ms;                  /* of each run, in the order they were measured */
+    double *ms; /* of each run, in the order they were measured */
     size_t n, cap;
-    double *round_ms;            /* the median of each round: pairs with the other lanes' */
+    double *round_ms; /* the median of each round: pairs with the other lanes' */
     size_t rounds, cap_rounds;
-    double wall_s, cpu_s;        /* of those runs */
-    double joules;               /* NaN: no meter */
-    uint64_t empty_rss_bytes;    /* of the worker before it opened the model */
+    double wall_s, cpu_s;     /* of those runs */
+    double joules;            /* NaN: no meter */
+    uint64_t empty_rss_bytes; /* of the worker before it opened the model */
     uint64_t peak_rss_bytes, peak_heap_bytes, weights_bytes, mapped_bytes, activation_bytes;
 } wt_lane;
 
 typedef struct wt_lanes_options {
-    wt_exec_options exec;        /* an --input-shape is given to the models that have such an input */
-    double seconds;              /* of measuring, per lane */
-    int warmup;                  /* runs dropped first; < 0: chosen by time */
+    wt_exec_options exec; /* an --input-shape is given to the models that have such an input */
+    double seconds;       /* of measuring, per lane */
+    int warmup;           /* runs dropped first; < 0: chosen by time */
     int batch;
-    const char *data;            /* NULL: random inputs from the context's seed */
-    const char *program;         /* NULL: this one */
-    double timeout_s;            /* for one answer, beyond the time asked for; 0: 120 */
-    const char *meter;           /* filled: "rapl", "battery", "none" */
+    const char *data;    /* NULL: random inputs from the context's seed */
+    const char *program; /* NULL: this one */
+    double timeout_s;    /* for one answer, beyond the time asked for; 0: 120 */
+    const char *meter;   /* filled: "rapl", "battery", "none" */
 } wt_lanes_options;
 
-/* Fills all lanes. A model that cannot be opened, a worker that crashes or hangs ends its lane, not the others. Fails as a
- * whole only when the caller's options fit no model, memory is out, or the work was cancelled. */
+/* Fills all lanes. A model that cannot be opened, a worker that crashes or hangs ends its lane, not the others. Fails
+ * as a whole only when the caller's options fit no model, memory is out, or the work was cancelled. */
 wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_options *options, wt_err *err);
 void wt_lanes_free(wt_lane *lanes, size_t n, wt_context *ctx);
 #endif

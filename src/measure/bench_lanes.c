@@ -20,7 +20,7 @@ typedef struct lane_work {
     size_t n_samples;
     const char **shapes; /* those of the options that the model has inputs for */
     size_t n_shapes;
-    double run_ms;       /* about */
+    double run_ms; /* about */
 } lane_work;
 
 typedef struct bench_work {
@@ -34,12 +34,14 @@ typedef struct bench_work {
     wt_meter meter;
 } bench_work;
 
-/* --- before a worker is started: what the model takes -------------------------------------------------------------------- */
+/* --- before a worker is started: what the model takes
+ * -------------------------------------------------------------------- */
 static bool names_input(const wt_graph *g, const char *shape)
 {
     const char *eq = strrchr(shape, '=');
     for (size_t i = 0; i < g->n_inputs && eq; i++)
-        if (strlen(g->inputs[i]->name) == (size_t)(eq - shape) && !strncmp(g->inputs[i]->name, shape, (size_t)(eq - shape)))
+        if (strlen(g->inputs[i]->name) == (size_t)(eq - shape) &&
+            !strncmp(g->inputs[i]->name, shape, (size_t)(eq - shape)))
             return true;
     return !eq;
 }
@@ -83,7 +85,8 @@ static wt_status look(bench_work *b, const wt_lane *lane, lane_work *w, wt_err *
     return st;
 }
 
-/* --- talking to workers ----------------------------------------------------------------------------------------------------- */
+/* --- talking to workers
+ * ----------------------------------------------------------------------------------------------------- */
 static json_t *texts(const char *const *items, size_t n)
 {
     json_t *list = json_array();
@@ -104,8 +107,8 @@ static wt_status open_worker(bench_work *b, wt_lane *lane, lane_work *w, wt_err 
 {
     json_t *answer;
     WT_TRY(wt_worker_open(&w->worker, b->ctx, b->o->program, b->o->exec.threads, &lane->empty_rss_bytes, err));
-    json_t *request = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model", lane->model, "threads", b->o->exec.threads,
-                                "input_shapes", texts(w->shapes, w->n_shapes), "passes_off",
+    json_t *request = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model", lane->model, "threads",
+                                b->o->exec.threads, "input_shapes", texts(w->shapes, w->n_shapes), "passes_off",
                                 texts(b->o->exec.passes_off, b->o->exec.n_passes_off), "batch", b->o->batch, "samples",
                                 wt_samples_describe(w->samples, w->n_samples));
     WT_TRY(wt_worker_ask_with(w->worker, request, w->samples, w->n_samples, b->timeout_s, &answer, err));
@@ -125,13 +128,14 @@ typedef struct slice {
 } slice;
 
 /* Asks for runs; their times are appended to the lane. */
-static wt_status ask_runs(bench_work *b, wt_lane *lane, lane_work *w, slice s, size_t *got, double *wall_s, double *cpu_s, wt_err *err)
+static wt_status ask_runs(bench_work *b, wt_lane *lane, lane_work *w, slice s, size_t *got, double *wall_s,
+                          double *cpu_s, wt_err *err)
 {
     json_t *answer;
     const double may_take = b->timeout_s + s.seconds + 2e-3 * lane->first_run_ms * (double)(s.drop + s.least);
     WT_TRY(wt_worker_ask(w->worker,
-                         json_pack("{s:s, s:f, s:I, s:I, s:I}", "do", "run", "seconds", s.seconds, "drop", (json_int_t)s.drop, "min_runs",
-                                   (json_int_t)s.least, "max_runs", (json_int_t)s.most),
+                         json_pack("{s:s, s:f, s:I, s:I, s:I}", "do", "run", "seconds", s.seconds, "drop",
+                                   (json_int_t)s.drop, "min_runs", (json_int_t)s.least, "max_runs", (json_int_t)s.most),
                          may_take, &answer, err));
     const uint64_t runs = bytes_of(answer, "runs");
     *wall_s = real(answer, "wall_s");
@@ -186,7 +190,9 @@ static wt_status add_round(bench_work *b, wt_lane *lane, size_t got, wt_err *err
 static wt_status one_slice(bench_work *b, wt_lane *lane, lane_work *w, wt_err *err)
 {
     /* Others have had the caches: the first run pays for that, and does not count where there are enough. */
-    const slice s = { .seconds = b->slice_s, .drop = w->run_ms < b->slice_s * 250 ? 1 : 0, .least = 1, .most = MOST_RUNS };
+    const slice s = {
+        .seconds = b->slice_s, .drop = w->run_ms < b->slice_s * 250 ? 1 : 0, .least = 1, .most = MOST_RUNS
+    };
     size_t got;
     double wall_s, cpu_s;
     const double before = wt_meter_read(&b->meter);
@@ -212,7 +218,8 @@ static wt_status ask_memory(bench_work *b, wt_lane *lane, lane_work *w, wt_err *
     return WT_OK;
 }
 
-/* --- all lanes ------------------------------------------------------------------------------------------------------------------ */
+/* --- all lanes
+ * ------------------------------------------------------------------------------------------------------------------ */
 typedef wt_status lane_fn(bench_work *b, wt_lane *lane, lane_work *w, wt_err *err);
 
 /* One lane's own trouble ends that lane; what concerns us all is returned. */
@@ -273,7 +280,8 @@ static wt_status rounds(bench_work *b, wt_err *err)
         if (isinf(done) || (round >= LEAST_ROUNDS && done >= b->o->seconds))
             break;
         WT_TRY(each(b, one_slice, round % 2 == 1, err));
-        wt_report_progress(b->ctx, "bench", "ms", (uint64_t)(fmin(done, b->o->seconds) * 1e3), (uint64_t)(b->o->seconds * 1e3));
+        wt_report_progress(b->ctx, "bench", "ms", (uint64_t)(fmin(done, b->o->seconds) * 1e3),
+                           (uint64_t)(b->o->seconds * 1e3));
     }
     return WT_OK;
 }
@@ -302,7 +310,9 @@ static void free_work(bench_work *b)
 
 wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_options *o, wt_err *err)
 {
-    bench_work b = { .ctx = ctx, .lanes = lanes, .n = n, .o = o, .timeout_s = o->timeout_s > 0 ? o->timeout_s : usual_timeout_s };
+    bench_work b = {
+        .ctx = ctx, .lanes = lanes, .n = n, .o = o, .timeout_s = o->timeout_s > 0 ? o->timeout_s : usual_timeout_s
+    };
     b.slice_s = o->seconds / ROUNDS > least_slice_s ? o->seconds / ROUNDS : least_slice_s;
     for (size_t i = 0; i < n; i++)
         lanes[i] = (wt_lane){ .model = lanes[i].model };

@@ -66,7 +66,8 @@ static wt_status run_all(runner *r, wt_dataset *ds, wt_err *err)
     return r->done ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples to compare with");
 }
 
-wt_status wt_compare_outputs(wt_equiv **out, const wt_side *reference, const wt_side *candidate, wt_dataset *ds, wt_err *err)
+wt_status wt_compare_outputs(wt_equiv **out, const wt_side *reference, const wt_side *candidate, wt_dataset *ds,
+                             wt_err *err)
 {
     runner r = { .a = reference, .b = candidate };
     *out = NULL;

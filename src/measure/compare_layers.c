@@ -1,7 +1,8 @@
 /* compare_layers.c - the values inside two models, by name.
  *
  * A sample runs through the reference, whose watched values are copied; then through the candidate, whose values are
- * compared with the copies. When the copies of one sample would be too large to hold, the sample runs again for the rest. */
+ * compared with the copies. When the copies of one sample would be too large to hold, the sample runs again for the
+ * rest. */
 #include "measure/compare_impl.h"
 #include "measure/open.h"
 #include "measure/pair.h"
@@ -12,9 +13,9 @@ static const size_t most_held = (size_t)256 << 20; /* bytes of copies alive */
 typedef struct watched {
     wt_layer layer;
     double signal, noise;
-    float *held;       /* the reference's value of this sample */
+    float *held; /* the reference's value of this sample */
     size_t n;
-    bool done;         /* for this sample */
+    bool done; /* for this sample */
 } watched;
 
 typedef struct watcher {
@@ -23,12 +24,13 @@ typedef struct watcher {
     const char **names;
     size_t n;
     size_t held_bytes;
-    bool left_over;    /* something did not fit and waits for the next round */
+    bool left_over; /* something did not fit and waits for the next round */
     float *room;
     size_t cap_room;
 } watcher;
 
-/* --- floats as they lie ---------------------------------------------------------------------------------------------------- */
+/* --- floats as they lie
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* [n, ceil(c/16), inner, 16] to [n, c, inner]. */
 static void from_c16(const wt_tensor *t, size_t size, char *out)
@@ -62,7 +64,8 @@ wt_status wt_plain_floats(wt_context *ctx, const wt_tensor *t, float *out, size_
     return st;
 }
 
-/* --- watching --------------------------------------------------------------------------------------------------------------- */
+/* --- watching
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static wt_status keep_reference(void *user, size_t tap, const wt_tensor *t, wt_err *err)
 {
@@ -120,7 +123,8 @@ static wt_status compare_candidate(void *user, size_t tap, const wt_tensor *t, w
     if (!x->held || x->done)
         return WT_OK;
     if (!wt_dtype_is_float(t->dtype) || !wt_shape_count(&t->shape, &count) || (size_t)count != x->n)
-        return wt_fail(err, WT_EFORMAT, "value '%s' has another shape in the candidate than in the reference", x->layer.name);
+        return wt_fail(err, WT_EFORMAT, "value '%s' has another shape in the candidate than in the reference",
+                       x->layer.name);
     void *room = w->room;
     const wt_status st = wt_grow(w->ctx, &room, &w->cap_room, x->n ? x->n : 1, sizeof(float), err);
     w->room = room;
@@ -132,7 +136,8 @@ static wt_status compare_candidate(void *user, size_t tap, const wt_tensor *t, w
     return WT_OK;
 }
 
-/* --- which values ------------------------------------------------------------------------------------------------------------ */
+/* --- which values
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* Operators that only move or select say nothing that their operand has not said. */
 static bool computes(const wt_node *n)
@@ -177,13 +182,17 @@ static wt_status find_values(watcher *w, const wt_graph *reference, const wt_gra
             const wt_value *v = n->out[i], *c = v ? candidates(v, candidate) : NULL;
             if (!c)
                 continue;
-            w->items[w->n].layer = (wt_layer){ .name = v->name, .node = n->name, .op = n->op_type, .got = wt_node_precision(c->producer) };
+            w->items[w->n].layer = (wt_layer){
+                .name = v->name, .node = n->name, .op = n->op_type, .got = wt_node_precision(c->producer)
+            };
             w->names[w->n++] = v->name;
         }
     return WT_OK;
 }
 
-/* --- running ------------------------------------------------------------------------------------------------------------------- */
+/* --- running
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct runner {
     watcher w;
@@ -194,7 +203,8 @@ typedef struct runner {
     uint64_t done;
 } runner;
 
-static wt_status open_side(wt_opened *o, const wt_graph *graph, const runner *r, const wt_exec_options *exec, wt_tap_fn *fn, wt_err *err)
+static wt_status open_side(wt_opened *o, const wt_graph *graph, const runner *r, const wt_exec_options *exec,
+                           wt_tap_fn *fn, wt_err *err)
 {
     *o = (wt_opened){ .ctx = graph->ctx, .graph = (wt_graph *)(uintptr_t)graph };
     WT_TRY(wt_open_plan(o, exec, r->w.names, r->w.n, err));
@@ -239,8 +249,8 @@ static wt_status run_samples(runner *r, wt_dataset *ds, uint64_t limit, wt_err *
     return r->done ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples to compare with");
 }
 
-static wt_status run_all(runner *r, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds, uint64_t samples,
-                         const wt_exec_options *exec, wt_err *err)
+static wt_status run_all(runner *r, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
+                         uint64_t samples, const wt_exec_options *exec, wt_err *err)
 {
     WT_TRY(find_values(&r->w, reference, candidate, err));
     if (!r->w.n)
@@ -284,8 +294,8 @@ static void close_runner(runner *r)
     wt_free(r->w.ctx, r->inputs);
 }
 
-wt_status wt_compare_layers(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds, uint64_t samples,
-                            const wt_exec_options *exec, wt_err *err)
+wt_status wt_compare_layers(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
+                            uint64_t samples, const wt_exec_options *exec, wt_err *err)
 {
     runner r = { .w = { .ctx = reference->ctx } };
     *out = (wt_layers){ 0 };

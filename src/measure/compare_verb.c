@@ -1,7 +1,7 @@
 /* compare_verb.c - whet compare: two files, one verdict.
  *
- * Which thresholds hold depends on the precision class of the candidate, for no rounding to 8 bits can pass what a change of
- * engine must pass. The table of defaults is wt_equiv_defaults(); why those numbers, docs/CLI.md says. */
+ * Which thresholds hold depends on the precision class of the candidate, for no rounding to 8 bits can pass what a
+ * change of engine must pass. The table of defaults is wt_equiv_defaults(); why those numbers, docs/CLI.md says. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "measure/compare.h"
@@ -13,8 +13,13 @@ enum { LAYER_SAMPLES = 16 }; /* a layer's ratio is steady after a few samples */
 
 wt_compare_options wt_compare_defaults(void)
 {
-    return (wt_compare_options){ .size = sizeof(wt_compare_options), .exec = wt_exec_defaults(), .data = wt_data_defaults(),
-                                 .min_sqnr_db = NAN, .min_cosine = NAN, .min_agreement = NAN, .max_kld = NAN };
+    return (wt_compare_options){ .size = sizeof(wt_compare_options),
+                                 .exec = wt_exec_defaults(),
+                                 .data = wt_data_defaults(),
+                                 .min_sqnr_db = NAN,
+                                 .min_cosine = NAN,
+                                 .min_agreement = NAN,
+                                 .max_kld = NAN };
 }
 
 typedef struct comparison {
@@ -42,8 +47,8 @@ json_t *wt_layers_json(const wt_layers *layers)
     json_t *list = json_array();
     for (size_t i = 0; i < layers->n && list; i++) {
         const wt_layer *l = &layers->items[i];
-        json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", l->name, "node", l->node, "op", l->op, "got", l->got, "sqnr_db",
-                                wt_json_real(l->sqnr_db), "max_abs", wt_json_real(l->max_abs));
+        json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", l->name, "node", l->node, "op", l->op, "got",
+                                l->got, "sqnr_db", wt_json_real(l->sqnr_db), "max_abs", wt_json_real(l->max_abs));
         if (!row || json_array_append_new(list, row)) {
             json_decref(list);
             return NULL;
@@ -52,7 +57,8 @@ json_t *wt_layers_json(const wt_layers *layers)
     return list;
 }
 
-/* --- what went wrong, in one line -------------------------------------------------------------------------------------------- */
+/* --- what went wrong, in one line
+ * -------------------------------------------------------------------------------------------- */
 
 static void erased_reason(const wt_equiv_output *o, char *out, size_t size)
 {
@@ -60,7 +66,8 @@ static void erased_reason(const wt_equiv_output *o, char *out, size_t size)
     for (size_t i = 0; i < o->n_erased && i < 6 && len < size; i++)
         len += (size_t)snprintf(out + len, size - len, i ? ", %lld" : "%lld", (long long)o->erased[i]);
     if (len < size)
-        snprintf(out + len, size - len, "%s): the reference moves them, the candidate does not", o->n_erased > 6 ? ", ..." : "");
+        snprintf(out + len, size - len, "%s): the reference moves them, the candidate does not",
+                 o->n_erased > 6 ? ", ..." : "");
 }
 
 static void reason_of(const wt_equiv_output *o, const wt_equiv_thresholds *t, char *out, size_t size)
@@ -68,14 +75,15 @@ static void reason_of(const wt_equiv_output *o, const wt_equiv_thresholds *t, ch
     if (!strcmp(o->failed, "erased"))
         erased_reason(o, out, size);
     else if (!strcmp(o->failed, "nonfinite"))
-        snprintf(out, size, "%llu elements are NaN or infinite in one of the two only", (unsigned long long)o->nonfinite);
+        snprintf(out, size, "%llu elements are NaN or infinite in one of the two only",
+                 (unsigned long long)o->nonfinite);
     else if (!strcmp(o->failed, "sqnr_db"))
         snprintf(out, size, "signal-to-noise ratio %.1f dB, at least %.1f was asked", o->sqnr_db, t->min_sqnr_db);
     else if (!strcmp(o->failed, "cosine"))
         snprintf(out, size, "cosine %.5f, at least %.5f was asked", o->cosine, t->min_cosine);
     else if (!strcmp(o->failed, "agreement"))
-        snprintf(out, size, "the highest score agrees at %.2f %% of the positions, at least %.2f %% was asked", 100 * o->agreement,
-                 100 * t->min_agreement);
+        snprintf(out, size, "the highest score agrees at %.2f %% of the positions, at least %.2f %% was asked",
+                 100 * o->agreement, 100 * t->min_agreement);
     else
         snprintf(out, size, "KL divergence %.4g nats, at most %.4g was asked", o->kld, t->max_kld);
 }
@@ -86,12 +94,14 @@ static void refuse(comparison *c, const wt_equiv_output *o, const char *reason, 
         return; /* the first one is the one to look at */
     c->verdict = wt_fail(err, WT_EVERDICT, "not equivalent: output '%s': %s", o->name, reason);
     if (!strcmp(o->failed, "erased"))
-        wt_err_hint(err, "parts of different range share one scale there: keep them apart, or in float (quantize --keep)");
+        wt_err_hint(err,
+                    "parts of different range share one scale there: keep them apart, or in float (quantize --keep)");
     else
         wt_err_hint(err, "--layers shows where it begins");
 }
 
-/* --- the document ------------------------------------------------------------------------------------------------------------ */
+/* --- the document
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct worst {
     double sqnr_db, cosine, agreement, kld, max_abs;
@@ -111,8 +121,9 @@ static void put_worst(json_t *root, const worst *w)
 
 static json_t *thresholds_json(const wt_equiv_thresholds *t)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "min_sqnr_db", wt_json_real(t->min_sqnr_db), "min_cosine", wt_json_real(t->min_cosine),
-                     "min_agreement", wt_json_real(t->min_agreement), "max_kld", wt_json_real(t->max_kld));
+    return json_pack("{s:o, s:o, s:o, s:o}", "min_sqnr_db", wt_json_real(t->min_sqnr_db), "min_cosine",
+                     wt_json_real(t->min_cosine), "min_agreement", wt_json_real(t->min_agreement), "max_kld",
+                     wt_json_real(t->max_kld));
 }
 
 static void put_outputs(comparison *c, wt_err *err)
@@ -184,8 +195,8 @@ static void close_comparison(comparison *c)
     json_decref(c->root);
 }
 
-wt_status wt_compare(wt_result **out, wt_context *ctx, const char *reference, const char *candidate, const wt_compare_options *options,
-                     wt_err *err)
+wt_status wt_compare(wt_result **out, wt_context *ctx, const char *reference, const char *candidate,
+                     const wt_compare_options *options, wt_err *err)
 {
     const wt_compare_options defaults = wt_compare_defaults(), *o = options ? options : &defaults;
     const uint64_t start = wt_now_ns();

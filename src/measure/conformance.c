@@ -1,7 +1,7 @@
 /* conformance.c - runs folders in the layout of the ONNX backend tests:
  *   CASE/model.onnx, CASE/test_data_set_N/input_M.pb, output_M.pb
- * A case is skipped when the model or the engine refuses it as unsupported, failed when an answer differs or anything else goes
- * wrong, passed when all its data sets agree. */
+ * A case is skipped when the model or the engine refuses it as unsupported, failed when an answer differs or anything
+ * else goes wrong, passed when all its data sets agree. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,9 @@
 
 wt_conformance_options wt_conformance_defaults(void)
 {
-    return (wt_conformance_options){ .size = sizeof(wt_conformance_options), .exec = wt_exec_defaults(), .rtol = 1e-3, .atol = 1e-7 };
+    return (wt_conformance_options){
+        .size = sizeof(wt_conformance_options), .exec = wt_exec_defaults(), .rtol = 1e-3, .atol = 1e-7
+    };
 }
 
 enum { MAX_SETS = 64, MAX_VALUES = 256 };
@@ -137,15 +139,13 @@ static void run_case(wt_context *ctx, const char *dir, const wt_conformance_opti
 
 static json_t *case_json(const char *name, const outcome *o)
 {
-    return json_pack("{s:s, s:s, s:s*, s:o, s:o}", "name", name, "status", o->status, "reason", o->reason[0] ? o->reason : NULL,
-                     "max_abs", wt_json_real(o->max_abs), "max_range_error", wt_json_real(o->max_range_error));
+    return json_pack("{s:s, s:s, s:s*, s:o, s:o}", "name", name, "status", o->status, "reason",
+                     o->reason[0] ? o->reason : NULL, "max_abs", wt_json_real(o->max_abs), "max_range_error",
+                     wt_json_real(o->max_range_error));
 }
 
 /* DIR itself, or each folder in it that holds a model. */
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
 typedef struct names {
     char **items;
@@ -178,8 +178,8 @@ static wt_status list_cases(wt_context *ctx, const char *dir, names *out, wt_err
     return st;
 }
 
-static wt_status run_all(wt_context *ctx, const names *cases, const wt_conformance_options *options, json_t *list, size_t count[3],
-                         wt_err *err)
+static wt_status run_all(wt_context *ctx, const names *cases, const wt_conformance_options *options, json_t *list,
+                         size_t count[3], wt_err *err)
 {
     for (size_t i = 0; i < cases->n; i++) {
         outcome o;
@@ -211,7 +211,8 @@ wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_
         st = list_cases(ctx, options->dirs[i], &cases, err);
         if (st == WT_OK && cases.n == before) {
             st = wt_fail(err, WT_EUSAGE, "%s holds no model.onnx and no folder that does", options->dirs[i]);
-            wt_err_hint(err, "the layout is that of the ONNX backend tests: CASE/model.onnx, CASE/test_data_set_0/input_0.pb, output_0.pb");
+            wt_err_hint(err, "the layout is that of the ONNX backend tests: CASE/model.onnx, "
+                             "CASE/test_data_set_0/input_0.pb, output_0.pb");
         }
         if (cases.n > before)
             qsort(cases.items + before, cases.n - before, sizeof *cases.items, by_name);
@@ -225,7 +226,10 @@ wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_
         json_decref(list);
         return st;
     }
-    WT_TRY(wt_result_take(out, ctx, json_pack("{s:s, s:I, s:I, s:I, s:o}", "schema", "whet.conformance/1", "passed", (json_int_t)count[0],
-                                              "failed", (json_int_t)count[1], "skipped", (json_int_t)count[2], "cases", list), err));
+    WT_TRY(wt_result_take(out, ctx,
+                          json_pack("{s:s, s:I, s:I, s:I, s:o}", "schema", "whet.conformance/1", "passed",
+                                    (json_int_t)count[0], "failed", (json_int_t)count[1], "skipped",
+                                    (json_int_t)count[2], "cases", list),
+                          err));
     return count[1] ? wt_fail(err, WT_EVERDICT, "%zu cases failed", count[1]) : WT_OK;
 }

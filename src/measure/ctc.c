@@ -19,8 +19,10 @@ wt_status wt_ctc_table_open(wt_ctc_table *out, wt_context *ctx, const char *char
     const size_t lines = count_lines(character), len = strlen(character);
     *out = (wt_ctc_table){ .ctx = ctx, .classes = classes };
     if (classes != lines + 1 && classes != lines + 2)
-        return wt_fail(err, WT_EFORMAT, "the model has %zu classes, but its character table has %zu lines (one less or two were expected)",
-                       classes, lines);
+        return wt_fail(
+            err, WT_EFORMAT,
+            "the model has %zu classes, but its character table has %zu lines (one less or two were expected)", classes,
+            lines);
     out->text = wt_alloc(ctx, len + 1, 1, err);
     out->name = out->text ? wt_alloc(ctx, classes, sizeof *out->name, err) : NULL;
     if (!out->name) {
@@ -68,7 +70,9 @@ bool wt_ctc_greedy(const wt_ctc_table *table, const float *scores, size_t steps,
     return finite;
 }
 
-/* --- distance -------------------------------------------------------------------------------------------------------------------- */
+/* --- distance
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Code points of UTF-8; a broken byte counts as one. */
 static size_t decode(const char *s, uint32_t *out)

@@ -2,10 +2,7 @@
 #include "measure/data.h"
 #include "base/file.h"
 
-wt_data_options wt_data_defaults(void)
-{
-    return (wt_data_options){ .size = sizeof(wt_data_options) };
-}
+wt_data_options wt_data_defaults(void) { return (wt_data_options){ .size = sizeof(wt_data_options) }; }
 
 /* labels.txt in the model's folder; NULL when there is none. */
 static char *labels_beside(wt_context *ctx, const char *model_path, wt_err *err)
@@ -31,7 +28,8 @@ static char *preprocess_beside(wt_context *ctx, const char *set, wt_err *err)
 }
 
 /* The model's own say first, then what lies beside the data, then what the caller says (a file, or JSON itself). */
-static wt_status gather_preprocess(wt_preprocess *out, const wt_graph *graph, const char *beside, const char *asked, wt_err *err)
+static wt_status gather_preprocess(wt_preprocess *out, const wt_graph *graph, const char *beside, const char *asked,
+                                   wt_err *err)
 {
     wt_preprocess over;
     const char *own = wt_graph_metadata(graph, "whet.preprocess");
@@ -50,7 +48,8 @@ static wt_status gather_preprocess(wt_preprocess *out, const wt_graph *graph, co
     return WT_OK;
 }
 
-static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o, wt_err *err)
+static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o,
+                            wt_err *err)
 {
     wt_context *ctx = graph->ctx;
     wt_dataset_options d = wt_dataset_defaults();
@@ -61,7 +60,8 @@ static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char 
     size_t n = 0;
     for (size_t i = 0; i < graph->n_inputs; i++)
         if (!graph->inputs[i]->type.data)
-            inputs[n++] = (wt_data_input){ graph->inputs[i]->name, graph->inputs[i]->type.dtype, graph->inputs[i]->type.shape };
+            inputs[n++] = (wt_data_input){ graph->inputs[i]->name, graph->inputs[i]->type.dtype,
+                                           graph->inputs[i]->type.shape };
     char *found = o->labels ? NULL : labels_beside(ctx, model_path, err);
     char *beside = o->preprocess ? NULL : preprocess_beside(ctx, o->path, err);
     d.inputs = inputs;
@@ -86,7 +86,8 @@ static wt_status replace_by(wt_dataset **ds, wt_dataset *view, wt_status st)
     return st;
 }
 
-wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o, wt_err *err)
+wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o,
+                       wt_err *err)
 {
     wt_dataset *view = NULL;
     *out = NULL;
@@ -100,8 +101,8 @@ wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *mode
             *out = NULL;
             return wt_fail(err, WT_EUSAGE, "there is no part '%s': calibration or held-out were expected", o->part);
         }
-        const wt_status st = wt_dataset_split(&view, *out, calibration ? WT_PART_CALIBRATION : WT_PART_HELD_OUT, WT_CALIBRATION_SHARE,
-                                              wt_context_seed(graph->ctx), err);
+        const wt_status st = wt_dataset_split(&view, *out, calibration ? WT_PART_CALIBRATION : WT_PART_HELD_OUT,
+                                              WT_CALIBRATION_SHARE, wt_context_seed(graph->ctx), err);
         WT_TRY(replace_by(out, view, st));
     }
     if (o->limit) {

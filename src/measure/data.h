@@ -8,7 +8,8 @@
 #define WT_CALIBRATION_SHARE 0.5
 /* Opens options->path for the graph's inputs, takes the part and the limit. labels.txt beside `model_path` names the
  * classes when options say nothing. */
-wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *options, wt_err *err);
+wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *options,
+                       wt_err *err);
 /* The sample's tensors in the order of the graph's inputs (inputs the set does not give keep their default). */
 wt_status wt_data_inputs(const wt_graph *graph, const wt_sample *sample, wt_tensor *inputs, wt_err *err);
 #endif

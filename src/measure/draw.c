@@ -5,7 +5,10 @@
 #include "measure/open_model.h"
 #include "whet/run.h"
 
-wt_draw_options wt_draw_defaults(void) { return (wt_draw_options){ .size = sizeof(wt_draw_options), .exec = wt_exec_defaults() }; }
+wt_draw_options wt_draw_defaults(void)
+{
+    return (wt_draw_options){ .size = sizeof(wt_draw_options), .exec = wt_exec_defaults() };
+}
 
 static wt_status check_pass(const char *name, wt_err *err)
 {
@@ -49,20 +52,23 @@ static wt_status print_file(const wt_model *m, wt_context *ctx, const wt_draw_op
     return st;
 }
 
-static wt_status describe(wt_result **out, const wt_model *m, wt_context *ctx, const wt_draw_options *o, const printing *p, wt_err *err)
+static wt_status describe(wt_result **out, const wt_model *m, wt_context *ctx, const wt_draw_options *o,
+                          const printing *p, wt_err *err)
 {
     static const char *const forms[] = { "text", "dot", "svg" };
     wt_model_info info;
     json_t *text = p->text.len ? json_stringn(p->text.data, p->text.len) : NULL; /* NULL for what is no UTF-8, too */
     WT_TRY(wt_model_describe(m, &info, err));
     return wt_result_take(out, ctx,
-                          json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:o*, s:I, s:I, s:I}", "schema", "whet.graph/1", "model", info.path, "form",
-                                    forms[o->form], "after", o->after, "file", o->output, "text", text, "bytes", (json_int_t)p->bytes, "nodes",
-                                    (json_int_t)info.nodes, "subgraphs", (json_int_t)info.subgraphs),
+                          json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:o*, s:I, s:I, s:I}", "schema", "whet.graph/1",
+                                    "model", info.path, "form", forms[o->form], "after", o->after, "file", o->output,
+                                    "text", text, "bytes", (json_int_t)p->bytes, "nodes", (json_int_t)info.nodes,
+                                    "subgraphs", (json_int_t)info.subgraphs),
                           err);
 }
 
-static wt_status draw(wt_result **out, wt_model *m, wt_context *ctx, const wt_draw_options *o, wt_sink_fn *sink, void *user, wt_err *err)
+static wt_status draw(wt_result **out, wt_model *m, wt_context *ctx, const wt_draw_options *o, wt_sink_fn *sink,
+                      void *user, wt_err *err)
 {
     printing p = { .sink = sink, .user = user };
     wt_buf_init(&p.text, ctx);
@@ -77,7 +83,8 @@ static wt_status draw(wt_result **out, wt_model *m, wt_context *ctx, const wt_dr
     return st;
 }
 
-wt_status wt_draw(wt_result **out, wt_context *ctx, const char *path, const wt_draw_options *o, wt_sink_fn *sink, void *user, wt_err *err)
+wt_status wt_draw(wt_result **out, wt_context *ctx, const char *path, const wt_draw_options *o, wt_sink_fn *sink,
+                  void *user, wt_err *err)
 {
     wt_model *m;
     *out = NULL;

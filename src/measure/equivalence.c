@@ -25,11 +25,11 @@ typedef struct output {
     char *name;
     wt_shape type;
     bool numeric;
-    int axis;              /* -2: not decided yet */
-    int64_t n;             /* channels */
+    int axis;  /* -2: not decided yet */
+    int64_t n; /* channels */
     channel *channels;
-    int probabilities;     /* scores along the axis sum to 1: -1 not decided */
-    bool scores;           /* probabilities or logits: what competes along the axis */
+    int probabilities; /* scores along the axis sum to 1: -1 not decided */
+    bool scores;       /* probabilities or logits: what competes along the axis */
     uint64_t elements, nonfinite, positions, same;
     double signal, noise, dot, candidate, max_abs, max_rel, kld, kld_max;
 } output;
@@ -43,7 +43,8 @@ struct wt_equiv {
     size_t cap_a, cap_b;
 };
 
-/* --- small helpers ------------------------------------------------------------------------------------------------------------ */
+/* --- small helpers
+ * ------------------------------------------------------------------------------------------------------------ */
 
 double wt_sqnr_db(double signal, double noise)
 {
@@ -95,9 +96,12 @@ wt_equiv_thresholds wt_equiv_defaults(const char *precision)
     return thresholds_of(10, 0.95, 0.95, 0.1);
 }
 
-/* --- life ------------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
-wt_status wt_equiv_open(wt_equiv **out, wt_context *ctx, const char *const *names, const wt_tensor *types, size_t n, wt_err *err)
+wt_status wt_equiv_open(wt_equiv **out, wt_context *ctx, const char *const *names, const wt_tensor *types, size_t n,
+                        wt_err *err)
 {
     *out = NULL;
     wt_equiv *e = wt_alloc(ctx, 1, sizeof *e, err);
@@ -138,7 +142,9 @@ void wt_equiv_close(wt_equiv *e)
     wt_free(ctx, e);
 }
 
-/* --- one sample ----------------------------------------------------------------------------------------------------------------------- */
+/* --- one sample
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct view {
     const float *r, *c;
@@ -238,7 +244,8 @@ static void add_positions(output *o, const view *v)
         for (size_t i = 0; i < v->inner; i++) {
             const float *r = v->r + x * v->n * v->inner + i, *c = v->c + x * v->n * v->inner + i;
             size_t best_r, best_c;
-            const double total_r = log_total(r, v->n, v->inner, prob, &best_r), total_c = log_total(c, v->n, v->inner, prob, &best_c);
+            const double total_r = log_total(r, v->n, v->inner, prob, &best_r),
+                         total_c = log_total(c, v->n, v->inner, prob, &best_c);
             o->positions++;
             if (!isfinite(total_r) || !isfinite(total_c))
                 continue; /* NaN agrees with nothing */
@@ -258,7 +265,8 @@ static void add_positions(output *o, const view *v)
         }
 }
 
-static wt_status as_floats(wt_equiv *e, const wt_tensor *t, float **room, size_t *cap, const float **out, size_t n, wt_err *err)
+static wt_status as_floats(wt_equiv *e, const wt_tensor *t, float **room, size_t *cap, const float **out, size_t n,
+                           wt_err *err)
 {
     if (t->dtype == WT_F32) {
         *out = t->data;
@@ -283,7 +291,9 @@ static wt_status decide_axis(wt_equiv *e, output *o, const wt_shape *s, wt_err *
         if (!(o->channels = wt_alloc(e->ctx, (size_t)o->n, sizeof *o->channels, err)))
             return WT_ENOMEM;
         for (int64_t k = 0; k < o->n; k++)
-            o->channels[k] = (channel){ .ref_min = INFINITY, .ref_max = -INFINITY, .can_min = INFINITY, .can_max = -INFINITY };
+            o->channels[k] = (channel){
+                .ref_min = INFINITY, .ref_max = -INFINITY, .can_min = INFINITY, .can_max = -INFINITY
+            };
     } else if (o->axis >= 0 && (o->axis >= s->rank || s->dim[o->axis] != o->n)) {
         o->axis = -1;
         o->n = 0;
@@ -300,7 +310,8 @@ static wt_status add_output(wt_equiv *e, output *o, const wt_tensor *reference, 
     view v = { 0 };
     if (!wt_shape_equal(&reference->shape, &candidate->shape))
         return wt_fail(err, WT_EFORMAT, "output %s has shape %s in the reference, but %s in the candidate", o->name,
-                       wt_shape_text(&reference->shape, NULL, a, sizeof a), wt_shape_text(&candidate->shape, NULL, b, sizeof b));
+                       wt_shape_text(&reference->shape, NULL, a, sizeof a),
+                       wt_shape_text(&candidate->shape, NULL, b, sizeof b));
     if (reference->dtype == WT_STRING || candidate->dtype == WT_STRING || !reference->data || !candidate->data)
         return WT_OK; /* nothing to measure; numeric stays false */
     if (!wt_shape_count(&reference->shape, &count))
@@ -335,7 +346,9 @@ wt_status wt_equiv_add(wt_equiv *e, const wt_tensor *reference, const wt_tensor 
     return WT_OK;
 }
 
-/* --- results -------------------------------------------------------------------------------------------------------------------------- */
+/* --- results
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 size_t wt_equiv_count(const wt_equiv *e) { return e->n; }
 uint64_t wt_equiv_samples(const wt_equiv *e) { return e->samples; }
@@ -351,7 +364,8 @@ static void find_erased(const output *o, wt_equiv_output *out)
     for (int64_t k = 0; k < o->n; k++) {
         const channel *ch = &o->channels[k];
         const double moved = (double)ch->ref_max - (double)ch->ref_min;
-        if (ch->seen < MIN_SEEN || !(moved > 0 && moved >= matters) || (double)ch->can_max - (double)ch->can_min > moved * erased_share)
+        if (ch->seen < MIN_SEEN || !(moved > 0 && moved >= matters) ||
+            (double)ch->can_max - (double)ch->can_min > moved * erased_share)
             continue;
         if (out->n_erased < WT_EQUIV_ERASED)
             out->erased[out->n_erased] = k;
@@ -403,8 +417,13 @@ void wt_equiv_result(const wt_equiv *e, size_t i, const wt_equiv_thresholds *thr
 {
     const output *o = &e->outputs[i];
     const bool scores = o->positions > 0;
-    *out = (wt_equiv_output){ .name = o->name, .elements = o->elements, .max_abs = o->max_abs, .max_rel = o->max_rel,
-                              .nonfinite = o->nonfinite, .axis = o->axis < 0 ? -1 : o->axis, .channels = o->n };
+    *out = (wt_equiv_output){ .name = o->name,
+                              .elements = o->elements,
+                              .max_abs = o->max_abs,
+                              .max_rel = o->max_rel,
+                              .nonfinite = o->nonfinite,
+                              .axis = o->axis < 0 ? -1 : o->axis,
+                              .channels = o->n };
     out->sqnr_db = o->elements ? wt_sqnr_db(o->signal, o->noise) : NAN;
     const double norm = sqrt(o->signal * o->candidate); /* sums of float squares: the product is far from overflowing */
     out->cosine = norm > 0 ? o->dot / norm : o->noise > 0 ? 0 : 1;
@@ -425,19 +444,21 @@ static json_t *channels_json(const wt_equiv_output *o)
 {
     json_t *worst = json_array(), *erased = json_array();
     for (size_t i = 0; i < o->n_worst && worst; i++)
-        json_array_append_new(worst, json_pack("{s:I,s:o}", "channel", (json_int_t)o->worst[i], "sqnr_db", wt_json_real(o->worst_sqnr_db[i])));
+        json_array_append_new(worst, json_pack("{s:I,s:o}", "channel", (json_int_t)o->worst[i], "sqnr_db",
+                                               wt_json_real(o->worst_sqnr_db[i])));
     for (size_t i = 0; i < o->n_erased && i < WT_EQUIV_ERASED && erased; i++)
         json_array_append_new(erased, json_integer((json_int_t)o->erased[i]));
-    return json_pack("{s:i,s:I,s:o,s:I,s:o}", "axis", o->axis, "count", (json_int_t)o->channels, "worst", worst, "erased_count",
-                     (json_int_t)o->n_erased, "erased", erased);
+    return json_pack("{s:i,s:I,s:o,s:I,s:o}", "axis", o->axis, "count", (json_int_t)o->channels, "worst", worst,
+                     "erased_count", (json_int_t)o->n_erased, "erased", erased);
 }
 
 json_t *wt_equiv_output_json(const wt_equiv_output *o)
 {
-    json_t *root = json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "name", o->name, "sqnr_db", wt_json_real(o->sqnr_db),
-                             "cosine", wt_json_real(o->cosine), "max_abs", wt_json_real(o->max_abs), "max_rel", wt_json_real(o->max_rel),
-                             "agreement", wt_json_real(o->agreement), "kld", wt_json_real(o->kld), "kld_max", wt_json_real(o->kld_max),
-                             "nonfinite", (json_int_t)o->nonfinite, "elements", (json_int_t)o->elements, "passed", o->passed);
+    json_t *root = json_pack(
+        "{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:b}", "name", o->name, "sqnr_db", wt_json_real(o->sqnr_db), "cosine",
+        wt_json_real(o->cosine), "max_abs", wt_json_real(o->max_abs), "max_rel", wt_json_real(o->max_rel), "agreement",
+        wt_json_real(o->agreement), "kld", wt_json_real(o->kld), "kld_max", wt_json_real(o->kld_max), "nonfinite",
+        (json_int_t)o->nonfinite, "elements", (json_int_t)o->elements, "passed", o->passed);
     if (root && o->failed)
         json_object_set_new(root, "failed", json_string(o->failed));
     if (root && o->axis >= 0)

@@ -1,8 +1,8 @@
 /* equivalence.h - do two models answer alike? Outputs of both, sample after sample, in constant memory.
  *
- * One number over all outputs lies: a detector's class scores can be exactly 0 at 33 dB overall. So each output is judged
- * by itself, and so is each of its channels: one that the reference moves and the candidate does not is erased, and
- * no other figure makes up for it. */
+ * One number over all outputs lies: a detector's class scores can be exactly 0 at 33 dB overall. So each output is
+ * judged by itself, and so is each of its channels: one that the reference moves and the candidate does not is erased,
+ * and no other figure makes up for it. */
 #ifndef WT_EQUIVALENCE_H
 #define WT_EQUIVALENCE_H
 #include <jansson.h>
@@ -17,30 +17,32 @@ wt_equiv_thresholds wt_equiv_defaults(const char *precision);
 
 typedef struct wt_equiv wt_equiv;
 /* names and types of n outputs (free dims negative); copied. */
-wt_status wt_equiv_open(wt_equiv **out, wt_context *ctx, const char *const *names, const wt_tensor *types, size_t n, wt_err *err);
+wt_status wt_equiv_open(wt_equiv **out, wt_context *ctx, const char *const *names, const wt_tensor *types, size_t n,
+                        wt_err *err);
 void wt_equiv_close(wt_equiv *e); /* NULL is fine */
-/* One sample. Element types may differ, shapes must be equal (WT_EFORMAT names the output). Tensors in WT_PLAIN layout. */
+/* One sample. Element types may differ, shapes must be equal (WT_EFORMAT names the output). Tensors in WT_PLAIN layout.
+ */
 wt_status wt_equiv_add(wt_equiv *e, const wt_tensor *reference, const wt_tensor *candidate, wt_err *err);
 
 enum { WT_EQUIV_WORST = 8, WT_EQUIV_ERASED = 32 };
 typedef struct wt_equiv_output {
     const char *name;
     uint64_t elements;
-    double sqnr_db;              /* -200..200; 200 stands for exact */
+    double sqnr_db; /* -200..200; 200 stands for exact */
     double cosine;
-    double max_abs, max_rel;     /* max_rel: against |reference|, at least 1e-5 of its maximum */
-    double agreement;            /* share of positions whose highest score is the same; NaN: there is no axis of scores */
-    double kld, kld_max;         /* mean and most over positions, in nats; NaN as above */
-    uint64_t nonfinite;          /* elements where one is NaN or infinite and the other is not the same */
-    int axis;                    /* of the channels; -1: none */
+    double max_abs, max_rel; /* max_rel: against |reference|, at least 1e-5 of its maximum */
+    double agreement;        /* share of positions whose highest score is the same; NaN: there is no axis of scores */
+    double kld, kld_max;     /* mean and most over positions, in nats; NaN as above */
+    uint64_t nonfinite;      /* elements where one is NaN or infinite and the other is not the same */
+    int axis;                /* of the channels; -1: none */
     int64_t channels;
-    int64_t worst[WT_EQUIV_WORST];     /* channels by rising SQNR */
+    int64_t worst[WT_EQUIV_WORST]; /* channels by rising SQNR */
     double worst_sqnr_db[WT_EQUIV_WORST];
     size_t n_worst;
-    int64_t erased[WT_EQUIV_ERASED];   /* the first of them */
-    size_t n_erased;             /* how many in all */
+    int64_t erased[WT_EQUIV_ERASED]; /* the first of them */
+    size_t n_erased;                 /* how many in all */
     bool passed;
-    const char *failed;          /* the first threshold missed: "sqnr_db", "erased", "nonfinite", ...; NULL */
+    const char *failed; /* the first threshold missed: "sqnr_db", "erased", "nonfinite", ...; NULL */
 } wt_equiv_output;
 size_t wt_equiv_count(const wt_equiv *e);
 uint64_t wt_equiv_samples(const wt_equiv *e);

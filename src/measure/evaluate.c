@@ -1,4 +1,5 @@
-/* evaluate.c - see evaluate.h. One sample alive; what is kept are scores, counts of classes and a few wrong examples. */
+/* evaluate.c - see evaluate.h. One sample alive; what is kept are scores, counts of classes and a few wrong examples.
+ */
 #include "measure/evaluate.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -8,8 +9,8 @@
 
 enum {
     EXAMPLES = 10,
-    MOST_CLASSES = 1000,    /* counted */
-    SHOWN_CLASSES = 100,    /* told apart in the result */
+    MOST_CLASSES = 1000, /* counted */
+    SHOWN_CLASSES = 100, /* told apart in the result */
     MOST_METRICS = WT_METRIC_COUNT
 };
 
@@ -27,18 +28,19 @@ struct wt_evaluation {
     wt_metric *metrics[MOST_METRICS]; /* [0] is the one that was asked for */
     size_t n_metrics;
     wt_metric_result results[MOST_METRICS];
-    class_count *classes;             /* NULL: no classes, or too many */
-    char **class_names;               /* entries may be NULL */
+    class_count *classes; /* NULL: no classes, or too many */
+    char **class_names;   /* entries may be NULL */
     size_t n_classes, cap_classes, cap_names;
     uint64_t wrong;
     example examples[EXAMPLES];
     size_t n_examples;
-    wt_label_kind label;              /* that the metric needs */
-    uint64_t classes_seen;            /* 1: all samples have one label; 0: they are no classes */
+    wt_label_kind label;   /* that the metric needs */
+    uint64_t classes_seen; /* 1: all samples have one label; 0: they are no classes */
     uint64_t ns;
 };
 
-/* --- life ------------------------------------------------------------------------------------------------------------------ */
+/* --- life
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 void wt_evaluation_close(wt_evaluation *e)
 {
@@ -93,7 +95,8 @@ static wt_status name_classes(wt_evaluation *e, const wt_dataset *ds, uint64_t c
     return WT_OK;
 }
 
-/* --- which metrics ---------------------------------------------------------------------------------------------------------- */
+/* --- which metrics
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static wt_status add_metric(wt_evaluation *e, wt_metric_id id, const wt_metric_task *task, wt_err *err)
 {
@@ -104,14 +107,18 @@ static wt_status add_metric(wt_evaluation *e, wt_metric_id id, const wt_metric_t
 
 static wt_status refuse_unlabelled(const wt_metric_info *m, bool asked, wt_err *err)
 {
-    const wt_status st = asked ? wt_fail(err, WT_EUSAGE, "metric %s compares with a reference model, and there is none", m->name)
-                               : wt_fail(err, WT_EUSAGE, "the data set has no labels that a metric of this model could use");
-    wt_err_hint(err, "label it (class folders, or labels.csv with file,label), or compare two models: whet compare REF CANDIDATE");
+    const wt_status st = asked ? wt_fail(err, WT_EUSAGE, "metric %s compares with a reference model, and there is none",
+                                         m->name)
+                               : wt_fail(err, WT_EUSAGE,
+                                         "the data set has no labels that a metric of this model could use");
+    wt_err_hint(
+        err,
+        "label it (class folders, or labels.csv with file,label), or compare two models: whet compare REF CANDIDATE");
     return st;
 }
 
-static wt_status choose_metrics(wt_evaluation *e, const wt_metric_task *task, const wt_dataset_info *info, const wt_eval_options *o,
-                                wt_err *err)
+static wt_status choose_metrics(wt_evaluation *e, const wt_metric_task *task, const wt_dataset_info *info,
+                                const wt_eval_options *o, wt_err *err)
 {
     wt_metric_id id, other;
     WT_TRY(wt_metric_choose(&id, task, o->metric, err));
@@ -132,7 +139,8 @@ static wt_status choose_metrics(wt_evaluation *e, const wt_metric_task *task, co
     return WT_OK;
 }
 
-/* --- one sample --------------------------------------------------------------------------------------------------------------- */
+/* --- one sample
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static wt_status count_class(wt_evaluation *e, const wt_sample_label *label, bool right, int64_t got, wt_err *err)
 {
@@ -190,21 +198,23 @@ static wt_status look_at(wt_evaluation *e, const wt_sample *sample, wt_err *err)
     return keep_example(e, sample, got, err);
 }
 
-static wt_status score(wt_evaluation *e, const wt_sample *sample, const wt_tensor *outputs, const wt_tensor *reference, wt_err *err)
+static wt_status score(wt_evaluation *e, const wt_sample *sample, const wt_tensor *outputs, const wt_tensor *reference,
+                       wt_err *err)
 {
     for (size_t i = 0; i < e->n_metrics; i++)
         WT_TRY(wt_metric_add(e->metrics[i], outputs, &sample->label, reference, err));
     return sample->label.kind == e->label ? look_at(e, sample, err) : WT_OK;
 }
 
-/* --- all samples ------------------------------------------------------------------------------------------------------------------ */
+/* --- all samples
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct runner {
     wt_evaluation *e;
     const wt_graph *graph;
     wt_session *session;
     const wt_eval_options *o;
-    wt_pair pair;            /* graph -> reference */
+    wt_pair pair; /* graph -> reference */
     wt_sample *sample;
     wt_tensor *inputs, *outputs, *reference;
     uint64_t total, done;
@@ -310,7 +320,9 @@ wt_status wt_evaluate_session(wt_evaluation **out, const wt_graph *graph, wt_ses
 const wt_metric_result *wt_evaluation_result(const wt_evaluation *e) { return &e->results[0]; }
 const wt_scores *wt_evaluation_scores(const wt_evaluation *e) { return wt_metric_scores(e->metrics[0]); }
 
-/* --- as data ------------------------------------------------------------------------------------------------------------------------ */
+/* --- as data
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 static json_t *classes_json(const wt_evaluation *e)
 {
@@ -319,8 +331,9 @@ static json_t *classes_json(const wt_evaluation *e)
     for (size_t i = 0; i < e->n_classes; i++) {
         const class_count *c = &e->classes[i];
         json_array_append_new(list, json_pack("{s:I, s:o, s:I, s:I, s:I}", "index", (json_int_t)i, "name",
-                                              wt_json_text(class_text(e, (int64_t)i, room, sizeof room)), "samples", (json_int_t)c->samples, "right",
-                                              (json_int_t)c->right, "predicted", (json_int_t)c->predicted));
+                                              wt_json_text(class_text(e, (int64_t)i, room, sizeof room)), "samples",
+                                              (json_int_t)c->samples, "right", (json_int_t)c->right, "predicted",
+                                              (json_int_t)c->predicted));
     }
     return list;
 }
@@ -330,8 +343,8 @@ static json_t *examples_json(const wt_evaluation *e)
     json_t *list = json_array();
     for (size_t i = 0; i < e->n_examples; i++) {
         const example *x = &e->examples[i];
-        json_t *row = json_pack("{s:o, s:o, s:o}", "source", wt_json_text(x->source), "label", wt_json_text(x->label), "got",
-                                wt_json_text(x->got));
+        json_t *row = json_pack("{s:o, s:o, s:o}", "source", wt_json_text(x->source), "label", wt_json_text(x->label),
+                                "got", wt_json_text(x->got));
         if (row && x->part)
             json_object_set_new(row, "part", json_integer((json_int_t)x->part));
         json_array_append_new(list, row);

@@ -5,7 +5,9 @@
 
 wt_evaluate_options wt_evaluate_defaults(void)
 {
-    return (wt_evaluate_options){ .size = sizeof(wt_evaluate_options), .exec = wt_exec_defaults(), .data = wt_data_defaults() };
+    return (wt_evaluate_options){ .size = sizeof(wt_evaluate_options),
+                                  .exec = wt_exec_defaults(),
+                                  .data = wt_data_defaults() };
 }
 
 json_t *wt_data_json(const wt_dataset *ds, const char *path)
@@ -13,8 +15,8 @@ json_t *wt_data_json(const wt_dataset *ds, const char *path)
     wt_dataset_info info;
     wt_dataset_describe(ds, &info);
     const char *applied = wt_dataset_applied(ds);
-    json_t *root = json_pack("{s:o, s:s, s:I, s:I, s:s}", "path", wt_json_text(path), "form", info.form, "samples", (json_int_t)info.samples,
-                             "labelled", (json_int_t)info.labelled, "hash", info.hash);
+    json_t *root = json_pack("{s:o, s:s, s:I, s:I, s:s}", "path", wt_json_text(path), "form", info.form, "samples",
+                             (json_int_t)info.samples, "labelled", (json_int_t)info.labelled, "hash", info.hash);
     json_t *preprocess = applied ? json_loads(applied, 0, NULL) : NULL;
     if (root && preprocess)
         json_object_set(root, "preprocess", preprocess);
@@ -24,7 +26,8 @@ json_t *wt_data_json(const wt_dataset *ds, const char *path)
     return root;
 }
 
-static wt_status evaluate_opened(json_t **out, wt_opened *o, const char *model, const wt_evaluate_options *options, wt_err *err)
+static wt_status evaluate_opened(json_t **out, wt_opened *o, const char *model, const wt_evaluate_options *options,
+                                 wt_err *err)
 {
     const wt_eval_options eo = { .metric = options->metric, .others = true };
     wt_evaluation *e;
@@ -56,7 +59,8 @@ static json_t *headed(const char *model, json_t *body)
     return root;
 }
 
-wt_status wt_evaluate(wt_result **out, wt_context *ctx, const char *model, const wt_evaluate_options *options, wt_err *err)
+wt_status wt_evaluate(wt_result **out, wt_context *ctx, const char *model, const wt_evaluate_options *options,
+                      wt_err *err)
 {
     const wt_evaluate_options defaults = wt_evaluate_defaults();
     const wt_evaluate_options *o = options ? options : &defaults;

@@ -4,20 +4,26 @@
 #include "base/hash.h"
 #include "measure/data.h"
 
-/* --- shapes --------------------------------------------------------------------------------------------------------- */
+/* --- shapes ---------------------------------------------------------------------------------------------------------
+ */
 static wt_status ask_for_shape(const wt_graph *graph, const wt_value *v, wt_err *err)
 {
     char shape[96], example[96] = "";
     wt_shape_text(&v->type.shape, (const char *const *)graph->root->symbols, shape, sizeof shape);
     wt_status st = v->type.shape.rank < 0
                        ? wt_fail(err, WT_EUSAGE, "input '%s' has a shape that the model leaves open", v->name)
-                       : wt_fail(err, WT_EUSAGE, "input '%s' is %s: which size is meant has to be said", v->name, shape);
+                       : wt_fail(err, WT_EUSAGE, "input '%s' is %s: which size is meant has to be said", v->name,
+                                 shape);
     for (int d = 0; d < v->type.shape.rank; d++) {
         const size_t used = strlen(example);
         const int64_t dim = v->type.shape.dim[d];
-        snprintf(example + used, sizeof example - used, "%s%lld", d ? "x" : "", dim >= 0 ? (long long)dim : d ? 64LL : 1LL);
+        snprintf(example + used, sizeof example - used, "%s%lld", d ? "x" : "",
+                 dim >= 0 ? (long long)dim
+                 : d      ? 64LL
+                          : 1LL);
     }
-    wt_err_hint(err, "--input-shape %s=%s, or --data with samples of that size", v->name, example[0] ? example : "1x3x224x224");
+    wt_err_hint(err, "--input-shape %s=%s, or --data with samples of that size", v->name,
+                example[0] ? example : "1x3x224x224");
     return st;
 }
 
@@ -28,14 +34,15 @@ wt_status wt_input_settle(const wt_graph *graph, size_t index, int batch, wt_sha
     if (out->rank < 0)
         return ask_for_shape(graph, v, err);
     if (out->rank > 0 && batch > 0 && out->dim[0] >= 0 && out->dim[0] != batch)
-        return wt_fail(err, WT_EUSAGE, "--batch %d: the model fixes the first dimension of input '%s' to %lld", batch, v->name,
-                       (long long)out->dim[0]);
+        return wt_fail(err, WT_EUSAGE, "--batch %d: the model fixes the first dimension of input '%s' to %lld", batch,
+                       v->name, (long long)out->dim[0]);
     if (out->rank > 0 && out->dim[0] < 0)
         out->dim[0] = batch > 0 ? batch : 1;
     return wt_shape_known(out) ? WT_OK : ask_for_shape(graph, v, err);
 }
 
-/* --- random ----------------------------------------------------------------------------------------------------------- */
+/* --- random
+ * ----------------------------------------------------------------------------------------------------------- */
 static void fill_bytes(uint8_t *p, size_t n, uint64_t *state)
 {
     for (size_t i = 0; i < n; i += 8) {
@@ -123,7 +130,8 @@ void wt_inputs_free(wt_inputs *in)
     *in = (wt_inputs){ 0 };
 }
 
-/* --- from a data set -------------------------------------------------------------------------------------------------- */
+/* --- from a data set
+ * -------------------------------------------------------------------------------------------------- */
 static wt_status clone_sample(wt_inputs *out, const wt_graph *graph, const wt_sample *sample, wt_err *err)
 {
     WT_TRY(room(out, graph, err));
@@ -145,8 +153,8 @@ static bool same_shapes(const wt_inputs *a, const wt_inputs *b)
     return true;
 }
 
-static wt_status read_samples(wt_inputs *out, size_t most, size_t *n, const wt_graph *graph, wt_dataset *ds, wt_sample *sample,
-                              wt_err *err)
+static wt_status read_samples(wt_inputs *out, size_t most, size_t *n, const wt_graph *graph, wt_dataset *ds,
+                              wt_sample *sample, wt_err *err)
 {
     const size_t looked_at = most * 8; /* sets of many sizes: enough of one are found or not */
     for (size_t k = 0; k < looked_at && *n < most; k++) {
@@ -167,8 +175,8 @@ static wt_status read_samples(wt_inputs *out, size_t most, size_t *n, const wt_g
     return *n ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples");
 }
 
-wt_status wt_inputs_from_data(wt_inputs *out, size_t most, size_t *n, const wt_graph *graph, const char *model_path, const char *data,
-                              wt_err *err)
+wt_status wt_inputs_from_data(wt_inputs *out, size_t most, size_t *n, const wt_graph *graph, const char *model_path,
+                              const char *data, wt_err *err)
 {
     wt_data_options o = wt_data_defaults();
     wt_dataset *ds = NULL;

@@ -9,7 +9,7 @@
 #include <math.h>
 
 static const wt_metric_info infos[WT_METRIC_COUNT] = {
-#define X(id, name, label, better, form, summary) \
+#define X(id, name, label, better, form, summary)                                                                      \
     [WT_METRIC_##id] = { name, summary, WT_LABEL_##label, better, WT_METRIC_##form },
 #include "measure/metrics.def"
 #undef X
@@ -21,14 +21,14 @@ struct wt_metric {
     size_t n_outputs;
     wt_tensor *types;
     char *character;
-    size_t output;       /* which one is looked at */
-    wt_ctc_table table;  /* made with the first sample, when the class count is known */
+    size_t output;      /* which one is looked at */
+    wt_ctc_table table; /* made with the first sample, when the class count is known */
     wt_scores scores;
     wt_buf text;
     bool have_text;
     int64_t last_class;
     uint64_t nonfinite;
-    float *a, *b;        /* outputs as floats */
+    float *a, *b; /* outputs as floats */
     size_t cap_a, cap_b;
 };
 
@@ -36,7 +36,8 @@ const wt_metric_info *wt_metric_get(wt_metric_id id) { return &infos[id]; }
 const char *wt_metric_name(size_t index) { return index < WT_METRIC_COUNT ? infos[index].name : NULL; }
 const char *wt_metric_summary(size_t index) { return index < WT_METRIC_COUNT ? infos[index].summary : NULL; }
 
-/* --- choosing ----------------------------------------------------------------------------------------------------------------- */
+/* --- choosing
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 /* Scores of classes: a float output. Of several, the first that is not surely a single number. */
 static size_t score_output(const wt_tensor *outputs, size_t n)
@@ -123,7 +124,9 @@ wt_status wt_metric_choose(wt_metric_id *out, const wt_metric_task *task, const 
     return WT_EUSAGE;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------------------- */
+/* --- life
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 wt_status wt_metric_open(wt_metric **out, wt_context *ctx, wt_metric_id id, const wt_metric_task *task, wt_err *err)
 {
@@ -172,9 +175,12 @@ void wt_metric_close(wt_metric *m)
     wt_free(ctx, m);
 }
 
-/* --- scoring ---------------------------------------------------------------------------------------------------------------------- */
+/* --- scoring
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
-static wt_status as_floats(wt_metric *m, const wt_tensor *t, float **room, size_t *cap, const float **out, size_t *n, wt_err *err)
+static wt_status as_floats(wt_metric *m, const wt_tensor *t, float **room, size_t *cap, const float **out, size_t *n,
+                           wt_err *err)
 {
     int64_t count;
     if (!t->data || t->layout != WT_PLAIN || !wt_shape_count(&t->shape, &count))
@@ -214,7 +220,8 @@ static wt_status score_class(wt_metric *m, const wt_tensor *out, const wt_sample
         return wt_scores_add(&m->scores, decided == label->index, 1, err);
     }
     if (out->shape.rank > 1 && out->shape.dim[0] > 1)
-        return wt_fail(err, WT_EFORMAT, "the model answers for a batch of %lld, but there is one label", (long long)out->shape.dim[0]);
+        return wt_fail(err, WT_EFORMAT, "the model answers for a batch of %lld, but there is one label",
+                       (long long)out->shape.dim[0]);
     WT_TRY(as_floats(m, out, &m->a, &m->cap_a, &v, &n, err));
     if (n == 0 || (label->index >= 0 && (uint64_t)label->index >= (n == 1 ? 2 : n))) {
         wt_fail(err, WT_EFORMAT, "a label says class %lld, but the model has %zu scores", (long long)label->index, n);
@@ -311,7 +318,8 @@ static wt_status score_against(wt_metric *m, const wt_tensor *outputs, const wt_
     return wt_scores_add(&m->scores, gain, weight, err);
 }
 
-wt_status wt_metric_add(wt_metric *m, const wt_tensor *outputs, const wt_sample_label *label, const wt_tensor *reference, wt_err *err)
+wt_status wt_metric_add(wt_metric *m, const wt_tensor *outputs, const wt_sample_label *label,
+                        const wt_tensor *reference, wt_err *err)
 {
     const wt_label_kind need = infos[m->id].label;
     m->have_text = false;
@@ -333,12 +341,16 @@ wt_status wt_metric_add(wt_metric *m, const wt_tensor *outputs, const wt_sample_
     }
 }
 
-/* --- the result -------------------------------------------------------------------------------------------------------------------- */
+/* --- the result
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 wt_status wt_metric_finish(const wt_metric *m, uint64_t seed, wt_metric_result *out, wt_err *err)
 {
     const wt_scores *s = &m->scores;
-    *out = (wt_metric_result){ .info = &infos[m->id], .samples = s->n, .nonfinite = m->nonfinite, .ci_method = "bootstrap" };
+    *out = (wt_metric_result){
+        .info = &infos[m->id], .samples = s->n, .nonfinite = m->nonfinite, .ci_method = "bootstrap"
+    };
     if (s->n == 0)
         return wt_fail(err, WT_EFORMAT, "there was no sample to measure %s on", infos[m->id].name);
     if (infos[m->id].form == WT_METRIC_PROPORTION) {
@@ -363,9 +375,9 @@ int64_t wt_metric_last_class(const wt_metric *m) { return m->last_class; }
 
 json_t *wt_metric_result_json(const wt_metric_result *r)
 {
-    json_t *root = json_pack("{s:s,s:o,s:[o,o],s:s,s:I,s:b}", "metric", r->info->name, "value", wt_json_real(r->value), "ci95",
-                             wt_json_real(r->ci95[0]), wt_json_real(r->ci95[1]), "ci_method", r->ci_method, "samples",
-                             (json_int_t)r->samples, "higher_is_better", r->info->better > 0);
+    json_t *root = json_pack("{s:s,s:o,s:[o,o],s:s,s:I,s:b}", "metric", r->info->name, "value", wt_json_real(r->value),
+                             "ci95", wt_json_real(r->ci95[0]), wt_json_real(r->ci95[1]), "ci_method", r->ci_method,
+                             "samples", (json_int_t)r->samples, "higher_is_better", r->info->better > 0);
     if (root && r->nonfinite)
         json_object_set_new(root, "nonfinite_samples", json_integer((json_int_t)r->nonfinite));
     return root;

@@ -1,8 +1,9 @@
 /* native_fit.c - see native_fit.h.
  *
- * Two looks. The first rewrites a clone of the graph as far as shapes allow and asks the kernel tables about each operator that
- * is left: it finds every operator that nobody computes. The second compiles the model, which finds what depends on types and
- * shapes, but ends at the first refusal; it packs weights, so it is left out for models that are large. */
+ * Two looks. The first rewrites a clone of the graph as far as shapes allow and asks the kernel tables about each
+ * operator that is left: it finds every operator that nobody computes. The second compiles the model, which finds what
+ * depends on types and shapes, but ends at the first refusal; it packs weights, so it is left out for models that are
+ * large. */
 #include "measure/native_fit.h"
 #include <stdio.h>
 #include "base/json.h"
@@ -18,7 +19,8 @@ typedef struct fit {
     json_t *obstacles;
 } fit;
 
-/* --- operators ------------------------------------------------------------------------------------------------------------- */
+/* --- operators
+ * ------------------------------------------------------------------------------------------------------------- */
 static bool has_kernel(const wt_op *op)
 {
     if (op->flags & (WT_OP_CONTROL | WT_OP_VIEW))
@@ -51,9 +53,10 @@ static wt_status ask_node(void *arg, wt_node *n, wt_err *err)
         json_object_set_new(o, "count", json_integer(json_integer_value(json_object_get(o, "count")) + 1));
         return WT_OK;
     }
-    o = json_pack("{s:s, s:s, s:i, s:s, s:s}", "op", n->op_type, "domain", n->domain, "count", 1, "node", n->name, "reason",
-                  n->op ? "no kernel computes this operator" : "this operator is not known");
-    return o && json_array_append_new(f->obstacles, o) == 0 ? WT_OK : wt_fail(err, WT_ENOMEM, "no memory for the result");
+    o = json_pack("{s:s, s:s, s:i, s:s, s:s}", "op", n->op_type, "domain", n->domain, "count", 1, "node", n->name,
+                  "reason", n->op ? "no kernel computes this operator" : "this operator is not known");
+    return o && json_array_append_new(f->obstacles, o) == 0 ? WT_OK
+                                                            : wt_fail(err, WT_ENOMEM, "no memory for the result");
 }
 
 /* Operators of the graph as it would be compiled: much of what a file holds is gone by then. */
@@ -70,8 +73,10 @@ static wt_status ask_operators(fit *f, const wt_graph *graph, wt_err *err)
     return st;
 }
 
-/* --- compiling --------------------------------------------------------------------------------------------------------------- */
-static wt_status compile(const wt_model *model, const wt_exec_options *exec, const wt_tensor *inputs, wt_plan_memory *memory, wt_err *err)
+/* --- compiling
+ * --------------------------------------------------------------------------------------------------------------- */
+static wt_status compile(const wt_model *model, const wt_exec_options *exec, const wt_tensor *inputs,
+                         wt_plan_memory *memory, wt_err *err)
 {
     const wt_graph *g = wt_model_graph(model);
     wt_plan_options po = wt_plan_defaults();
@@ -111,8 +116,8 @@ static bool settled_inputs(const wt_graph *g, wt_tensor *inputs, char *why, size
 static void add_refusal(json_t *o, const fit *f, const wt_err *e)
 {
     json_object_set_new(o, "fit", json_string("no"));
-    json_array_append_new(f->obstacles, json_pack("{s:s, s:s, s:i, s:s, s:s}", "op", "", "domain", "", "count", 1, "node", e->where, "reason",
-                                                  e->message));
+    json_array_append_new(f->obstacles, json_pack("{s:s, s:s, s:i, s:s, s:s}", "op", "", "domain", "", "count", 1,
+                                                  "node", e->where, "reason", e->message));
 }
 
 static wt_status try_compile(json_t *o, const fit *f, const wt_model *model, const wt_exec_options *exec, wt_err *err)
@@ -135,7 +140,8 @@ static wt_status try_compile(json_t *o, const fit *f, const wt_model *model, con
         return st;
     }
     if (!settled || !small) {
-        json_object_set_new(o, "unchecked", json_string(settled ? "the model is too large to be compiled for a look" : why));
+        json_object_set_new(o, "unchecked",
+                            json_string(settled ? "the model is too large to be compiled for a look" : why));
         return WT_OK;
     }
     json_object_set_new(o, "checked", json_string("compiled"));

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include "model/format.h"
 
-wt_exec_options wt_exec_defaults(void)
-{
-    return (wt_exec_options){ .size = sizeof(wt_exec_options) };
-}
+wt_exec_options wt_exec_defaults(void) { return (wt_exec_options){ .size = sizeof(wt_exec_options) }; }
 
 size_t wt_input_index(const wt_graph *graph, const char *name)
 {
@@ -77,7 +74,8 @@ wt_status wt_fix_input_shape(wt_graph *graph, const char *text, wt_err *err)
         fits = old->dim[d] < 0 || old->dim[d] == shape.dim[d];
     if (!fits) {
         char want[96];
-        return refuse(text, err, "the model fixes this input to ", wt_shape_text(old, (const char *const *)graph->root->symbols, want, sizeof want));
+        return refuse(text, err, "the model fixes this input to ",
+                      wt_shape_text(old, (const char *const *)graph->root->symbols, want, sizeof want));
     }
     graph->inputs[index]->type.shape = shape;
     return WT_OK;
@@ -102,7 +100,8 @@ wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const
     return WT_OK;
 }
 
-wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps, wt_err *err)
+wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
+                       wt_err *err)
 {
     wt_plan_options po = wt_plan_defaults();
     if (options) {

@@ -14,7 +14,8 @@ typedef struct wt_opened {
 /* Reads, fixes input shapes, infers, plans. options and taps may be NULL. On failure nothing is held. */
 wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err);
 wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err);
-wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps, wt_err *err);
+wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
+                       wt_err *err);
 void wt_opened_close(wt_opened *o); /* a zeroed one is fine */
 /* "NAME=1x3x224x224" applied to the graph's input; errors name the flag. */
 wt_status wt_fix_input_shape(wt_graph *graph, const char *text, wt_err *err);

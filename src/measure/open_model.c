@@ -15,7 +15,8 @@ static wt_status parse_shapes(const wt_exec_options *exec, wt_input_shape *shape
     return WT_OK;
 }
 
-wt_status wt_open_with_shapes(wt_model **out, wt_context *ctx, const char *path, const wt_exec_options *exec, wt_err *err)
+wt_status wt_open_with_shapes(wt_model **out, wt_context *ctx, const char *path, const wt_exec_options *exec,
+                              wt_err *err)
 {
     wt_model_options o = wt_model_defaults();
     wt_input_shape shapes[MOST_SHAPES];

@@ -4,5 +4,6 @@
 #include "model/model.h"
 #include "whet/measure.h"
 /* exec may be NULL. */
-wt_status wt_open_with_shapes(wt_model **out, wt_context *ctx, const char *path, const wt_exec_options *exec, wt_err *err);
+wt_status wt_open_with_shapes(wt_model **out, wt_context *ctx, const char *path, const wt_exec_options *exec,
+                              wt_err *err);
 #endif

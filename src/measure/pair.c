@@ -28,7 +28,8 @@ static wt_status match_inputs(wt_pair *p, wt_err *err)
     for (size_t i = 0; i < b->n_inputs; i++) {
         const wt_value *v = b->inputs[i];
         p->input[i] = wt_input_index(a, v->name);
-        if (p->input[i] == SIZE_MAX && a->n_inputs == b->n_inputs && !listed(b->inputs, b->n_inputs, a->inputs[i]->name))
+        if (p->input[i] == SIZE_MAX && a->n_inputs == b->n_inputs &&
+            !listed(b->inputs, b->n_inputs, a->inputs[i]->name))
             p->input[i] = i;
         if (p->input[i] == SIZE_MAX && !v->type.data)
             return lacks(err, "reference", "input", v->name, a->inputs, a->n_inputs);
@@ -41,7 +42,8 @@ static wt_status match_outputs(wt_pair *p, wt_err *err)
     const wt_graph *a = p->a, *b = p->b;
     for (size_t i = 0; i < a->n_outputs; i++) {
         p->output[i] = wt_output_index(b, a->outputs[i]->name);
-        if (p->output[i] == SIZE_MAX && a->n_outputs == b->n_outputs && !listed(a->outputs, a->n_outputs, b->outputs[i]->name))
+        if (p->output[i] == SIZE_MAX && a->n_outputs == b->n_outputs &&
+            !listed(a->outputs, a->n_outputs, b->outputs[i]->name))
             p->output[i] = i;
         if (p->output[i] == SIZE_MAX)
             return lacks(err, "candidate", "output", a->outputs[i]->name, b->outputs, b->n_outputs);

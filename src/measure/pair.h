@@ -1,7 +1,7 @@
 /* pair.h - two models fed with the same inputs: which input and which output of one is which of the other.
  *
- * Names decide. Where they differ (a converter renamed them), the position does, if the counts are equal. An input whose
- * element type differs (halves instead of floats) is converted. */
+ * Names decide. Where they differ (a converter renamed them), the position does, if the counts are equal. An input
+ * whose element type differs (halves instead of floats) is converted. */
 #ifndef WT_PAIR_H
 #define WT_PAIR_H
 #include "model/graph.h"

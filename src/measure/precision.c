@@ -37,8 +37,9 @@ static bool half_weights(const wt_value *v)
 
 static bool integer_op(const char *op)
 {
-    return !strncmp(op, "QLinear", 7) || !strcmp(op, "ConvInteger") || !strcmp(op, "MatMulInteger") || !strcmp(op, "MatMulInteger16") ||
-           !strcmp(op, "DynamicQuantizeLinear") || !strncmp(op, "DynamicQuantize", 15) || !strcmp(op, "QGemm") || !strcmp(op, "QAttention");
+    return !strncmp(op, "QLinear", 7) || !strcmp(op, "ConvInteger") || !strcmp(op, "MatMulInteger") ||
+           !strcmp(op, "MatMulInteger16") || !strcmp(op, "DynamicQuantizeLinear") ||
+           !strncmp(op, "DynamicQuantize", 15) || !strcmp(op, "QGemm") || !strcmp(op, "QAttention");
 }
 
 static wt_status look(void *arg, wt_node *n, wt_err *err)
@@ -70,7 +71,8 @@ const char *wt_precision_class(const wt_graph *graph)
     return class_names[s.lowest];
 }
 
-/* --- one node ---------------------------------------------------------------------------------------------------------------- */
+/* --- one node
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static bool quantized(const wt_value *v)
 {

@@ -15,7 +15,7 @@ wt_run_options wt_run_defaults(void)
 }
 
 typedef struct given {
-    char *name;      /* owned; NULL: by order */
+    char *name; /* owned; NULL: by order */
     const char *file;
 } given;
 
@@ -34,10 +34,7 @@ static wt_status split_name(wt_context *ctx, const char *text, given *out, wt_er
     return WT_OK;
 }
 
-static bool is_tensor_file(const char *file)
-{
-    return wt_str_ends(file, ".npy") || wt_str_ends(file, ".pb");
-}
+static bool is_tensor_file(const char *file) { return wt_str_ends(file, ".npy") || wt_str_ends(file, ".pb"); }
 
 static wt_status load_tensor(wt_tensor **out, wt_context *ctx, const char *file, wt_err *err)
 {
@@ -46,8 +43,8 @@ static wt_status load_tensor(wt_tensor **out, wt_context *ctx, const char *file,
 
 typedef struct inputs {
     wt_context *ctx;
-    wt_tensor *tensors;   /* by the model's inputs */
-    wt_tensor **owned;    /* clones to free */
+    wt_tensor *tensors; /* by the model's inputs */
+    wt_tensor **owned;  /* clones to free */
     size_t n;
 } inputs;
 
@@ -153,8 +150,8 @@ static void file_name(const char *name, char *out, size_t size)
     size_t i = 0;
     for (; name[i] && i + 5 < size; i++) {
         const char ch = name[i];
-        const bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '.' || ch == '_' ||
-                           ch == '-';
+        const bool plain = (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+                           ch == '.' || ch == '_' || ch == '-';
         out[i] = plain ? ch : '_';
     }
     memcpy(out + i, ".npy", 5);
@@ -181,15 +178,16 @@ static wt_status write_outputs(wt_opened *m, const wt_run_options *o, json_t *li
                 return st;
             }
         }
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s*}", "name", m->graph->outputs[i]->name, "shape", dims, "text_shape",
-                                              wt_shape_text(&t->shape, NULL, shape, sizeof shape), "dtype", wt_dtype_name(t->dtype),
-                                              "file", path));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s*}", "name", m->graph->outputs[i]->name, "shape",
+                                              dims, "text_shape", wt_shape_text(&t->shape, NULL, shape, sizeof shape),
+                                              "dtype", wt_dtype_name(t->dtype), "file", path));
         wt_free(m->ctx, path);
     }
     return WT_OK;
 }
 
-static wt_status check_one(wt_opened *m, const char *text, size_t order, const wt_tolerance *tol, json_t *list, bool *ok, wt_err *err)
+static wt_status check_one(wt_opened *m, const char *text, size_t order, const wt_tolerance *tol, json_t *list,
+                           bool *ok, wt_err *err)
 {
     given f;
     wt_tensor *expected;
@@ -197,7 +195,9 @@ static wt_status check_one(wt_opened *m, const char *text, size_t order, const w
     WT_TRY(split_name(m->ctx, text, &f, err));
     const size_t index = f.name ? wt_output_index(m->graph, f.name) : order;
     if (index >= m->graph->n_outputs) {
-        wt_status st = wt_fail(err, WT_EUSAGE, f.name ? "the model has no output '%s'" : "the model has fewer outputs than expectations: %s",
+        wt_status st = wt_fail(err, WT_EUSAGE,
+                               f.name ? "the model has no output '%s'"
+                                      : "the model has fewer outputs than expectations: %s",
                                f.name ? f.name : f.file);
         wt_free(m->ctx, f.name);
         return st;
@@ -205,8 +205,9 @@ static wt_status check_one(wt_opened *m, const char *text, size_t order, const w
     wt_free(m->ctx, f.name);
     WT_TRY(load_tensor(&expected, m->ctx, f.file, err));
     wt_tensor_difference(wt_session_output(m->session, index), expected, tol, &d);
-    json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:o, s:s*}", "name", m->graph->outputs[index]->name, "ok", d.ok, "max_abs",
-                                          wt_json_real(d.max_abs), "max_rel", wt_json_real(d.max_rel), "reason", d.ok ? NULL : d.reason));
+    json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:o, s:s*}", "name", m->graph->outputs[index]->name, "ok",
+                                          d.ok, "max_abs", wt_json_real(d.max_abs), "max_rel", wt_json_real(d.max_rel),
+                                          "reason", d.ok ? NULL : d.reason));
     *ok &= d.ok;
     wt_free(m->ctx, expected);
     return WT_OK;

@@ -40,7 +40,8 @@ static void interval_of(double *values, size_t n, double ci95[2])
     ci95[1] = wt_percentile(values, n, 0.975);
 }
 
-/* --- one quantity ------------------------------------------------------------------------------------------------------------- */
+/* --- one quantity
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Median of the sorted values v at n drawn ranks: counting how often each rank was drawn avoids sorting each draw. */
 static double drawn_median(const double *v, size_t n, uint32_t *count, uint64_t *state)
@@ -121,7 +122,8 @@ json_t *wt_summary_json(const wt_summary *s)
                      pair_json(s->ci95), "runs", (json_int_t)s->runs);
 }
 
-/* Interleaved A/B: pairs are drawn together, so a slow spell of the machine that hit both does not widen the interval. */
+/* Interleaved A/B: pairs are drawn together, so a slow spell of the machine that hit both does not widen the interval.
+ */
 wt_status wt_ratio_of_medians(wt_context *ctx, const double *a, const double *b, size_t n, uint64_t seed, double *ratio,
                               double ci95[2], wt_err *err)
 {
@@ -156,7 +158,9 @@ wt_status wt_ratio_of_medians(wt_context *ctx, const double *a, const double *b,
     return WT_OK;
 }
 
-/* --- scores --------------------------------------------------------------------------------------------------------------------- */
+/* --- scores
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 void wt_scores_init(wt_scores *s, wt_context *ctx) { *s = (wt_scores){ .ctx = ctx }; }
 
@@ -280,9 +284,10 @@ wt_status wt_scores_compare(const wt_scores *a, const wt_scores *b, uint64_t see
 
 json_t *wt_paired_json(const wt_paired *p)
 {
-    json_t *root = json_pack("{s:o,s:o,s:o,s:o,s:o,s:s,s:I}", "difference", wt_json_real(p->difference), "difference_ci95",
-                             pair_json(p->difference_ci95), "ratio", wt_json_real(p->ratio), "ratio_ci95", pair_json(p->ratio_ci95),
-                             "p_value", wt_json_real(p->p_value), "test", p->test, "samples", (json_int_t)p->samples);
+    json_t *root = json_pack("{s:o,s:o,s:o,s:o,s:o,s:s,s:I}", "difference", wt_json_real(p->difference),
+                             "difference_ci95", pair_json(p->difference_ci95), "ratio", wt_json_real(p->ratio),
+                             "ratio_ci95", pair_json(p->ratio_ci95), "p_value", wt_json_real(p->p_value), "test",
+                             p->test, "samples", (json_int_t)p->samples);
     if (root && !strcmp(p->test, "mcnemar")) {
         json_object_set_new(root, "only_reference", json_integer((json_int_t)p->only_a));
         json_object_set_new(root, "only_candidate", json_integer((json_int_t)p->only_b));
@@ -290,7 +295,9 @@ json_t *wt_paired_json(const wt_paired *p)
     return root;
 }
 
-/* --- by formula -------------------------------------------------------------------------------------------------------------------- */
+/* --- by formula
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Under the hypothesis of no difference, the smaller count is binomial with 1/2; terms by their ratio, in logarithms so
  * that large counts do not underflow. */
@@ -300,8 +307,8 @@ double wt_mcnemar(uint64_t b, uint64_t c)
     if (n == 0 || b == c)
         return 1;
     int sign; /* lgamma() itself would write a global */
-    double log_term = lgamma_r((double)n + 1, &sign) - lgamma_r((double)k + 1, &sign) - lgamma_r((double)(n - k) + 1, &sign) -
-                      (double)n * log(2.0);
+    double log_term = lgamma_r((double)n + 1, &sign) - lgamma_r((double)k + 1, &sign) -
+                      lgamma_r((double)(n - k) + 1, &sign) - (double)n * log(2.0);
     double sum = 0;
     const double largest = log_term; /* terms fall from k downwards */
     for (uint64_t i = k;; i--) {

@@ -4,7 +4,8 @@
 #include <jansson.h>
 #include "base/base.h"
 
-/* --- one quantity, measured often -------------------------------------------------------------------------------------- */
+/* --- one quantity, measured often
+ * -------------------------------------------------------------------------------------- */
 typedef struct wt_summary {
     double p50, p95, p99, mean, stddev;
     double ci95[2]; /* of p50: bootstrap, or from its rank above 2000 runs (which is the same there) */
@@ -16,7 +17,8 @@ json_t *wt_summary_json(const wt_summary *s); /* NULL: no memory */
 /* Of sorted values; p in 0..1; linear between neighbours. */
 double wt_percentile(const double *sorted, size_t n, double p);
 
-/* --- scores of samples --------------------------------------------------------------------------------------------------- */
+/* --- scores of samples
+ * --------------------------------------------------------------------------------------------------- */
 /* Sample i counts gain[i] of weight[i]; the score of all is sum(gain) / sum(weight). */
 typedef struct wt_scores {
     wt_context *ctx;
@@ -31,20 +33,21 @@ wt_status wt_scores_add(wt_scores *s, double gain, double weight, wt_err *err);
 void wt_scores_interval(const wt_scores *s, uint64_t seed, double ci95[2]);
 
 typedef struct wt_paired {
-    double difference;         /* score of b minus score of a */
+    double difference; /* score of b minus score of a */
     double difference_ci95[2];
-    double ratio;              /* score of b over score of a; NaN when a's is 0 */
+    double ratio; /* score of b over score of a; NaN when a's is 0 */
     double ratio_ci95[2];
-    double p_value;            /* two-sided: of the difference being 0 */
-    const char *test;          /* "mcnemar" when every score is right or wrong, else "paired-bootstrap" */
+    double p_value;   /* two-sided: of the difference being 0 */
+    const char *test; /* "mcnemar" when every score is right or wrong, else "paired-bootstrap" */
     uint64_t samples;
-    uint64_t only_a, only_b;   /* samples right in one of the two (mcnemar) */
+    uint64_t only_a, only_b; /* samples right in one of the two (mcnemar) */
 } wt_paired;
 /* a and b scored the same samples in the same order. */
 wt_status wt_scores_compare(const wt_scores *a, const wt_scores *b, uint64_t seed, wt_paired *out, wt_err *err);
 json_t *wt_paired_json(const wt_paired *p);
 
-/* --- tests and intervals by formula ------------------------------------------------------------------------------------- */
+/* --- tests and intervals by formula
+ * ------------------------------------------------------------------------------------- */
 /* Exact two-sided McNemar: b and c are the counts of the two kinds of disagreement. */
 double wt_mcnemar(uint64_t b, uint64_t c);
 /* 95 % Wilson score interval of a proportion. n == 0 gives 0..1. */

@@ -44,7 +44,8 @@ static bool close_enough(double a, double b, const wt_tolerance *tol, double all
     return fabs(a - b) <= (allowed > 0 ? allowed : tol->atol + tol->rtol * fabs(b));
 }
 
-static void numbers(const wt_tensor *got, const wt_tensor *expected, int64_t n, const wt_tolerance *tol, wt_difference *d)
+static void numbers(const wt_tensor *got, const wt_tensor *expected, int64_t n, const wt_tolerance *tol,
+                    wt_difference *d)
 {
     double largest, allowed = 0;
     int64_t bad = 0;
@@ -66,8 +67,9 @@ static void numbers(const wt_tensor *got, const wt_tensor *expected, int64_t n, 
     }
     if (bad) {
         d->ok = false;
-        snprintf(d->reason, sizeof d->reason, "%lld of %lld elements are out of tolerance, by %.3g at most (element %lld)",
-                 (long long)bad, (long long)n, d->max_abs, (long long)d->at);
+        snprintf(d->reason, sizeof d->reason,
+                 "%lld of %lld elements are out of tolerance, by %.3g at most (element %lld)", (long long)bad,
+                 (long long)n, d->max_abs, (long long)d->at);
     }
 }
 

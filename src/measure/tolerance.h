@@ -3,15 +3,15 @@
 #define WT_TOLERANCE_H
 #include "model/tensor.h"
 typedef struct wt_tolerance {
-    double rtol, atol;  /* |a - b| <= atol + rtol |b| */
-    double range;       /* > 0: floats instead within range * (max b - min b); at least 1e-7 of max |b| */
+    double rtol, atol; /* |a - b| <= atol + rtol |b| */
+    double range;      /* > 0: floats instead within range * (max b - min b); at least 1e-7 of max |b| */
 } wt_tolerance;
 typedef struct wt_difference {
     bool ok;
     double max_abs, max_rel;
-    double range;       /* max b - min b */
-    int64_t at;         /* element with the largest |a - b|, -1: none */
-    char reason[160];   /* "" when ok */
+    double range;     /* max b - min b */
+    int64_t at;       /* element with the largest |a - b|, -1: none */
+    char reason[160]; /* "" when ok */
 } wt_difference;
 /* Types and shapes must be equal; NaN equals NaN, infinities their like; strings and integers exactly (integers too may
  * differ by atol). */

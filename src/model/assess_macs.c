@@ -54,7 +54,8 @@ static bool product_macs(const wt_node *node, size_t a, int from_end, uint64_t *
 {
     const wt_shape *s = shape_of(node->in, node->n_in, a);
     uint64_t n;
-    if (s->rank < 1 || s->rank < from_end || s->dim[s->rank - from_end] < 0 || !count_of(shape_of(node->out, node->n_out, 0), &n))
+    if (s->rank < 1 || s->rank < from_end || s->dim[s->rank - from_end] < 0 ||
+        !count_of(shape_of(node->out, node->n_out, 0), &n))
         return false;
     *macs = times(n, (uint64_t)s->dim[s->rank - from_end]);
     return true;
@@ -99,18 +100,21 @@ static bool einsum_macs(const wt_node *node, uint64_t *macs)
     return true;
 }
 
-/* Q times K, and the weights times V. [batch, heads, length, size] or, with head counts as attributes, [batch, length, all]. */
+/* Q times K, and the weights times V. [batch, heads, length, size] or, with head counts as attributes, [batch, length,
+ * all]. */
 static bool attention_macs(const wt_node *node, uint64_t *macs)
 {
     const wt_shape *q = shape_of(node->in, node->n_in, 0), *k = shape_of(node->in, node->n_in, 1);
     const wt_shape *v = shape_of(node->in, node->n_in, 2), *past = shape_of(node->in, node->n_in, 4);
-    const int64_t heads = wt_attr_int(&node->attrs, "q_num_heads", 0), kv = wt_attr_int(&node->attrs, "kv_num_heads", 0);
-    if (!wt_shape_known(q) || !wt_shape_known(k) || !wt_shape_known(v) || q->rank < 3 || q->rank > 4 || k->rank != q->rank ||
-        v->rank != q->rank || (q->rank == 3 && (heads < 1 || kv < 1)))
+    const int64_t heads = wt_attr_int(&node->attrs, "q_num_heads", 0),
+                  kv = wt_attr_int(&node->attrs, "kv_num_heads", 0);
+    if (!wt_shape_known(q) || !wt_shape_known(k) || !wt_shape_known(v) || q->rank < 3 || q->rank > 4 ||
+        k->rank != q->rank || v->rank != q->rank || (q->rank == 3 && (heads < 1 || kv < 1)))
         return false;
     const uint64_t before = past->rank == 4 && past->dim[2] > 0 ? (uint64_t)past->dim[2] : 0;
     const uint64_t length = (uint64_t)q->dim[q->rank - 2], keys = (uint64_t)k->dim[q->rank - 2] + before;
-    const uint64_t size = q->rank == 4 ? (uint64_t)(q->dim[3] + v->dim[3]) : (uint64_t)(q->dim[2] / heads + v->dim[2] / kv);
+    const uint64_t size = q->rank == 4 ? (uint64_t)(q->dim[3] + v->dim[3])
+                                       : (uint64_t)(q->dim[2] / heads + v->dim[2] / kv);
     const uint64_t rows = times((uint64_t)q->dim[0], q->rank == 4 ? (uint64_t)q->dim[1] : (uint64_t)heads);
     *macs = times(times(rows, length), times(keys, size));
     return true;
@@ -142,7 +146,8 @@ bool wt_node_macs(const wt_node *node, uint64_t *macs)
     }
 }
 
-/* --- graphs ---------------------------------------------------------------------------------------------------------- */
+/* --- graphs ----------------------------------------------------------------------------------------------------------
+ */
 typedef struct sub_sum {
     wt_macs most, last;
 } sub_sum;

@@ -1,8 +1,9 @@
-/* assess_memory.c - the most bytes of values alive at once: a lower bound of the activation memory that any engine needs
- * that runs the nodes in the given order and keeps every value until its last use.
+/* assess_memory.c - the most bytes of values alive at once: a lower bound of the activation memory that any engine
+ * needs that runs the nodes in the given order and keeps every value until its last use.
  *
- * Operators that only change a shape share their input's bytes. While a control node runs, what is alive in the costlier of its
- * subgraphs adds to what is alive around it. A value used inside a subgraph is alive while the owner of the subgraph runs. */
+ * Operators that only change a shape share their input's bytes. While a control node runs, what is alive in the
+ * costlier of its subgraphs adds to what is alive around it. A value used inside a subgraph is alive while the owner of
+ * the subgraph runs. */
 #include "model/assess.h"
 #include "model/graph_impl.h"
 
@@ -11,19 +12,19 @@ static const uint32_t never = UINT32_MAX;
 
 typedef struct live {
     uint64_t bytes;
-    uint32_t last;     /* position in its graph of the last use; never: none */
-    uint32_t storage;  /* id of the value whose bytes it shares; its own */
-    uint32_t next;     /* id + 1 of the next value that dies with the same node */
+    uint32_t last;    /* position in its graph of the last use; never: none */
+    uint32_t storage; /* id of the value whose bytes it shares; its own */
+    uint32_t next;    /* id + 1 of the next value that dies with the same node */
 } live;
 
 typedef struct planner {
     wt_context *ctx;
     wt_err *err;
-    live *values;                            /* by id */
-    uint32_t at[WT_MAX_GRAPH_DEPTH + 1];     /* position in each of the graphs around */
+    live *values;                        /* by id */
+    uint32_t at[WT_MAX_GRAPH_DEPTH + 1]; /* position in each of the graphs around */
     size_t unknown;
     int depth;
-    uint64_t inner;                          /* most of the subgraphs of the node at hand */
+    uint64_t inner; /* most of the subgraphs of the node at hand */
     wt_status status;
 } planner;
 
@@ -91,7 +92,8 @@ static void walk_uses(planner *p, const wt_graph *graph)
             p->values[p->values[graph->outputs[i]->id].storage].last = (uint32_t)graph->n_nodes;
 }
 
-/* --- second walk: what is alive ------------------------------------------------------------------------------------ */
+/* --- second walk: what is alive ------------------------------------------------------------------------------------
+ */
 static wt_status find_peak(planner *p, const wt_graph *graph, uint64_t *peak);
 
 static bool peak_sub(void *arg, wt_graph *sub)

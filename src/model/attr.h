@@ -19,7 +19,7 @@ typedef enum wt_attr_type {
 typedef struct wt_attr {
     const char *name;
     wt_attr_type type;
-    size_t count;    /* of ints, floats, strings, tensors, graphs; 1 for the singular types */
+    size_t count; /* of ints, floats, strings, tensors, graphs; 1 for the singular types */
     union {
         int64_t i;
         float f;
@@ -27,7 +27,7 @@ typedef struct wt_attr {
         const int64_t *ints;
         const float *floats;
         const wt_string *strings;
-        const wt_tensor *tensor;         /* data may be unaligned in the file */
+        const wt_tensor *tensor; /* data may be unaligned in the file */
         const wt_tensor *const *tensors;
         struct wt_graph *graph;
         struct wt_graph *const *graphs;

@@ -1,12 +1,13 @@
 /* convert.c - between element types, with the meaning of ONNX Cast.
  *
- * Scalars of the small float formats are converted by integer arithmetic on their bits, so that results do not depend on
- * the rounding mode or on flushed denormals. Arrays go in chunks through one of four wide types (float, double, int64,
- * uint64): four decoders and four encoders instead of a function for every pair.
+ * Scalars of the small float formats are converted by integer arithmetic on their bits, so that results do not depend
+ * on the rounding mode or on flushed denormals. Arrays go in chunks through one of four wide types (float, double,
+ * int64, uint64): four decoders and four encoders instead of a function for every pair.
  *
  * Where C leaves a conversion undefined (a float that does not fit), the result is what x86 gives and ONNX Runtime and
  * numpy show there: to 32 bits and less, the low bits of an int32 that is INT32_MIN for NaN and what does not fit; to
- * uint32 and int64, the same with int64. Integers wrap. Float to 4 and 2 bits rounds half away from zero, then wraps. */
+ * uint32 and int64, the same with int64. Integers wrap. Float to 4 and 2 bits rounds half away from zero, then wraps.
+ */
 #include "model/tensor.h"
 #include <math.h>
 
@@ -31,9 +32,9 @@ typedef struct small_float {
     int mantissa, bias;
 } small_float;
 
-/* The code (without sign) nearest to the finite float with these magnitude bits, ties to even. It may exceed the largest
- * finite code: the caller decides what overflow means. float's own denormals are below half of every format's smallest
- * step and become 0. */
+/* The code (without sign) nearest to the finite float with these magnitude bits, ties to even. It may exceed the
+ * largest finite code: the caller decides what overflow means. float's own denormals are below half of every format's
+ * smallest step and become 0. */
 static uint32_t encode_magnitude(uint32_t magnitude, small_float t)
 {
     const int exponent = (int)(magnitude >> 23) - 127 + t.bias;
@@ -92,8 +93,8 @@ uint16_t wt_f32_to_bf16(float f)
 /* --- eight bits and fewer ------------------------------------------------------------------------------------ */
 typedef struct f8_format {
     small_float t;
-    uint32_t max;  /* largest finite code */
-    bool infinite; /* max + 1 is infinity */
+    uint32_t max;       /* largest finite code */
+    bool infinite;      /* max + 1 is infinity */
     bool unsigned_zero; /* "fnuz": 0x80 is the only NaN, there is no -0 */
 } f8_format;
 
@@ -173,12 +174,29 @@ typedef union chunk {
 static kind kind_of(wt_dtype t)
 {
     switch (t) {
-    case WT_F32: case WT_F16: case WT_BF16: case WT_F8E4M3FN: case WT_F8E4M3FNUZ: case WT_F8E5M2: case WT_F8E5M2FNUZ:
-    case WT_F8E8M0: case WT_F4E2M1: return REAL;
+    case WT_F32:
+    case WT_F16:
+    case WT_BF16:
+    case WT_F8E4M3FN:
+    case WT_F8E4M3FNUZ:
+    case WT_F8E5M2:
+    case WT_F8E5M2FNUZ:
+    case WT_F8E8M0:
+    case WT_F4E2M1: return REAL;
     case WT_F64: return WIDE_REAL;
     case WT_U64: return UNSIGNED;
-    case WT_BOOL: case WT_U8: case WT_I8: case WT_U16: case WT_I16: case WT_I32: case WT_U32: case WT_I64: case WT_U4:
-    case WT_I4: case WT_U2: case WT_I2: return SIGNED;
+    case WT_BOOL:
+    case WT_U8:
+    case WT_I8:
+    case WT_U16:
+    case WT_I16:
+    case WT_I32:
+    case WT_U32:
+    case WT_I64:
+    case WT_U4:
+    case WT_I4:
+    case WT_U2:
+    case WT_I2: return SIGNED;
     default: return NOT_NUMERIC;
     }
 }
@@ -194,12 +212,12 @@ static unsigned unpack(const uint8_t *src, size_t i, unsigned bits)
     return (unsigned)src[bit / 8] >> (bit % 8) & ((1u << bits) - 1);
 }
 
-#define DECODE(type, member, expression)                  \
-    for (size_t i = 0; i < n; i++) {                      \
-        type v;                                           \
-        memcpy(&v, src + i * sizeof v, sizeof v);         \
-        out->member[i] = expression;                      \
-    }                                                     \
+#define DECODE(type, member, expression)                                                                               \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+        type v;                                                                                                        \
+        memcpy(&v, src + i * sizeof v, sizeof v);                                                                      \
+        out->member[i] = expression;                                                                                   \
+    }                                                                                                                  \
     break
 
 /* n elements into the wide type of `from`; integers of all widths but uint64 into int64. */
@@ -261,7 +279,10 @@ static int64_t to_int(double v, wt_dtype to)
     case WT_U64: return (int64_t)real_to_u64(v);
     case WT_I64:
     case WT_U32: return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
-    case WT_U4: case WT_I4: case WT_U2: case WT_I2: return real_to_int(round(v), 0x1p31, INT32_MIN);
+    case WT_U4:
+    case WT_I4:
+    case WT_U2:
+    case WT_I2: return real_to_int(round(v), 0x1p31, INT32_MIN);
     default: return real_to_int(v, 0x1p31, INT32_MIN);
     }
 }
@@ -284,11 +305,11 @@ static const chunk *widen(const chunk *c, kind from, chunk *out, wt_dtype to, si
     return out;
 }
 
-#define ENCODE(type, expression)                          \
-    for (size_t i = 0; i < n; i++) {                      \
-        const type v = (type)(expression);                \
-        memcpy(dst + i * sizeof v, &v, sizeof v);         \
-    }                                                     \
+#define ENCODE(type, expression)                                                                                       \
+    for (size_t i = 0; i < n; i++) {                                                                                   \
+        const type v = (type)(expression);                                                                             \
+        memcpy(dst + i * sizeof v, &v, sizeof v);                                                                      \
+    }                                                                                                                  \
     break
 
 static void encode_packed(const chunk *c, uint8_t *dst, wt_dtype to, size_t n)
@@ -317,7 +338,11 @@ static void encode(const chunk *c, uint8_t *dst, wt_dtype to, size_t n, bool sat
     case WT_I16: ENCODE(uint16_t, (uint64_t)c->i[i] & 0xffff);
     case WT_U32:
     case WT_I32: ENCODE(uint32_t, (uint64_t)c->i[i] & 0xffffffff);
-    case WT_U4: case WT_I4: case WT_U2: case WT_I2: case WT_F4E2M1: encode_packed(c, dst, to, n); break;
+    case WT_U4:
+    case WT_I4:
+    case WT_U2:
+    case WT_I2:
+    case WT_F4E2M1: encode_packed(c, dst, to, n); break;
     default: ENCODE(uint8_t, wt_f32_to_f8(c->f[i], to, saturate));
     }
 }

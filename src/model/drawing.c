@@ -5,17 +5,18 @@
 enum {
     MOST_POINTS = 200000, /* way points; a graph that wants more gets straight lines for the longest arrows */
     ORDER_ROUNDS = 12,
-    PLACE_ROUNDS = 100, FEWER_ROUNDS = 30, /* of large graphs */
+    PLACE_ROUNDS = 100,
+    FEWER_ROUNDS = 30, /* of large graphs */
     LARGE = 20000
 };
 
 /* A vertex is a box or a way point; segments join vertices of neighbouring layers. */
 typedef struct vertex {
     size_t layer;
-    double half;     /* half the width, with half the gap */
+    double half; /* half the width, with half the gap */
     double x;
-    double key;      /* for sorting */
-    size_t place;    /* in its layer's order */
+    double key;   /* for sorting */
+    size_t place; /* in its layer's order */
     bool point;
 } vertex;
 
@@ -30,12 +31,12 @@ typedef struct layout {
     size_t n;
     segment *segments;
     size_t n_segments;
-    size_t *order, *layer_first;        /* vertices by layer: order[layer_first[l] .. layer_first[l + 1]) */
-    size_t *best;                       /* the order with the fewest crossings */
-    size_t *above, *above_first;        /* neighbours in the layer above: above[above_first[v] ..] */
+    size_t *order, *layer_first; /* vertices by layer: order[layer_first[l] .. layer_first[l + 1]) */
+    size_t *best;                /* the order with the fewest crossings */
+    size_t *above, *above_first; /* neighbours in the layer above: above[above_first[v] ..] */
     size_t *below, *below_first;
-    size_t *tree;                       /* for counting crossings */
-    double *pool_sum, *pool_weight;     /* for placing */
+    size_t *tree;                   /* for counting crossings */
+    double *pool_sum, *pool_weight; /* for placing */
     size_t *pool_count;
 } layout;
 
@@ -71,7 +72,8 @@ wt_status wt_drawing_arrow(wt_drawing *d, size_t from, size_t to, size_t bundle,
     return WT_OK;
 }
 
-/* --- layers -------------------------------------------------------------------------------------------------------- */
+/* --- layers --------------------------------------------------------------------------------------------------------
+ */
 /* Targets of each box: to[first[b] .. first[b + 1]). */
 typedef struct targets {
     size_t *first, *to;
@@ -91,8 +93,8 @@ static void make_targets(const wt_drawing *d, targets *t)
     t->first[d->n_boxes] = d->n_arrows;
 }
 
-/* Longest path from above; then, from below, everything moves down as far as it can where that makes more arrows shorter
- * than longer: inputs, constants, and whole branches that hang on one box alone. */
+/* Longest path from above; then, from below, everything moves down as far as it can where that makes more arrows
+ * shorter than longer: inputs, constants, and whole branches that hang on one box alone. */
 static void assign_layers(wt_drawing *d, targets *t)
 {
     for (size_t b = 0; b < d->n_boxes; b++)
@@ -157,7 +159,8 @@ static wt_status count_points(wt_drawing *d, wt_err *err)
     return d->points ? WT_OK : WT_ENOMEM;
 }
 
-/* --- vertices and segments ------------------------------------------------------------------------------------------- */
+/* --- vertices and segments -------------------------------------------------------------------------------------------
+ */
 static void make_vertices(layout *l)
 {
     wt_drawing *d = l->d;
@@ -167,11 +170,13 @@ static void make_vertices(layout *l)
         const wt_arrow *a = &d->arrows[i];
         for (size_t k = d->first_point[a->bundle]; k < d->first_point[a->bundle + 1]; k++)
             l->v[d->n_boxes + k] = (vertex){ .layer = d->boxes[a->from].layer + 1 + k - d->first_point[a->bundle],
-                                             .half = d->line_gap / 2, .point = true };
+                                             .half = d->line_gap / 2,
+                                             .point = true };
     }
 }
 
-/* The vertex of arrow a in the layer right above its target; SIZE_MAX: the arrow has no way points but would need some. */
+/* The vertex of arrow a in the layer right above its target; SIZE_MAX: the arrow has no way points but would need some.
+ */
 static size_t last_stop(const wt_drawing *d, const wt_arrow *a)
 {
     const size_t span = d->boxes[a->to].layer - d->boxes[a->from].layer - 1;
@@ -222,7 +227,8 @@ static void make_order(layout *l)
     l->layer_first[l->d->n_layers] = l->n;
 }
 
-/* --- order ----------------------------------------------------------------------------------------------------------- */
+/* --- order -----------------------------------------------------------------------------------------------------------
+ */
 static void set_places(layout *l)
 {
     for (size_t k = 0; k < l->d->n_layers; k++)
@@ -308,7 +314,8 @@ static wt_status find_order(layout *l)
     return st;
 }
 
-/* --- coordinates ------------------------------------------------------------------------------------------------------ */
+/* --- coordinates
+ * ------------------------------------------------------------------------------------------------------ */
 static size_t degree(const layout *l, size_t v)
 {
     return l->above_first[v + 1] - l->above_first[v] + l->below_first[v + 1] - l->below_first[v];
@@ -358,7 +365,8 @@ static void place_layer(layout *l, size_t k, bool up, bool both)
         l->pool_sum[pools] = target * weight;
         l->pool_weight[pools] = weight;
         l->pool_count[pools++] = 1;
-        while (pools > 1 && l->pool_sum[pools - 2] / l->pool_weight[pools - 2] > l->pool_sum[pools - 1] / l->pool_weight[pools - 1]) {
+        while (pools > 1 && l->pool_sum[pools - 2] / l->pool_weight[pools - 2] >
+                                l->pool_sum[pools - 1] / l->pool_weight[pools - 1]) {
             pools--;
             l->pool_sum[pools - 1] += l->pool_sum[pools];
             l->pool_weight[pools - 1] += l->pool_weight[pools];
@@ -407,7 +415,8 @@ static wt_status publish(layout *l)
     for (size_t b = 0; b < d->n_boxes; b++) {
         wt_box *box = &d->boxes[b];
         box->x = l->v[b].x - left;
-        d->layer_height[box->layer] = box->height > d->layer_height[box->layer] ? box->height : d->layer_height[box->layer];
+        d->layer_height[box->layer] = box->height > d->layer_height[box->layer] ? box->height
+                                                                                : d->layer_height[box->layer];
     }
     for (size_t k = 0; k < d->first_point[d->n_bundles]; k++)
         d->points[k] = l->v[d->n_boxes + k].x - left;
@@ -423,10 +432,13 @@ static bool allocate(layout *l)
     wt_context *ctx = l->d->ctx;
     const size_t points = l->d->first_point[l->d->n_bundles], segments = l->d->n_arrows + points;
     l->n = l->d->n_boxes + points;
-    return (l->v = wt_alloc(ctx, l->n, sizeof *l->v, l->err)) && (l->segments = wt_alloc(ctx, segments, sizeof *l->segments, l->err)) &&
-           (l->order = wt_alloc(ctx, l->n, sizeof(size_t), l->err)) && (l->best = wt_alloc(ctx, l->n, sizeof(size_t), l->err)) &&
+    return (l->v = wt_alloc(ctx, l->n, sizeof *l->v, l->err)) &&
+           (l->segments = wt_alloc(ctx, segments, sizeof *l->segments, l->err)) &&
+           (l->order = wt_alloc(ctx, l->n, sizeof(size_t), l->err)) &&
+           (l->best = wt_alloc(ctx, l->n, sizeof(size_t), l->err)) &&
            (l->layer_first = wt_alloc(ctx, l->d->n_layers + 1, sizeof(size_t), l->err)) &&
-           (l->above = wt_alloc(ctx, segments, sizeof(size_t), l->err)) && (l->below = wt_alloc(ctx, segments, sizeof(size_t), l->err)) &&
+           (l->above = wt_alloc(ctx, segments, sizeof(size_t), l->err)) &&
+           (l->below = wt_alloc(ctx, segments, sizeof(size_t), l->err)) &&
            (l->above_first = wt_alloc(ctx, l->n + 1, sizeof(size_t), l->err)) &&
            (l->below_first = wt_alloc(ctx, l->n + 1, sizeof(size_t), l->err)) &&
            (l->tree = wt_alloc(ctx, l->n + 2, sizeof(size_t), l->err)) &&
@@ -453,8 +465,8 @@ wt_status wt_drawing_layout(wt_drawing *d, wt_err *err)
         st = find_places(&l);
     if (st == WT_OK)
         st = publish(&l);
-    void *const owned[] = { l.v, l.segments, l.order, l.best, l.layer_first, l.above, l.below, l.above_first, l.below_first,
-                            l.tree, l.pool_sum, l.pool_weight, l.pool_count };
+    void *const owned[] = { l.v,           l.segments,    l.order, l.best,     l.layer_first, l.above,     l.below,
+                            l.above_first, l.below_first, l.tree,  l.pool_sum, l.pool_weight, l.pool_count };
     for (size_t i = 0; i < WT_ARRAY_LEN(owned); i++)
         wt_free(d->ctx, owned[i]);
     return st;

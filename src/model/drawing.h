@@ -1,9 +1,9 @@
 /* drawing.h - where boxes and arrows go when a directed acyclic graph is drawn in layers (after Sugiyama).
  *
- * Longest paths give the layers; an arrow that skips layers gets a way point in each; barycentres order each layer, and the
- * order with the fewest crossings seen is kept; then every box moves towards the mean of its neighbours as far as the
- * others let it (a least-squares fit with an order, solved by pooling adjacent violators). Arrows of one bundle (the uses of
- * one value) share their way points. Pure geometry: nothing here knows of operators or SVG. */
+ * Longest paths give the layers; an arrow that skips layers gets a way point in each; barycentres order each layer, and
+ * the order with the fewest crossings seen is kept; then every box moves towards the mean of its neighbours as far as
+ * the others let it (a least-squares fit with an order, solved by pooling adjacent violators). Arrows of one bundle
+ * (the uses of one value) share their way points. Pure geometry: nothing here knows of operators or SVG. */
 #ifndef WT_DRAWING_H
 #define WT_DRAWING_H
 #include "base/base.h"

@@ -8,9 +8,10 @@
 #include "model/graph.h"
 
 typedef struct wt_write_options {
-    bool force;                  /* overwrite what is there */
-    bool f16_weights;            /* store float32 weights as float16 where they fit, with a Cast behind each */
-    uint64_t external_threshold; /* weights go to a file beside the model when it would be larger; 0: the format's limit */
+    bool force;       /* overwrite what is there */
+    bool f16_weights; /* store float32 weights as float16 where they fit, with a Cast behind each */
+    uint64_t
+        external_threshold; /* weights go to a file beside the model when it would be larger; 0: the format's limit */
 } wt_write_options;
 
 typedef struct wt_written_file {
@@ -29,8 +30,8 @@ wt_status wt_written_add(wt_written *written, wt_context *ctx, const char *path,
 void wt_written_free(wt_written *written); /* NULL is fine */
 
 typedef struct wt_format {
-    const char *name;      /* "onnx" */
-    const char *extension; /* ".onnx" */
+    const char *name;                               /* "onnx" */
+    const char *extension;                          /* ".onnx" */
     bool (*sniff)(const uint8_t *head, size_t len); /* the first bytes of a file (at most 4096) */
     wt_status (*read)(wt_graph **out, wt_context *ctx, const char *path, wt_err *err);
     wt_status (*write)(const wt_graph *graph, const char *path, const wt_write_options *options, wt_written *written,

@@ -1,7 +1,8 @@
 /* frameworks.c - holds a graph against the table of what other frameworks refuse.
  *
- * Three things are not in the table because they are no operator's fault: a file of a format that the framework does not
- * read, operators of a vendor's domain, and If whose outputs have no rank before it runs, which OpenVINO cannot convert. */
+ * Three things are not in the table because they are no operator's fault: a file of a format that the framework does
+ * not read, operators of a vendor's domain, and If whose outputs have no rank before it runs, which OpenVINO cannot
+ * convert. */
 #include "model/frameworks.h"
 #include <stdio.h>
 #include "base/str.h"
@@ -70,13 +71,15 @@ typedef struct judge {
 } judge;
 
 /* One more node of this kind; a new reason is a new obstacle. */
-static wt_status object(judge *j, framework_id f, const char *domain, const char *op, wt_fit fit, const char *reason, wt_err *err)
+static wt_status object(judge *j, framework_id f, const char *domain, const char *op, wt_fit fit, const char *reason,
+                        wt_err *err)
 {
     wt_verdict *v = &j->verdicts[f];
     v->framework.fit = v->framework.fit > fit ? v->framework.fit : fit;
     for (size_t i = 0; i < v->framework.obstacles; i++) {
         wt_obstacle *o = &v->obstacles[i];
-        if (strcmp(o->op, op) == 0 && strcmp(o->domain, domain) == 0 && strncmp(o->reason, reason, sizeof o->reason - 1) == 0) {
+        if (strcmp(o->op, op) == 0 && strcmp(o->domain, domain) == 0 &&
+            strncmp(o->reason, reason, sizeof o->reason - 1) == 0) {
             o->count++;
             return WT_OK;
         }
@@ -104,19 +107,20 @@ static wt_status judge_operator(judge *j, const wt_node *node, wt_err *err)
     enum { WRITTEN_OPSET = 21 /* what this library writes: newer forms disappear by converting */ };
     for (size_t i = 0; i < WT_ARRAY_LEN(operators); i++) {
         const operator_row *row = &operators[i];
-        if (strcmp(row->op, node->op_type) || strcmp(row->domain, node->domain) || (row->from && j->opset < row->from) ||
+        if (strcmp(row->op, node->op_type) || strcmp(row->domain, node->domain) ||
+            (row->from && j->opset < row->from) ||
             (row->attr && wt_attr_int(&node->attrs, row->attr, ~row->value) != row->value))
             continue;
-        WT_TRY(object(j, row->framework, node->domain, node->op_type, row->from > WRITTEN_OPSET ? WT_FIT_CONVERT : WT_FIT_NO,
-                      row->reason, err));
+        WT_TRY(object(j, row->framework, node->domain, node->op_type,
+                      row->from > WRITTEN_OPSET ? WT_FIT_CONVERT : WT_FIT_NO, row->reason, err));
     }
     return WT_OK;
 }
 
 static bool is_custom(const char *domain)
 {
-    return domain[0] && strcmp(domain, "ai.onnx.ml") && strcmp(domain, "com.microsoft") && !wt_str_starts(domain, "ai.onnx.preview") &&
-           strcmp(domain, "whet");
+    return domain[0] && strcmp(domain, "ai.onnx.ml") && strcmp(domain, "com.microsoft") &&
+           !wt_str_starts(domain, "ai.onnx.preview") && strcmp(domain, "whet");
 }
 
 static wt_status judge_elements(judge *j, const wt_node *node, const wt_value *v, wt_err *err)
@@ -144,10 +148,12 @@ static wt_status judge_node(void *arg, wt_node *node, wt_err *err)
     for (size_t i = 0; i < node->n_out; i++)
         WT_TRY(judge_elements(j, node, node->out[i], err));
     if (wt_node_is(node, WT_OP_IF) && lacks_rank(node))
-        WT_TRY(object(j, OPENVINO, "", node->op_type, WT_FIT_NO, "the rank of its output is only known when it runs", err));
+        WT_TRY(object(j, OPENVINO, "", node->op_type, WT_FIT_NO, "the rank of its output is only known when it runs",
+                      err));
     for (framework_id f = 0; f < N_FRAMEWORKS && is_custom(node->domain); f++)
         if (reads_onnx(f))
-            WT_TRY(object(j, f, node->domain, node->op_type, WT_FIT_NO, "an operator that needs its maker's extension", err));
+            WT_TRY(object(j, f, node->domain, node->op_type, WT_FIT_NO, "an operator that needs its maker's extension",
+                          err));
     return WT_OK;
 }
 

@@ -247,14 +247,14 @@ static wt_status add_plain(wt_value **out, wt_graph *graph, const char *name, wt
     return wt_graph_add_constant(out, graph, name, &t, err);
 }
 
-wt_status wt_graph_add_const_i64(wt_value **out, wt_graph *graph, const char *name, const int64_t *v, size_t n, bool scalar,
-                                 wt_err *err)
+wt_status wt_graph_add_const_i64(wt_value **out, wt_graph *graph, const char *name, const int64_t *v, size_t n,
+                                 bool scalar, wt_err *err)
 {
     return add_plain(out, graph, name, WT_I64, v, n, scalar, err);
 }
 
-wt_status wt_graph_add_const_f32(wt_value **out, wt_graph *graph, const char *name, const float *v, size_t n, bool scalar,
-                                 wt_err *err)
+wt_status wt_graph_add_const_f32(wt_value **out, wt_graph *graph, const char *name, const float *v, size_t n,
+                                 bool scalar, wt_err *err)
 {
     return add_plain(out, graph, name, WT_F32, v, n, scalar, err);
 }
@@ -271,7 +271,8 @@ static void unlink_values(wt_node *node, size_t n_in, size_t n_out)
             node->out[i]->producer = NULL;
 }
 
-static wt_status link_values(wt_node *node, const wt_graph *graph, wt_value *const *in, wt_value *const *out, wt_err *err)
+static wt_status link_values(wt_node *node, const wt_graph *graph, wt_value *const *in, wt_value *const *out,
+                             wt_err *err)
 {
     wt_status st = WT_OK;
     size_t i = 0, o = 0;
@@ -318,8 +319,8 @@ static wt_status fill_node(wt_node *node, wt_arena *arena, const char *domain, c
 }
 
 wt_status wt_graph_add_node(wt_node **out, wt_graph *graph, wt_node *before, const char *domain, const char *op_type,
-                            const char *name, wt_value *const *in, size_t n_in, wt_value *const *out_values, size_t n_out,
-                            const wt_attrs *attrs, wt_err *err)
+                            const char *name, wt_value *const *in, size_t n_in, wt_value *const *out_values,
+                            size_t n_out, const wt_attrs *attrs, wt_err *err)
 {
     wt_graph *root = graph->root;
     if (out)
@@ -343,7 +344,8 @@ wt_status wt_graph_add_node(wt_node **out, wt_graph *graph, wt_node *before, con
     return WT_OK;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------ */
+/* --- the rest ------------------------------------------------------------------------------------------------------
+ */
 wt_status wt_graph_symbol(wt_graph *graph, const char *name, int64_t *dim, wt_err *err)
 {
     size_t index;

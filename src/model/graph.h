@@ -1,11 +1,11 @@
 /* graph.h - the intermediate representation: nodes over values.
  *
- * One graph owns an arena in which nodes, values, names, attributes and subgraphs live; closing the root graph frees all.
- * Constant data is borrowed from mapped files (which the root graph keeps open) or owned by the arena. A value has
- * one producer (or is an input or a constant) and a list of uses. Subgraphs (bodies of If, Loop, Scan) are graphs of the
- * same arena with `parent` set; a value used inside but defined outside simply appears as an input of the inner node:
- * uses lists cross that border.
- * The list of nodes is always in topological order; editing functions keep uses right; nothing else writes the fields. */
+ * One graph owns an arena in which nodes, values, names, attributes and subgraphs live; closing the root graph frees
+ * all. Constant data is borrowed from mapped files (which the root graph keeps open) or owned by the arena. A value has
+ * one producer (or is an input or a constant) and a list of uses. Subgraphs (bodies of If, Loop, Scan) are graphs of
+ * the same arena with `parent` set; a value used inside but defined outside simply appears as an input of the inner
+ * node: uses lists cross that border. The list of nodes is always in topological order; editing functions keep uses
+ * right; nothing else writes the fields. */
 #ifndef WT_GRAPH_H
 #define WT_GRAPH_H
 #include "base/file.h"
@@ -24,16 +24,16 @@ typedef struct wt_value wt_value;
  *   type.dtype == quant->dtype  integers as stored (4-bit packed as in ONNX): consumers see their dequantized values;
  *   type.dtype == WT_F32        the original floats, to be quantized by whoever stores or packs them: consumers see the
  *                               values quantized and dequantized.
- * type.shape is the logical shape in both. Scales and zero points lie in the row-major order of the scale tensor: one; one
- * per element of the axis; with blocks, type.shape with the axis' dim replaced by ceil(dim / block). */
+ * type.shape is the logical shape in both. Scales and zero points lie in the row-major order of the scale tensor: one;
+ * one per element of the axis; with blocks, type.shape with the axis' dim replaced by ceil(dim / block). */
 typedef struct wt_quant {
-    wt_dtype dtype;             /* U8, I8, I32 (bias), U16, I16, U4, I4 */
-    int axis;                   /* -1: per tensor; else scales along this axis */
-    int64_t block;              /* 0: whole axis element; > 0: blocks of this length along the axis */
-    size_t count;               /* number of scales and zero points */
-    const float *scale;         /* [count] */
-    const int32_t *zero_point;  /* [count] */
-    const char *origin;         /* "file", "calibrated", ...: for the ledger */
+    wt_dtype dtype;            /* U8, I8, I32 (bias), U16, I16, U4, I4 */
+    int axis;                  /* -1: per tensor; else scales along this axis */
+    int64_t block;             /* 0: whole axis element; > 0: blocks of this length along the axis */
+    size_t count;              /* number of scales and zero points */
+    const float *scale;        /* [count] */
+    const int32_t *zero_point; /* [count] */
+    const char *origin;        /* "file", "calibrated", ...: for the ledger */
 } wt_quant;
 
 /* Subgraphs in subgraphs: more than the 100 nested messages that protobuf allows can hold, few enough to recurse. */
@@ -47,33 +47,34 @@ typedef struct wt_use {
 } wt_use;
 
 struct wt_value {
-    const char *name;        /* unique in the graph and its subgraphs' scopes; never empty */
-    uint32_t id;             /* dense, unique over the root graph and all its subgraphs */
+    const char *name; /* unique in the graph and its subgraphs' scopes; never empty */
+    uint32_t id;      /* dense, unique over the root graph and all its subgraphs */
     wt_value_kind kind;
-    wt_tensor type;          /* dtype, layout, shape as known; type.data != NULL: a constant */
-    const wt_tensor *known;  /* NULL, or the data that a shape rule worked out (small integer tensors), valid while the types
-                                it was made from are. Rules see it as data, but the node stays and writers do not see it:
-                                only wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
+    wt_tensor type; /* dtype, layout, shape as known; type.data != NULL: a constant */
+    const wt_tensor
+        *known; /* NULL, or the data that a shape rule worked out (small integer tensors), valid while the types
+                   it was made from are. Rules see it as data, but the node stays and writers do not see it:
+                   only wt_pass_fold makes it a constant. wt_value_is_const() is about real constants only */
     const wt_shape *declared; /* the shape before the first inference (the file's), which fills what rules leave open */
-    wt_graph *graph;         /* where it is defined */
-    wt_node *producer;       /* NULL: graph input or constant */
+    wt_graph *graph;          /* where it is defined */
+    wt_node *producer;        /* NULL: graph input or constant */
     size_t producer_index;
-    wt_use *uses;            /* every use, in subgraphs too */
+    wt_use *uses; /* every use, in subgraphs too */
     size_t n_uses, cap_uses;
-    const wt_quant *quant;   /* NULL: not quantized */
+    const wt_quant *quant;    /* NULL: not quantized */
     bool is_input, is_output; /* of `graph` */
-    uint64_t source;         /* byte offset of its definition in the file, or WT_NO_OFFSET */
+    uint64_t source;          /* byte offset of its definition in the file, or WT_NO_OFFSET */
 };
 
 struct wt_node {
-    const char *name;     /* may be "" */
-    uint32_t id;          /* dense, unique over the root graph and all its subgraphs */
-    const wt_op *op;      /* NULL: unknown operator */
+    const char *name; /* may be "" */
+    uint32_t id;      /* dense, unique over the root graph and all its subgraphs */
+    const wt_op *op;  /* NULL: unknown operator */
     const char *op_type, *domain;
     wt_attrs attrs;
-    wt_value **in;        /* NULL entry: omitted */
+    wt_value **in; /* NULL entry: omitted */
     size_t n_in;
-    wt_value **out;       /* NULL entry: omitted */
+    wt_value **out; /* NULL entry: omitted */
     size_t n_out;
     wt_graph *graph;
     wt_node *prev, *next; /* topological order */
@@ -90,30 +91,30 @@ typedef struct wt_metadata {
 
 struct wt_graph {
     const char *name;
-    wt_graph *root, *parent;  /* root == this, parent == NULL for the root */
+    wt_graph *root, *parent; /* root == this, parent == NULL for the root */
     wt_node *first, *last;
     size_t n_nodes;
     wt_value **inputs, **outputs;
     size_t n_inputs, n_outputs;
-    wt_value **constants;     /* initializers of this graph */
+    wt_value **constants; /* initializers of this graph */
     size_t n_constants, cap_constants;
     /* root only */
     wt_context *ctx;
     wt_arena arena;
     uint32_t next_value_id, next_node_id;
-    const char **symbols;     /* names of symbolic dimensions */
+    const char **symbols; /* names of symbolic dimensions */
     size_t n_symbols, cap_symbols;
-    wt_map *maps;             /* files that constants point into; grown with wt_grow, closed with the root */
+    wt_map *maps; /* files that constants point into; grown with wt_grow, closed with the root */
     size_t n_maps, cap_maps;
-    wt_opset *opsets;         /* as the file said, before raising */
+    wt_opset *opsets; /* as the file said, before raising */
     size_t n_opsets;
-    wt_metadata *metadata;    /* model properties (labels, character tables, ...) */
+    wt_metadata *metadata; /* model properties (labels, character tables, ...) */
     size_t n_metadata;
     const char *producer, *format; /* "onnx" */
     int64_t ir_version;
-    struct wt_name_table *names; /* hash of value names, see wt_graph_find */
+    struct wt_name_table *names;    /* hash of value names, see wt_graph_find */
     struct wt_graph *shared_source; /* a clone keeps its source's mapped files alive: it must be closed first */
-    void *user;               /* for passes that need to hang something on a clone */
+    void *user;                     /* for passes that need to hang something on a clone */
 };
 
 /* --- making ------------------------------------------------------------------------------------------------ */
@@ -129,26 +130,28 @@ wt_status wt_graph_add_output(wt_graph *graph, wt_value *value, wt_err *err);
 wt_status wt_graph_set_constant(wt_value *value, const wt_tensor *t, wt_err *err);
 /* A new constant with its own copy of the data. name may be NULL. */
 wt_status wt_graph_add_constant(wt_value **out, wt_graph *graph, const char *name, const wt_tensor *t, wt_err *err);
-wt_status wt_graph_add_const_i64(wt_value **out, wt_graph *graph, const char *name, const int64_t *v, size_t n, bool scalar,
-                                 wt_err *err);
-wt_status wt_graph_add_const_f32(wt_value **out, wt_graph *graph, const char *name, const float *v, size_t n, bool scalar,
-                                 wt_err *err);
+wt_status wt_graph_add_const_i64(wt_value **out, wt_graph *graph, const char *name, const int64_t *v, size_t n,
+                                 bool scalar, wt_err *err);
+wt_status wt_graph_add_const_f32(wt_value **out, wt_graph *graph, const char *name, const float *v, size_t n,
+                                 bool scalar, wt_err *err);
 /* Appends (before == NULL) or inserts a node; arrays are copied; outputs must be values without producer. attrs may
  * be NULL; they are copied shallowly (names and data must live in the arena or be static). */
 wt_status wt_graph_add_node(wt_node **out, wt_graph *graph, wt_node *before, const char *domain, const char *op_type,
-                            const char *name, wt_value *const *in, size_t n_in, wt_value *const *out_values, size_t n_out,
-                            const wt_attrs *attrs, wt_err *err);
-wt_status wt_graph_symbol(wt_graph *graph, const char *name, int64_t *dim, wt_err *err); /* finds or adds; *dim = WT_DIM_SYMBOL */
+                            const char *name, wt_value *const *in, size_t n_in, wt_value *const *out_values,
+                            size_t n_out, const wt_attrs *attrs, wt_err *err);
+wt_status wt_graph_symbol(wt_graph *graph, const char *name, int64_t *dim,
+                          wt_err *err); /* finds or adds; *dim = WT_DIM_SYMBOL */
 /* NULL when there is no such value visible from `graph` (its own and its parents'). */
 wt_value *wt_graph_find(const wt_graph *graph, const char *name);
 const char *wt_graph_metadata(const wt_graph *graph, const char *key); /* NULL: absent */
 int64_t wt_graph_opset(const wt_graph *graph, const char *domain);     /* 0: not imported */
 
 /* --- editing: the only way passes change a graph ------------------------------------------------------------------ */
-wt_status wt_node_set_input(wt_node *node, size_t index, wt_value *value, wt_err *err); /* grows n_in if needed; NULL omits */
+wt_status wt_node_set_input(wt_node *node, size_t index, wt_value *value,
+                            wt_err *err); /* grows n_in if needed; NULL omits */
 /* node makes `value` (which must have no producer) instead of its output `index`; that one is left without producer. */
 wt_status wt_node_set_output(wt_node *node, size_t index, wt_value *value, wt_err *err);
-wt_status wt_node_set_attr(wt_node *node, const wt_attr *attr, wt_err *err);             /* replaces by name or adds */
+wt_status wt_node_set_attr(wt_node *node, const wt_attr *attr, wt_err *err); /* replaces by name or adds */
 wt_status wt_node_set_attr_int(wt_node *node, const char *name, int64_t value, wt_err *err);
 wt_status wt_node_set_attr_float(wt_node *node, const char *name, float value, wt_err *err);
 wt_status wt_node_set_op(wt_node *node, const char *domain, const char *op_type, wt_err *err);
@@ -170,14 +173,18 @@ wt_status wt_graph_sort(wt_graph *graph, wt_err *err);
  * data) is shared with the source, which must outlive the clone. */
 wt_status wt_graph_clone(wt_graph **out, const wt_graph *source, wt_err *err);
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------------------------------------------------
+ */
 /* The element type that consumers see: of a quantized constant stored as integers it is float32, not type.dtype. */
 static inline wt_dtype wt_value_dtype(const wt_value *v)
 {
     return v->quant && v->quant->dtype == v->type.dtype ? WT_F32 : v->type.dtype;
 }
 /* An input with data is an input with a default (ONNX: an initializer of the same name): it is no constant. */
-static inline bool wt_value_is_const(const wt_value *v) { return v && v->type.data != NULL && !v->producer && !v->is_input; }
+static inline bool wt_value_is_const(const wt_value *v)
+{
+    return v && v->type.data != NULL && !v->producer && !v->is_input;
+}
 /* True when the only use of v is by one node in the same graph and v is no graph output. */
 bool wt_value_single_use(const wt_value *v);
 static inline bool wt_node_is(const wt_node *n, wt_opcode code) { return n && n->op && n->op->code == code; }
@@ -185,7 +192,8 @@ wt_graph *wt_node_subgraph(const wt_node *node, const char *attr); /* NULL when 
 typedef wt_status wt_graph_visit_fn(void *arg, wt_node *node, wt_err *err);
 wt_status wt_graph_visit(wt_graph *graph, wt_graph_visit_fn *fn, void *arg, wt_err *err); /* all nodes, subgraphs too */
 
-/* Structure, uses, names, order, arity, dtypes that contradict: WT_EINTERNAL when a pass broke it, WT_EFORMAT when a file did. */
+/* Structure, uses, names, order, arity, dtypes that contradict: WT_EINTERNAL when a pass broke it, WT_EFORMAT when a
+ * file did. */
 wt_status wt_graph_verify(const wt_graph *graph, wt_status blame, wt_err *err);
 
 /* Runs every shape rule in order, inside subgraphs too (If: branches merged; Loop/Scan: carried values). What a rule
@@ -196,13 +204,15 @@ wt_status wt_graph_infer(wt_graph *graph, wt_err *err);
 /* One node: rule applied to the values' types as they stand; results stored. */
 wt_status wt_node_infer(wt_node *node, wt_err *err);
 
-/* Fixes free dims of a graph input (NULL or "": the only one); dims below 0 stay as they are. A symbol gets its number wherever
- * the graph uses it. WT_EUSAGE when the model fixes another shape. wt_graph_infer carries it on. */
+/* Fixes free dims of a graph input (NULL or "": the only one); dims below 0 stay as they are. A symbol gets its number
+ * wherever the graph uses it. WT_EUSAGE when the model fixes another shape. wt_graph_infer carries it on. */
 wt_status wt_graph_fix_input(wt_graph *graph, const char *name, const wt_shape *shape, wt_err *err);
 
-/* --- printing -------------------------------------------------------------------------------------------------------- */
+/* --- printing --------------------------------------------------------------------------------------------------------
+ */
 struct wt_buf;
 wt_status wt_graph_print_text(const wt_graph *graph, struct wt_buf *out, wt_err *err);
 wt_status wt_graph_print_dot(const wt_graph *graph, struct wt_buf *out, wt_err *err);
-wt_status wt_graph_print_svg(const wt_graph *graph, struct wt_buf *out, wt_err *err); /* layered drawing, no script, no external font */
+wt_status wt_graph_print_svg(const wt_graph *graph, struct wt_buf *out,
+                             wt_err *err); /* layered drawing, no script, no external font */
 #endif

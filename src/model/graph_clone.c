@@ -1,8 +1,8 @@
 /* graph_clone.c - a deep copy of a graph that shares with its source what never changes.
  *
- * Passes work on clones, so cloning must be cheap: nodes, values and lists are copied; names, attribute arrays, quantizations
- * and all constant data are the source's, which must be closed after its clones. Ids stay the same, so that a value of
- * the clone can be found by the id of the original and tables indexed by id serve both. */
+ * Passes work on clones, so cloning must be cheap: nodes, values and lists are copied; names, attribute arrays,
+ * quantizations and all constant data are the source's, which must be closed after its clones. Ids stay the same, so
+ * that a value of the clone can be found by the id of the original and tables indexed by id serve both. */
 #include "model/graph_impl.h"
 
 typedef struct cloner {
@@ -45,7 +45,8 @@ static wt_status get_value(cloner *c, wt_value **out, const wt_value *from, cons
     return WT_OK;
 }
 
-static wt_status clone_values(cloner *c, wt_value ***out, wt_value *const *from, size_t n, const wt_graph *in, wt_graph *to)
+static wt_status clone_values(cloner *c, wt_value ***out, wt_value *const *from, size_t n, const wt_graph *in,
+                              wt_graph *to)
 {
     size_t cap = 1;
     while (cap < n)

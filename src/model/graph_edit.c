@@ -122,7 +122,8 @@ wt_status wt_value_replace(wt_value *from, wt_value *to, wt_err *err)
     return WT_OK;
 }
 
-/* --- removing ------------------------------------------------------------------------------------------------------- */
+/* --- removing -------------------------------------------------------------------------------------------------------
+ */
 static void forget_value(wt_value *v)
 {
     wt_names_remove(v);
@@ -206,7 +207,8 @@ size_t wt_graph_sweep(wt_graph *graph)
     return gone;
 }
 
-/* --- moving ---------------------------------------------------------------------------------------------------------- */
+/* --- moving ----------------------------------------------------------------------------------------------------------
+ */
 void wt_node_move_before(wt_node *node, wt_node *before)
 {
     wt_graph *graph = node->graph;

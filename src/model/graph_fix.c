@@ -1,7 +1,7 @@
 /* graph_fix.c - fixing the free dims of a graph's inputs.
  *
- * A symbol means the same number wherever it stands, so fixing it in an input fixes it in every value of the graph and its
- * subgraphs, in what the file declared as well: what rules cannot derive is then known from there. */
+ * A symbol means the same number wherever it stands, so fixing it in an input fixes it in every value of the graph and
+ * its subgraphs, in what the file declared as well: what rules cannot derive is then known from there. */
 #include "model/graph_impl.h"
 #include <stdio.h>
 
@@ -103,12 +103,14 @@ wt_status wt_graph_fix_input(wt_graph *graph, const char *name, const wt_shape *
     char has[256], wants[256];
     bool fits = own->rank < 0 || own->rank == shape->rank;
     if (shape->rank < 0 || shape->rank > WT_MAX_RANK)
-        return wt_fail(err, WT_EUSAGE, "a shape of rank %d for input '%s'; 0 to %d are possible", shape->rank, v->name, WT_MAX_RANK);
+        return wt_fail(err, WT_EUSAGE, "a shape of rank %d for input '%s'; 0 to %d are possible", shape->rank, v->name,
+                       WT_MAX_RANK);
     for (int i = 0; i < own->rank && fits; i++) {
         const int64_t d = shape->dim[i];
         fits = own->dim[i] < 0 || d < 0 || own->dim[i] == d;
         for (int k = 0; k < i && fits; k++) /* one symbol, two numbers */
-            fits = !(WT_DIM_IS_SYMBOL(own->dim[i]) && own->dim[k] == own->dim[i] && d >= 0 && shape->dim[k] >= 0 && shape->dim[k] != d);
+            fits = !(WT_DIM_IS_SYMBOL(own->dim[i]) && own->dim[k] == own->dim[i] && d >= 0 && shape->dim[k] >= 0 &&
+                     shape->dim[k] != d);
     }
     if (!fits) {
         wt_shape_text(own, graph->root->symbols, has, sizeof has);

@@ -5,7 +5,8 @@
 #define WT_GRAPH_IMPL_H
 #include "model/graph.h"
 
-/* --- names: a hash of all values of a root and its subgraphs, several per name (siblings may share one) ------------- */
+/* --- names: a hash of all values of a root and its subgraphs, several per name (siblings may share one) -------------
+ */
 wt_status wt_names_reserve(wt_graph *root, size_t more, wt_err *err); /* room for `more` insertions that cannot fail */
 void wt_names_insert(wt_value *value);                                /* room was reserved; value->name is final */
 void wt_names_remove(wt_value *value);                                /* fine when it is not there */

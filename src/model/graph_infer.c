@@ -65,7 +65,8 @@ static wt_status keep_known(wt_value *v, const wt_tensor *t, wt_err *err)
     v->known = NULL;
     if (!t->data || t->dtype == WT_STRING || !wt_tensor_size(t, &bytes) || bytes > t->bytes)
         return WT_OK;
-    if (old && old->dtype == t->dtype && wt_shape_equal(&old->shape, &t->shape) && memcmp(old->data, t->data, bytes) == 0) {
+    if (old && old->dtype == t->dtype && wt_shape_equal(&old->shape, &t->shape) &&
+        memcmp(old->data, t->data, bytes) == 0) {
         v->known = old;
         return WT_OK;
     }
@@ -122,8 +123,13 @@ static wt_status apply_rule(wt_inferrer *c, wt_node *node, wt_tensor *in, const 
     }
     for (size_t i = 0; i < node->n_out; i++)
         out[i] = (wt_tensor){ .shape = no_shape };
-    wt_infer rule = { .op_type = node->op_type, .attrs = &node->attrs, .in = in_list, .n_in = node->n_in, .out = out,
-                      .n_out = node->n_out, .arena = &c->scratch };
+    wt_infer rule = { .op_type = node->op_type,
+                      .attrs = &node->attrs,
+                      .in = in_list,
+                      .n_in = node->n_in,
+                      .out = out,
+                      .n_out = node->n_out,
+                      .arena = &c->scratch };
     WT_TRY(node->op->infer(&rule, err));
     for (size_t i = 0; i < node->n_out; i++)
         if (node->out[i])

@@ -9,7 +9,7 @@ typedef struct wt_inferrer {
     size_t contradictions; /* values whose shape differs from what the file declares */
     const wt_value *first_contradiction;
     wt_shape first_found;
-    wt_status status;      /* out of a callback */
+    wt_status status; /* out of a callback */
 } wt_inferrer;
 
 wt_status wt_infer_node_in(wt_inferrer *c, wt_node *node, wt_err *err);

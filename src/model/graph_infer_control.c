@@ -1,11 +1,11 @@
 /* graph_infer_control.c - shapes through If, Loop and Scan.
  *
- * If: an output has what both branches agree on; when the condition is known, what the taken branch says. A branch whose
- * shapes contradict each other cannot be the one taken (exporters guard on ranks that way), so it has no say.
+ * If: an output has what both branches agree on; when the condition is known, what the taken branch says. A branch
+ * whose shapes contradict each other cannot be the one taken (exporters guard on ranks that way), so it has no say.
  *
  * Loop and Scan: the carried values' shapes are a fixpoint: begin with what comes in, run the body, forget what
- * changed, again until nothing does. Inner loops of inner loops skip the search and carry unknown ranks, so that nesting cannot
- * multiply the work. */
+ * changed, again until nothing does. Inner loops of inner loops skip the search and carry unknown ranks, so that
+ * nesting cannot multiply the work. */
 #include "model/graph_infer.h"
 
 enum { ROUNDS = 4, SEARCHED_LOOPS = 2 };
@@ -28,7 +28,8 @@ static wt_status body_of(const wt_node *node, const char *attr, wt_graph **out, 
     return *out ? WT_OK : wt_fail(err, WT_EFORMAT, "the graph attribute %s is missing", attr);
 }
 
-/* --- If ------------------------------------------------------------------------------------------------------------ */
+/* --- If ------------------------------------------------------------------------------------------------------------
+ */
 static bool known_condition(const wt_value *v, int64_t *taken)
 {
     wt_tensor t;
@@ -40,7 +41,8 @@ static bool known_condition(const wt_value *v, int64_t *taken)
 }
 
 /* Outputs of the branches that can be taken, into the node's. */
-static wt_status merge_branches(wt_inferrer *c, wt_node *node, wt_graph *const *branches, const bool *possible, wt_err *err)
+static wt_status merge_branches(wt_inferrer *c, wt_node *node, wt_graph *const *branches, const bool *possible,
+                                wt_err *err)
 {
     for (size_t i = 0; i < node->n_out; i++) {
         wt_tensor merged = { .shape = { .rank = -1 } };
@@ -78,7 +80,8 @@ static wt_status infer_if(wt_inferrer *c, wt_node *node, wt_err *err)
     for (int b = 0; b < 2; b++) {
         WT_TRY(body_of(node, attrs[b], &branches[b], err));
         if (branches[b]->n_outputs != node->n_out)
-            return wt_fail(err, WT_EFORMAT, "%s has %zu outputs, the node %zu", attrs[b], branches[b]->n_outputs, node->n_out);
+            return wt_fail(err, WT_EFORMAT, "%s has %zu outputs, the node %zu", attrs[b], branches[b]->n_outputs,
+                           node->n_out);
     }
     for (int b = 0; b < 2; b++) {
         reason[b] = (wt_err){ .offset = WT_NO_OFFSET };
@@ -104,7 +107,8 @@ static wt_status infer_if(wt_inferrer *c, wt_node *node, wt_err *err)
     return merge_branches(c, node, branches, possible, err);
 }
 
-/* --- Loop and Scan --------------------------------------------------------------------------------------------------- */
+/* --- Loop and Scan ---------------------------------------------------------------------------------------------------
+ */
 typedef struct carried {
     wt_value *body_in, *body_out;
     wt_tensor type; /* what holds in every round */
@@ -155,7 +159,8 @@ static wt_status find_fixpoint(wt_inferrer *c, wt_graph *body, carried *list, si
     return WT_OK;
 }
 
-/* Where the carried values stand: node->in[in + i], body->inputs[body_in + i], body->outputs[body_out + i], node->out[i]. */
+/* Where the carried values stand: node->in[in + i], body->inputs[body_in + i], body->outputs[body_out + i],
+ * node->out[i]. */
 typedef struct carried_form {
     size_t n, in, body_in, body_out;
 } carried_form;
@@ -186,15 +191,16 @@ static wt_status run_body(wt_inferrer *c, wt_node *node, wt_graph *body, carried
 }
 
 /* What a round yields, with a new axis of `length` at `axis`. */
-static wt_status record_stacked(wt_inferrer *c, wt_value *out, const wt_value *slice, int64_t axis, int64_t length, wt_err *err)
+static wt_status record_stacked(wt_inferrer *c, wt_value *out, const wt_value *slice, int64_t axis, int64_t length,
+                                wt_err *err)
 {
     wt_tensor t = { .dtype = wt_value_dtype(slice), .shape = { .rank = -1 } };
     const wt_shape *s = &slice->type.shape;
     if (s->rank >= 0) {
         const int at = wt_axis(axis, s->rank + 1, false);
         if (s->rank == WT_MAX_RANK || at < 0)
-            return wt_fail(err, WT_EFORMAT, "scan output '%s' cannot get an axis %lld: a round yields rank %d", out->name,
-                           (long long)axis, s->rank);
+            return wt_fail(err, WT_EFORMAT, "scan output '%s' cannot get an axis %lld: a round yields rank %d",
+                           out->name, (long long)axis, s->rank);
         t.shape.rank = s->rank + 1;
         for (int i = 0; i < t.shape.rank; i++)
             t.shape.dim[i] = i < at ? s->dim[i] : i == at ? length : s->dim[i - 1];
@@ -204,8 +210,9 @@ static wt_status record_stacked(wt_inferrer *c, wt_value *out, const wt_value *s
 
 static wt_status fail_body(const wt_node *node, const wt_graph *body, wt_err *err)
 {
-    return wt_fail(err, WT_EFORMAT, "the body has %zu inputs and %zu outputs, which does not fit the node's %zu and %zu",
-                   body->n_inputs, body->n_outputs, node->n_in, node->n_out);
+    return wt_fail(err, WT_EFORMAT,
+                   "the body has %zu inputs and %zu outputs, which does not fit the node's %zu and %zu", body->n_inputs,
+                   body->n_outputs, node->n_in, node->n_out);
 }
 
 /* Body: (iteration, condition, carried...) -> (condition, carried..., scan outputs...). */
@@ -269,7 +276,8 @@ static wt_status infer_scan(wt_inferrer *c, wt_node *node, wt_err *err)
     WT_TRY(body_of(node, "body", &body, err));
     const int64_t n_scans = wt_attr_int(&node->attrs, "num_scan_inputs", 0);
     if (n_scans < 1 || (uint64_t)n_scans > node->n_in)
-        return wt_fail(err, WT_EFORMAT, "num_scan_inputs is %lld, and the node has %zu inputs", (long long)n_scans, node->n_in);
+        return wt_fail(err, WT_EFORMAT, "num_scan_inputs is %lld, and the node has %zu inputs", (long long)n_scans,
+                       node->n_in);
     const size_t n = node->n_in - (size_t)n_scans;
     if (body->n_inputs != node->n_in || body->n_outputs < n || node->n_out > body->n_outputs)
         return fail_body(node, body, err);
@@ -278,7 +286,8 @@ static wt_status infer_scan(wt_inferrer *c, wt_node *node, wt_err *err)
     WT_TRY(run_body(c, node, body, (carried_form){ n, 0, 0, 0 }, err));
     for (size_t i = n; i < node->n_out; i++)
         if (node->out[i])
-            WT_TRY(record_stacked(c, node->out[i], body->outputs[i], axis_at(node, "scan_output_axes", i - n), length, err));
+            WT_TRY(record_stacked(c, node->out[i], body->outputs[i], axis_at(node, "scan_output_axes", i - n), length,
+                                  err));
     return WT_OK;
 }
 

@@ -1,8 +1,8 @@
 /* graph_names.c - the hash tables behind wt_graph_find and wt_graph_symbol.
  *
- * Open addressing with linear probing; a removed entry's successors move up, so that there are no tombstones and a probe
- * ends at the first empty slot. Values are keyed by their name alone and checked for their graph: the branches of an If
- * may both define "y". Tables lie in the arena and double; what they leave behind is less than what they hold. */
+ * Open addressing with linear probing; a removed entry's successors move up, so that there are no tombstones and a
+ * probe ends at the first empty slot. Values are keyed by their name alone and checked for their graph: the branches of
+ * an If may both define "y". Tables lie in the arena and double; what they leave behind is less than what they hold. */
 #include "base/hash.h"
 #include "model/graph_impl.h"
 

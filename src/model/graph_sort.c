@@ -1,13 +1,14 @@
-/* graph_sort.c - topological order, stable: Kahn's algorithm that always takes the ready node that came first in the file.
+/* graph_sort.c - topological order, stable: Kahn's algorithm that always takes the ready node that came first in the
+ * file.
  *
- * A control node depends on whatever its subgraphs use of the graph it stands in. Sorted graphs, nearly all there are, are
- * recognized in one walk and left alone. Positions lie in one table for the whole root, indexed by node id. */
+ * A control node depends on whatever its subgraphs use of the graph it stands in. Sorted graphs, nearly all there are,
+ * are recognized in one walk and left alone. Positions lie in one table for the whole root, indexed by node id. */
 #include "model/graph_impl.h"
 
 typedef struct sorter {
     wt_context *ctx;
     wt_err *err;
-    uint32_t *position;   /* [next_node_id] of each node in its graph's file order */
+    uint32_t *position; /* [next_node_id] of each node in its graph's file order */
     /* of the graph being sorted */
     wt_node **nodes;      /* [n] in file order */
     uint32_t *waits;      /* [n] number of unemitted dependencies */
@@ -77,7 +78,8 @@ static bool is_sorted(const sorter *s, const wt_graph *graph)
     return true;
 }
 
-/* --- edges --------------------------------------------------------------------------------------------------------- */
+/* --- edges ---------------------------------------------------------------------------------------------------------
+ */
 typedef struct edge_maker {
     sorter *s;
     uint32_t dependent;
@@ -123,7 +125,8 @@ static wt_status make_edges(sorter *s, const wt_graph *graph)
     return WT_OK;
 }
 
-/* --- the heap of ready nodes: the smallest position on top ----------------------------------------------------------- */
+/* --- the heap of ready nodes: the smallest position on top -----------------------------------------------------------
+ */
 static void heap_push(sorter *s, uint32_t v)
 {
     size_t i = s->n_heap++;
@@ -146,7 +149,8 @@ static uint32_t heap_pop(sorter *s)
     return top;
 }
 
-/* --- cycles ----------------------------------------------------------------------------------------------------------- */
+/* --- cycles
+ * ----------------------------------------------------------------------------------------------------------- */
 typedef struct waiter {
     const sorter *s;
     const wt_node *found;

@@ -1,7 +1,7 @@
 /* graph_verify.c - is this a graph? Run on every file that was read, and after every pass in debug builds.
  *
- * One walk in order marks what is defined, so that each use is seen to come after its definition, and gives every input of
- * every node a slot. A second look at the values marks the slots that their uses claim: each once, and none left
+ * One walk in order marks what is defined, so that each use is seen to come after its definition, and gives every input
+ * of every node a slot. A second look at the values marks the slots that their uses claim: each once, and none left
  * over. Attributes are held to their types here, because those who read them take a default instead of complaining. */
 #include "model/graph_impl.h"
 
@@ -10,12 +10,12 @@ typedef struct verifier {
     wt_status blame;
     wt_err *err;
     const wt_graph *root;
-    uint8_t *defined;       /* [next_value_id] */
+    uint8_t *defined;        /* [next_value_id] */
     const wt_value **values; /* [n_values] in the order of their definition */
     size_t n_values;
-    size_t *first_slot;     /* [next_node_id] + 1; 0: not seen */
+    size_t *first_slot; /* [next_node_id] + 1; 0: not seen */
     size_t n_slots, n_filled;
-    uint8_t *slots;         /* [n_slots] claimed by a use */
+    uint8_t *slots; /* [n_slots] claimed by a use */
     wt_status status;
 } verifier;
 
@@ -31,22 +31,26 @@ static wt_status at_node(const verifier *v, const wt_node *node)
     return v->blame;
 }
 
-#define FAIL_NODE(v, node, ...) (wt_fail_at((v)->err, (v)->blame, (node)->source, __VA_ARGS__), at_node(v, node))
+#define FAIL_NODE(v, node, ...)   (wt_fail_at((v)->err, (v)->blame, (node)->source, __VA_ARGS__), at_node(v, node))
 #define FAIL_VALUE(v, value, ...) wt_fail_at((v)->err, (v)->blame, (value)->source, __VA_ARGS__)
 
-/* --- values -------------------------------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------------------------------
+ */
 static wt_status check_quant(const verifier *v, const wt_value *x)
 {
     const wt_quant *q = x->quant;
     int64_t want = 1;
     if (!q)
         return WT_OK;
-    if (!q->scale || !q->zero_point || q->count == 0 || q->axis < -1 || (x->type.shape.rank >= 0 && q->axis >= x->type.shape.rank))
-        return FAIL_VALUE(v, x, "the quantization of '%s' has no scales, or an axis %d that is not there", x->name, q->axis);
+    if (!q->scale || !q->zero_point || q->count == 0 || q->axis < -1 ||
+        (x->type.shape.rank >= 0 && q->axis >= x->type.shape.rank))
+        return FAIL_VALUE(v, x, "the quantization of '%s' has no scales, or an axis %d that is not there", x->name,
+                          q->axis);
     if (q->axis >= 0 && q->block == 0 && x->type.shape.rank >= 0)
         want = x->type.shape.dim[q->axis];
     if (q->block == 0 && want >= 0 && (uint64_t)want != q->count)
-        return FAIL_VALUE(v, x, "the quantization of '%s' has %zu scales for %lld parts", x->name, q->count, (long long)want);
+        return FAIL_VALUE(v, x, "the quantization of '%s' has %zu scales for %lld parts", x->name, q->count,
+                          (long long)want);
     return WT_OK;
 }
 
@@ -54,7 +58,8 @@ static wt_status check_constant(const verifier *v, const wt_value *x)
 {
     size_t bytes;
     if (x->type.data && (!wt_tensor_size(&x->type, &bytes) || bytes > x->type.bytes))
-        return FAIL_VALUE(v, x, "constant '%s' has %zu bytes, which is not what its type needs", x->name, x->type.bytes);
+        return FAIL_VALUE(v, x, "constant '%s' has %zu bytes, which is not what its type needs", x->name,
+                          x->type.bytes);
     return WT_OK;
 }
 
@@ -68,7 +73,8 @@ static wt_status define(verifier *v, const wt_graph *graph, const wt_value *x)
     if (!x->name || !x->name[0] || wt_names_find(v->root, graph, x->name) != x)
         return FAIL_VALUE(v, x, "the name '%s' is not unique in its graph", x->name ? x->name : "");
     if (x->type.shape.rank > WT_MAX_RANK)
-        return FAIL_VALUE(v, x, "value '%s' has rank %d; at most %d is possible", x->name, x->type.shape.rank, WT_MAX_RANK);
+        return FAIL_VALUE(v, x, "value '%s' has rank %d; at most %d is possible", x->name, x->type.shape.rank,
+                          WT_MAX_RANK);
     for (int i = 0; i < x->type.shape.rank; i++)
         if (WT_DIM_IS_SYMBOL(x->type.shape.dim[i]) && WT_DIM_SYMBOL_INDEX(x->type.shape.dim[i]) >= v->root->n_symbols)
             return FAIL_VALUE(v, x, "value '%s' has a dimension that names no symbol", x->name);
@@ -79,12 +85,14 @@ static wt_status define(verifier *v, const wt_graph *graph, const wt_value *x)
     return WT_OK;
 }
 
-/* --- nodes ---------------------------------------------------------------------------------------------------------- */
+/* --- nodes ----------------------------------------------------------------------------------------------------------
+ */
 /* Nearly everywhere the optional inputs come last; not so where ONNX Runtime put the scales of a quantized LSTM behind
  * them, and not for Loop, whose trip count and condition may both be left out. */
 static bool is_optional(const wt_op *op, int i)
 {
-    return i >= op->min_in || (op->flags & WT_OP_CONTROL) || (op->code == WT_OP_DYNAMICQUANTIZELSTM && i >= 3 && i <= 7);
+    return i >= op->min_in || (op->flags & WT_OP_CONTROL) ||
+           (op->code == WT_OP_DYNAMICQUANTIZELSTM && i >= 3 && i <= 7);
 }
 
 static wt_status check_arity(const verifier *v, const wt_node *node)
@@ -95,11 +103,15 @@ static wt_status check_arity(const verifier *v, const wt_node *node)
     if (node->n_in < (size_t)op->min_in || node->n_in > (size_t)op->max_in)
         return FAIL_NODE(v, node, "%s has %zu inputs, expected %d%s", op->name, node->n_in,
                          node->n_in < (size_t)op->min_in ? op->min_in : op->max_in,
-                         op->min_in == op->max_in ? "" : node->n_in < (size_t)op->min_in ? " or more" : " at most");
+                         op->min_in == op->max_in          ? ""
+                         : node->n_in < (size_t)op->min_in ? " or more"
+                                                           : " at most");
     if (node->n_out < (size_t)op->min_out || node->n_out > (size_t)op->max_out)
         return FAIL_NODE(v, node, "%s has %zu outputs, expected %d%s", op->name, node->n_out,
                          node->n_out < (size_t)op->min_out ? op->min_out : op->max_out,
-                         op->min_out == op->max_out ? "" : node->n_out < (size_t)op->min_out ? " or more" : " at most");
+                         op->min_out == op->max_out          ? ""
+                         : node->n_out < (size_t)op->min_out ? " or more"
+                                                             : " at most");
     for (int i = 0; i < op->min_in; i++)
         if (!node->in[i] && !is_optional(op, i))
             return FAIL_NODE(v, node, "input %d of %s is missing", i, op->name);
@@ -124,8 +136,16 @@ static wt_status check_input(verifier *v, const wt_graph *graph, const wt_node *
 
 static const char *attr_type_name(wt_attr_type type)
 {
-    static const char *const names[] = { "?",       "an integer",           "a float",  "a string", "a list of integers",
-                                         "a list of floats", "a list of strings", "a tensor", "a graph",  "a list of tensors",
+    static const char *const names[] = { "?",
+                                         "an integer",
+                                         "a float",
+                                         "a string",
+                                         "a list of integers",
+                                         "a list of floats",
+                                         "a list of strings",
+                                         "a tensor",
+                                         "a graph",
+                                         "a list of tensors",
                                          "a list of graphs" };
     return (size_t)type < WT_ARRAY_LEN(names) ? names[type] : names[0];
 }
@@ -136,7 +156,8 @@ typedef struct attr_row {
     wt_attr_type type;
     bool required;
 } attr_row;
-static const attr_row attr_rows[] = { /* in the order of the opcodes */
+static const attr_row attr_rows[] = {
+/* in the order of the opcodes */
 #define X(op, name, type, required) { WT_OP_##op, name, WT_ATTR_##type, required },
 #include "model/attrs.def"
 #undef X
@@ -226,7 +247,8 @@ static wt_status check_node(verifier *v, const wt_graph *graph, const wt_node *n
     return WT_OK;
 }
 
-/* --- graphs ---------------------------------------------------------------------------------------------------------- */
+/* --- graphs ----------------------------------------------------------------------------------------------------------
+ */
 static wt_status check_interface(verifier *v, const wt_graph *graph)
 {
     for (size_t i = 0; i < graph->n_inputs; i++) {
@@ -275,8 +297,10 @@ static wt_status check_graph(verifier *v, const wt_graph *graph, const wt_graph 
     return check_outputs(v, graph);
 }
 
-/* --- uses ------------------------------------------------------------------------------------------------------------ */
-/* Every use a value counts must be a filled slot of a node, each another one: then equal numbers mean that all are counted. */
+/* --- uses ------------------------------------------------------------------------------------------------------------
+ */
+/* Every use a value counts must be a filled slot of a node, each another one: then equal numbers mean that all are
+ * counted. */
 static wt_status check_uses(verifier *v)
 {
     size_t claimed = 0;
@@ -286,7 +310,9 @@ static wt_status check_uses(verifier *v)
         const wt_value *x = v->values[i];
         for (size_t k = 0; k < x->n_uses; k++) {
             const wt_use *use = &x->uses[k];
-            const size_t first = use->node->graph && use->node->id < v->root->next_node_id ? v->first_slot[use->node->id] : 0;
+            const size_t first = use->node->graph && use->node->id < v->root->next_node_id
+                                     ? v->first_slot[use->node->id]
+                                     : 0;
             if (!first || use->index >= use->node->n_in || use->node->in[use->index] != x)
                 return FAIL_VALUE(v, x, "value '%s' counts a use that is none", x->name);
             if (v->slots[first - 1 + use->index]++)
@@ -295,7 +321,8 @@ static wt_status check_uses(verifier *v)
         }
     }
     if (claimed != v->n_filled)
-        return wt_fail(v->err, v->blame, "%zu inputs of nodes are not counted as uses of their values", v->n_filled - claimed);
+        return wt_fail(v->err, v->blame, "%zu inputs of nodes are not counted as uses of their values",
+                       v->n_filled - claimed);
     return WT_OK;
 }
 

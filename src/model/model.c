@@ -90,7 +90,9 @@ static wt_status list_ops(wt_model *m, collector *c, wt_err *err)
         const wt_node *node = c->nodes[i];
         uint64_t macs;
         if (i == 0 || by_name(&c->nodes[i - 1], &c->nodes[i]) != 0)
-            m->ops[m->n_ops++] = (wt_model_op){ .op = node->op_type, .domain = node->domain, .known = node->op != NULL };
+            m->ops[m->n_ops++] = (wt_model_op){ .op = node->op_type,
+                                                .domain = node->domain,
+                                                .known = node->op != NULL };
         wt_model_op *row = &m->ops[m->n_ops - 1];
         row->count++;
         if (wt_node_macs(node, &macs))
@@ -242,7 +244,8 @@ wt_status wt_model_set_input_shape(wt_model *m, const char *name, const wt_shape
     return wt_model_changed(m, err);
 }
 
-/* --- what it is ------------------------------------------------------------------------------------------------------ */
+/* --- what it is ------------------------------------------------------------------------------------------------------
+ */
 static bool is_parameter(wt_dtype t)
 {
     return t != WT_I32 && t != WT_I64 && t != WT_BOOL && t != WT_STRING && t != WT_U32 && t != WT_U64;
@@ -254,10 +257,18 @@ wt_status wt_model_describe(const wt_model *m, wt_model_info *out, wt_err *err)
     const wt_macs macs = wt_graph_macs(g);
     wt_activation_peak peak;
     WT_TRY(wt_graph_activation_peak(g, &peak, err));
-    *out = (wt_model_info){ .path = m->path, .format = g->format, .producer = g->producer, .name = g->name,
-                            .ir_version = g->ir_version, .nodes = m->nodes, .subgraphs = m->subgraphs,
-                            .unknown_ops = m->unknown_ops, .macs = macs.macs, .macs_unknown = macs.unknown,
-                            .activation_peak_bytes = peak.bytes, .activation_unknown = peak.unknown };
+    *out = (wt_model_info){ .path = m->path,
+                            .format = g->format,
+                            .producer = g->producer,
+                            .name = g->name,
+                            .ir_version = g->ir_version,
+                            .nodes = m->nodes,
+                            .subgraphs = m->subgraphs,
+                            .unknown_ops = m->unknown_ops,
+                            .macs = macs.macs,
+                            .macs_unknown = macs.unknown,
+                            .activation_peak_bytes = peak.bytes,
+                            .activation_unknown = peak.unknown };
     for (const wt_graph *source = g; source; source = source->shared_source)
         for (size_t i = 0; i < source->n_maps; i++)
             out->file_bytes += source->maps[i].size;
@@ -349,7 +360,8 @@ bool wt_model_obstacle_at(const wt_model *m, size_t framework, size_t index, wt_
     return true;
 }
 
-/* --- printing and saving ------------------------------------------------------------------------------------------------ */
+/* --- printing and saving
+ * ------------------------------------------------------------------------------------------------ */
 wt_status wt_model_print(const wt_model *m, wt_print_form form, wt_sink_fn *sink, void *user, wt_err *err)
 {
     enum { PIECE = 1 << 16 };
@@ -372,13 +384,15 @@ wt_model_save_options wt_model_save_defaults(void)
     return (wt_model_save_options){ .size = sizeof(wt_model_save_options) };
 }
 
-wt_status wt_model_save(const wt_model *m, const char *path, const wt_model_save_options *options, wt_written_fn *fn, void *user,
-                        wt_err *err)
+wt_status wt_model_save(const wt_model *m, const char *path, const wt_model_save_options *options, wt_written_fn *fn,
+                        void *user, wt_err *err)
 {
     wt_model_save_options o = wt_model_save_defaults();
     if (options)
         WT_TRY(take_options(&o, sizeof o, options, "wt_model_save_defaults", err));
-    const wt_write_options w = { .force = o.force, .f16_weights = o.f16_weights, .external_threshold = o.external_threshold };
+    const wt_write_options w = { .force = o.force,
+                                 .f16_weights = o.f16_weights,
+                                 .external_threshold = o.external_threshold };
     wt_written written = { .ctx = m->ctx };
     const wt_status st = wt_model_write(m->graph, path, o.format, &w, &written, err);
     for (size_t i = 0; i < written.count && st == WT_OK && fn; i++)

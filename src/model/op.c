@@ -6,7 +6,7 @@
 #include "model/op.h"
 
 static const wt_op ops[WT_OP_COUNT] = {
-#define X(id, name, domain, min_in, max_in, min_out, max_out, infer, flags) \
+#define X(id, name, domain, min_in, max_in, min_out, max_out, infer, flags)                                            \
     [WT_OP_##id] = { WT_OP_##id, name, domain, min_in, max_in, min_out, max_out, wt_infer_##infer, flags },
 #include "model/ops.def"
 #undef X
@@ -18,10 +18,7 @@ static const uint8_t lengths[WT_OP_COUNT] = {
 #undef X
 };
 
-const wt_op *wt_op_get(wt_opcode code)
-{
-    return code > WT_OP_UNKNOWN && code < WT_OP_COUNT ? &ops[code] : NULL;
-}
+const wt_op *wt_op_get(wt_opcode code) { return code > WT_OP_UNKNOWN && code < WT_OP_COUNT ? &ops[code] : NULL; }
 
 const wt_op *wt_op_find(const char *domain, const char *name)
 {

@@ -19,18 +19,18 @@ typedef struct wt_infer {
     size_t n_in;
     wt_tensor *out;
     size_t n_out;
-    wt_arena *arena; /* NULL: no room for data. Else a rule may allocate out[i].data (and bytes) here: a small integer result
-                        that follows from shapes alone (Shape, Gather of it, ...) */
+    wt_arena *arena; /* NULL: no room for data. Else a rule may allocate out[i].data (and bytes) here: a small integer
+                        result that follows from shapes alone (Shape, Gather of it, ...) */
 } wt_infer;
 typedef wt_status wt_infer_fn(wt_infer *c, wt_err *err);
 
-enum { /* flags of an op */
-    WT_OP_UNARY = 1,         /* elementwise, one data input; out shape = in[0]'s */
-    WT_OP_BROADCAST = 2,     /* elementwise over broadcast inputs */
-    WT_OP_VIEW = 4,          /* output is the bytes of in[0] with another shape: no work */
-    WT_OP_RANDOM = 8,        /* never folded */
-    WT_OP_CONTROL = 16,      /* has subgraphs (If, Loop, Scan): the executor runs it */
-    WT_OP_INTERNAL = 32      /* domain "whet" */
+enum {                      /* flags of an op */
+       WT_OP_UNARY = 1,     /* elementwise, one data input; out shape = in[0]'s */
+       WT_OP_BROADCAST = 2, /* elementwise over broadcast inputs */
+       WT_OP_VIEW = 4,      /* output is the bytes of in[0] with another shape: no work */
+       WT_OP_RANDOM = 8,    /* never folded */
+       WT_OP_CONTROL = 16,  /* has subgraphs (If, Loop, Scan): the executor runs it */
+       WT_OP_INTERNAL = 32  /* domain "whet" */
 };
 
 typedef enum wt_opcode {

@@ -137,8 +137,8 @@ bool wt_print_element(wt_buf *out, const wt_tensor *t, int64_t i)
 bool wt_print_elements(wt_buf *out, const wt_tensor *t, int64_t most)
 {
     int64_t n;
-    if (!t->data || t->layout != WT_PLAIN || t->dtype == WT_C64 || t->dtype == WT_C128 || !wt_shape_count(&t->shape, &n) ||
-        n > most)
+    if (!t->data || t->layout != WT_PLAIN || t->dtype == WT_C64 || t->dtype == WT_C128 ||
+        !wt_shape_count(&t->shape, &n) || n > most)
         return false;
     if (t->shape.rank == 0)
         return wt_print_element(out, t, 0);
@@ -196,7 +196,8 @@ void wt_print_type(wt_buf *out, const wt_value *v)
     }
 }
 
-/* --- attributes ---------------------------------------------------------------------------------------------------- */
+/* --- attributes ----------------------------------------------------------------------------------------------------
+ */
 static void put_list_element(wt_buf *out, const wt_attr *a, const wt_graph *root, size_t i)
 {
     switch (a->type) {

@@ -6,10 +6,7 @@
 
 enum { FEW = 8 };
 
-static void put_label(wt_buf *out, const char *s)
-{
-    wt_print_escaped(out, s, strlen(s), WT_ESCAPE_DOT);
-}
+static void put_label(wt_buf *out, const char *s) { wt_print_escaped(out, s, strlen(s), WT_ESCAPE_DOT); }
 
 static void put_shape_label(wt_buf *out, const wt_value *v)
 {

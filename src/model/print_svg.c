@@ -1,6 +1,6 @@
-/* print_svg.c - a graph as a picture for any browser: boxes by kind of operator, arrows with shapes, one panel for the graph
- * and one for each subgraph, linked from the box that owns it. No script, no font to fetch, light and dark by the reader's
- * preference. drawing.h says where things go; svg_box.c what stands in a box; here the result becomes SVG.
+/* print_svg.c - a graph as a picture for any browser: boxes by kind of operator, arrows with shapes, one panel for the
+ * graph and one for each subgraph, linked from the box that owns it. No script, no font to fetch, light and dark by the
+ * reader's preference. drawing.h says where things go; svg_box.c what stands in a box; here the result becomes SVG.
  *
  * Coordinates are whole pixels, printed as integers, because a locale could put commas into fractions. */
 #include "model/svg_panel.h"
@@ -9,21 +9,28 @@
 enum { MARGIN = 24, HEAD = 56, PANEL_GAP = 48, LABEL_DROP = 13 };
 
 static const char style[] =
-    "text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace;fill:#57606a;text-anchor:middle}\n"
+    "text{font:11px ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans "
+    "Mono\",monospace;fill:#57606a;text-anchor:middle}\n"
     ".o{font-size:13px;font-weight:600;fill:#1f2328}.h{font-size:15px;font-weight:600;fill:#1f2328;text-anchor:start}\n"
     ".s{text-anchor:start}.l{fill:#57606a;stroke:#fff;stroke-width:4px;paint-order:stroke}\n"
-    ".bg{fill:#fff}.b{stroke:#8c959f;stroke-width:1}.e{fill:none;stroke:#8c959f;stroke-width:1.2}.d{stroke-dasharray:4 3}\n"
+    ".bg{fill:#fff}.b{stroke:#8c959f;stroke-width:1}.e{fill:none;stroke:#8c959f;stroke-width:1.2}.d{stroke-dasharray:4 "
+    "3}\n"
     ".a{fill:#8c959f}a .o{text-decoration:underline}\n"
-    ".linear{fill:#cfe4ff}.act{fill:#d3f5d8}.arith{fill:#fff4c2}.norm{fill:#cdf2ee}.pool{fill:#ffe0c7}.move{fill:#eceff2}\n"
-    ".quant{fill:#e7dcff}.control{fill:#ffd6d9}.ml{fill:#fbdcf0}.unknown{fill:#fff;stroke:#cf222e;stroke-width:2}.io{fill:#f6f8fa}\n"
+    ".linear{fill:#cfe4ff}.act{fill:#d3f5d8}.arith{fill:#fff4c2}.norm{fill:#cdf2ee}.pool{fill:#ffe0c7}.move{fill:#"
+    "eceff2}\n"
+    ".quant{fill:#e7dcff}.control{fill:#ffd6d9}.ml{fill:#fbdcf0}.unknown{fill:#fff;stroke:#cf222e;stroke-width:2}.io{"
+    "fill:#f6f8fa}\n"
     "@media(prefers-color-scheme:dark){text,.l{fill:#9198a1}.o,.h{fill:#f0f6fc}.l{stroke:#0d1117}.bg{fill:#0d1117}\n"
-    ".b,.e{stroke:#656c76}.a{fill:#656c76}.linear{fill:#12365f}.act{fill:#14432a}.arith{fill:#4a3b00}.norm{fill:#0f4540}\n"
-    ".pool{fill:#5a3013}.move{fill:#262c36}.quant{fill:#3c2a6b}.control{fill:#611f27}.ml{fill:#581f46}.unknown{fill:#0d1117}\n"
+    ".b,.e{stroke:#656c76}.a{fill:#656c76}.linear{fill:#12365f}.act{fill:#14432a}.arith{fill:#4a3b00}.norm{fill:#"
+    "0f4540}\n"
+    ".pool{fill:#5a3013}.move{fill:#262c36}.quant{fill:#3c2a6b}.control{fill:#611f27}.ml{fill:#581f46}.unknown{fill:#"
+    "0d1117}\n"
     ".io{fill:#151b23}}\n";
 
 static long px(double v) { return (long)(v < 0 ? v - 0.5 : v + 0.5); }
 
-/* --- arrows -------------------------------------------------------------------------------------------------------- */
+/* --- arrows --------------------------------------------------------------------------------------------------------
+ */
 typedef struct point {
     double x, y;
 } point;
@@ -75,7 +82,8 @@ static void put_arrow(wt_buf *out, const wt_svg_panel *p, size_t index)
     if (span && count >= span)
         at = (point){ d->points[first + span - 1], d->layer_y[from + span] + d->layer_height[from + span] };
     end.y -= 5; /* the head's length */
-    wt_buf_printf(out, "<path class=\"e%s\" marker-end=\"url(#arrow)\" d=\"M%ld %ld", line->dashed ? " d" : "", px(at.x), px(at.y));
+    wt_buf_printf(out, "<path class=\"e%s\" marker-end=\"url(#arrow)\" d=\"M%ld %ld", line->dashed ? " d" : "",
+                  px(at.x), px(at.y));
     curve_to(out, at, end);
     wt_buf_puts(out, "\"/>\n");
 }
@@ -98,7 +106,8 @@ static wt_status put_arrows(wt_buf *out, const wt_svg_panel *p, wt_err *err)
     return wt_buf_status(out, err);
 }
 
-/* --- boxes ------------------------------------------------------------------------------------------------------------ */
+/* --- boxes
+ * ------------------------------------------------------------------------------------------------------------ */
 static void put_box(wt_buf *out, const wt_svg_panel *p, size_t index)
 {
     const wt_svg_box *box = &p->boxes[index];
@@ -112,14 +121,16 @@ static void put_box(wt_buf *out, const wt_svg_panel *p, size_t index)
     wt_buf_printf(out, "<rect class=\"b %s\" x=\"%ld\" y=\"%ld\" width=\"%ld\" height=\"%ld\" rx=\"%d\"/>", box->style,
                   px(top.x - box->width / 2), px(top.y), px(box->width), px(place->height), box->round ? 13 : 4);
     for (size_t i = 0; i < box->n_lines; i++) {
-        wt_buf_printf(out, "<text%s x=\"%ld\" y=\"%ld\">", i ? "" : " class=\"o\"", px(top.x), px(top.y) + 17 + 15 * (long)i);
+        wt_buf_printf(out, "<text%s x=\"%ld\" y=\"%ld\">", i ? "" : " class=\"o\"", px(top.x),
+                      px(top.y) + 17 + 15 * (long)i);
         wt_print_escaped(out, box->lines[i], strlen(box->lines[i]), WT_ESCAPE_XML);
         wt_buf_puts(out, "</text>");
     }
     wt_buf_puts(out, box->link ? "</a></g>\n" : "</g>\n");
 }
 
-/* --- panels ------------------------------------------------------------------------------------------------------------- */
+/* --- panels
+ * ------------------------------------------------------------------------------------------------------------- */
 typedef struct page {
     wt_buf body;
     wt_svg_sources sources;
@@ -181,13 +192,18 @@ static wt_status put_subgraphs(page *pg, const wt_graph *graph)
 static void put_page(wt_buf *out, const page *pg, const char *name)
 {
     const long w = px(pg->width < 320 ? 320 : pg->width), h = px(pg->height);
-    wt_buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%ld\" height=\"%ld\" viewBox=\"0 0 %ld %ld\" role=\"img\">\n<title>",
+    wt_buf_printf(out,
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%ld\" height=\"%ld\" viewBox=\"0 0 %ld %ld\" "
+                  "role=\"img\">\n<title>",
                   w, h, w, h);
     wt_print_escaped(out, name, strlen(name), WT_ESCAPE_XML);
-    wt_buf_printf(out, "</title>\n<style>\n%s</style>\n"
-                       "<defs><marker id=\"arrow\" viewBox=\"0 0 6 6\" refX=\"0\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" "
-                       "orient=\"auto\" markerUnits=\"userSpaceOnUse\"><path class=\"a\" d=\"M0 0L6 3L0 6z\"/></marker></defs>\n"
-                       "<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n", style);
+    wt_buf_printf(
+        out,
+        "</title>\n<style>\n%s</style>\n"
+        "<defs><marker id=\"arrow\" viewBox=\"0 0 6 6\" refX=\"0\" refY=\"3\" markerWidth=\"6\" markerHeight=\"6\" "
+        "orient=\"auto\" markerUnits=\"userSpaceOnUse\"><path class=\"a\" d=\"M0 0L6 3L0 6z\"/></marker></defs>\n"
+        "<rect class=\"bg\" width=\"100%%\" height=\"100%%\"/>\n",
+        style);
     wt_buf_add(out, pg->body.data, pg->body.len);
     wt_buf_puts(out, "</svg>\n");
 }

@@ -34,7 +34,8 @@ static bool granularity(const wt_node *node, const wt_shape *x, const wt_shape *
 /* What the node's scale and zero point say; *ok false when they are not constants of a form that wt_quant can say. */
 static wt_status read_quant(const wt_node *node, wt_dtype dtype, wt_quant **out, bool *ok, wt_err *err)
 {
-    const wt_value *x = node->in[0], *scale = node->n_in > 1 ? node->in[1] : NULL, *zp = node->n_in > 2 ? node->in[2] : NULL;
+    const wt_value *x = node->in[0], *scale = node->n_in > 1 ? node->in[1] : NULL,
+                   *zp = node->n_in > 2 ? node->in[2] : NULL;
     wt_quant q = { .dtype = dtype, .origin = "file" };
     int32_t lo, hi;
     *ok = false;
@@ -75,7 +76,8 @@ static bool gives_f32(const wt_node *dq)
     return dtype == 0 || dtype == 1;
 }
 
-/* --- DequantizeLinear of a constant ----------------------------------------------------------------------------------------- */
+/* --- DequantizeLinear of a constant
+ * ----------------------------------------------------------------------------------------- */
 static wt_status absorb_constant(wt_node *dq, size_t *absorbed, wt_err *err)
 {
     const wt_value *x = dq->n_in ? dq->in[0] : NULL;
@@ -88,7 +90,8 @@ static wt_status absorb_constant(wt_node *dq, size_t *absorbed, wt_err *err)
     if (!ok)
         return WT_OK;
     const wt_tensor data = x->type;
-    WT_TRY(wt_graph_add_value(&spare, y->graph, NULL, err)); /* takes y's place, so that y keeps its name and its uses */
+    WT_TRY(
+        wt_graph_add_value(&spare, y->graph, NULL, err)); /* takes y's place, so that y keeps its name and its uses */
     WT_TRY(wt_node_set_output(dq, 0, spare, err));
     WT_TRY(wt_graph_set_constant(y, &data, err));
     y->quant = quant;
@@ -97,7 +100,9 @@ static wt_status absorb_constant(wt_node *dq, size_t *absorbed, wt_err *err)
     return WT_OK;
 }
 
-/* --- pairs ------------------------------------------------------------------------------------------------------------------- */
+/* --- pairs
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 static wt_dtype quantized_type(const wt_node *q)
 {
     const wt_value *zp = q->n_in > 2 ? q->in[2] : NULL;
@@ -111,8 +116,8 @@ static wt_dtype quantized_type(const wt_node *q)
 static wt_status is_pair(const wt_node *q, const wt_graph *graph, const wt_quant *quant, bool *ok, wt_err *err)
 {
     wt_quant *other = NULL;
-    *ok = wt_node_is(q, WT_OP_QUANTIZELINEAR) && q->graph == graph && q->n_out == 1 && q->out[0] && !q->out[0]->is_output &&
-          q->out[0]->n_uses > 0;
+    *ok = wt_node_is(q, WT_OP_QUANTIZELINEAR) && q->graph == graph && q->n_out == 1 && q->out[0] &&
+          !q->out[0]->is_output && q->out[0]->n_uses > 0;
     if (!*ok)
         return WT_OK;
     WT_TRY(read_quant(q, quantized_type(q), &other, ok, err));
@@ -120,8 +125,8 @@ static wt_status is_pair(const wt_node *q, const wt_graph *graph, const wt_quant
     const wt_value *codes = q->out[0];
     for (size_t i = 0; *ok && i < codes->n_uses; i++) {
         const wt_node *dq = codes->uses[i].node;
-        *ok = wt_node_is(dq, WT_OP_DEQUANTIZELINEAR) && codes->uses[i].index == 0 && dq->graph == graph && gives_f32(dq) &&
-              dq->n_out == 1 && dq->out[0];
+        *ok = wt_node_is(dq, WT_OP_DEQUANTIZELINEAR) && codes->uses[i].index == 0 && dq->graph == graph &&
+              gives_f32(dq) && dq->n_out == 1 && dq->out[0];
         if (!*ok)
             return WT_OK;
         /* The codes' shape is that of the value, but need not have been inferred. */

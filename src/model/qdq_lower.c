@@ -37,8 +37,9 @@ static wt_shape scale_shape(const wt_quant *quant, const wt_shape *x)
 static wt_status add_scale(wt_graph *graph, const wt_value *v, wt_value **out, wt_err *err)
 {
     const wt_quant *q = v->quant;
-    const wt_tensor t = { .dtype = WT_F32, .shape = scale_shape(q, &v->type.shape), .data = q->scale,
-                          .bytes = q->count * sizeof(float) };
+    const wt_tensor t = {
+        .dtype = WT_F32, .shape = scale_shape(q, &v->type.shape), .data = q->scale, .bytes = q->count * sizeof(float)
+    };
     WT_TRY(named(graph, v->name, "_scale", out, err));
     return wt_graph_set_constant(*out, &t, err);
 }
@@ -64,8 +65,8 @@ static wt_status add_zero_point(wt_graph *graph, const wt_value *v, wt_value **o
     return wt_graph_set_constant(*out, &t, err);
 }
 
-static wt_status add_node(wt_graph *graph, wt_node *before, const char *op, const wt_value *v, wt_value *in[3], wt_value *out,
-                          wt_err *err)
+static wt_status add_node(wt_graph *graph, wt_node *before, const char *op, const wt_value *v, wt_value *in[3],
+                          wt_value *out, wt_err *err)
 {
     const wt_quant *q = v->quant;
     wt_attr attrs[2] = { { .name = "axis", .type = WT_ATTR_INT, .count = 1, .v.i = q->axis },
@@ -142,7 +143,8 @@ static wt_status lower_activation(wt_value *v, wt_node *before, wt_err *err)
     return WT_OK;
 }
 
-/* --- float16 storage ------------------------------------------------------------------------------------------------------- */
+/* --- float16 storage
+ * ------------------------------------------------------------------------------------------------------- */
 static bool is_weight_of(const wt_node *node)
 {
     if (!node->op)
@@ -183,7 +185,8 @@ static wt_status lower_f16(wt_value *v, wt_node *first, wt_err *err)
     int64_t n = 0;
     wt_value *stored = NULL;
     wt_node *node = NULL;
-    if (v->type.dtype != WT_F32 || v->is_output || !v->n_uses || !wt_shape_count(&v->type.shape, &n) || n < MIN_F16_ELEMENTS)
+    if (v->type.dtype != WT_F32 || v->is_output || !v->n_uses || !wt_shape_count(&v->type.shape, &n) ||
+        n < MIN_F16_ELEMENTS)
         return WT_OK;
     for (size_t i = 0; i < v->n_uses; i++)
         if (!is_weight_of(v->uses[i].node))
@@ -198,7 +201,8 @@ static wt_status lower_f16(wt_value *v, wt_node *first, wt_err *err)
     return wt_graph_add_node(&node, v->graph, first, "", "Cast", name, &stored, 1, &v, 1, &attrs, err);
 }
 
-/* --- the walk --------------------------------------------------------------------------------------------------------------- */
+/* --- the walk
+ * --------------------------------------------------------------------------------------------------------------- */
 static wt_status lower_graph(wt_graph *graph, const wt_qdq_options *options, wt_err *err);
 
 static wt_status lower_subgraphs(const wt_node *node, const wt_qdq_options *options, wt_err *err)

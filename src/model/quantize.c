@@ -20,7 +20,8 @@ bool wt_quant_range(wt_dtype dtype, int32_t *lo, int32_t *hi)
     }
 }
 
-/* --- codes as they are stored -------------------------------------------------------------------------------------------- */
+/* --- codes as they are stored
+ * -------------------------------------------------------------------------------------------- */
 static void store(const int32_t *codes, void *q, size_t n, wt_dtype dtype)
 {
     uint8_t *u8 = q;
@@ -67,7 +68,8 @@ static void load(const void *q, int32_t *codes, size_t n, wt_dtype dtype)
     }
 }
 
-/* --- one scale ------------------------------------------------------------------------------------------------------------- */
+/* --- one scale
+ * ------------------------------------------------------------------------------------------------------------- */
 /* Up to 17 bits: clamped first, so adding and subtracting 1.5 * 2^23 rounds exactly, half to even. */
 static void quantize_small(const uint8_t *x, int32_t *codes, size_t n, float scale, int32_t zp, int32_t lo, int32_t hi)
 {
@@ -140,7 +142,8 @@ void wt_dequantize_f32(const void *q, float *x, size_t n, float scale, int32_t z
     }
 }
 
-/* --- many scales ------------------------------------------------------------------------------------------------------------ */
+/* --- many scales
+ * ------------------------------------------------------------------------------------------------------------ */
 /* The tensor as [outer, length of the axis, inner]. */
 typedef struct strides {
     size_t axis, inner, blocks;
@@ -214,7 +217,8 @@ wt_status wt_quant_check(const wt_quant *quant, const wt_shape *shape, wt_err *e
         return wt_fail(err, WT_EFORMAT, "%s is no type to quantize to", wt_dtype_name(quant->dtype));
     if (quant->axis >= 0) {
         if (shape->rank >= 0 && (quant->axis >= shape->rank || quant->block < 0))
-            return wt_fail(err, WT_EFORMAT, "quantization along axis %d of a tensor with %d dimensions", quant->axis, shape->rank);
+            return wt_fail(err, WT_EFORMAT, "quantization along axis %d of a tensor with %d dimensions", quant->axis,
+                           shape->rank);
         if (quant->block && !wt_shape_known(shape))
             return wt_fail(err, WT_EFORMAT, "quantization in blocks of a tensor of unknown shape");
         const int64_t dim = shape->rank > quant->axis ? shape->dim[quant->axis] : WT_DIM_ANY;
@@ -228,7 +232,8 @@ wt_status wt_quant_check(const wt_quant *quant, const wt_shape *shape, wt_err *e
         return wt_fail(err, WT_EFORMAT, "quantization has %zu scales, %zu are needed", quant->count, want);
     for (size_t i = 0; i < quant->count; i++)
         if (quant->zero_point[i] < lo || quant->zero_point[i] > hi)
-            return wt_fail(err, WT_EFORMAT, "zero point %d is no %s", quant->zero_point[i], wt_dtype_name(quant->dtype));
+            return wt_fail(err, WT_EFORMAT, "zero point %d is no %s", quant->zero_point[i],
+                           wt_dtype_name(quant->dtype));
     return WT_OK;
 }
 

@@ -40,7 +40,9 @@ static void put_dim(wt_buf *out, int64_t d, const wt_graph *root)
         wt_buf_printf(out, "%lld", (long long)d);
         return;
     }
-    const char *name = WT_DIM_IS_SYMBOL(d) && WT_DIM_SYMBOL_INDEX(d) < root->n_symbols ? root->symbols[WT_DIM_SYMBOL_INDEX(d)] : "?";
+    const char *name = WT_DIM_IS_SYMBOL(d) && WT_DIM_SYMBOL_INDEX(d) < root->n_symbols
+                           ? root->symbols[WT_DIM_SYMBOL_INDEX(d)]
+                           : "?";
     while (name[len] && (len < SHORT || !starts_character(name[len])))
         len++;
     wt_print_escaped(out, name, len, WT_ESCAPE_QUOTED);
@@ -71,19 +73,49 @@ static const struct {
     wt_opcode code;
     const char *style;
 } styles[] = {
-    { WT_OP_CONV, "linear" }, { WT_OP_CONVTRANSPOSE, "linear" }, { WT_OP_DEFORMCONV, "linear" }, { WT_OP_MATMUL, "linear" },
-    { WT_OP_GEMM, "linear" }, { WT_OP_EINSUM, "linear" }, { WT_OP_ATTENTION, "linear" }, { WT_OP_CONVINTEGER, "linear" },
-    { WT_OP_MATMULINTEGER, "linear" }, { WT_OP_QLINEARCONV, "linear" }, { WT_OP_QLINEARMATMUL, "linear" },
-    { WT_OP_LSTM, "linear" }, { WT_OP_GRU, "linear" }, { WT_OP_RNN, "linear" }, { WT_OP_DYNAMICQUANTIZELSTM, "linear" },
-    { WT_OP_LINEAR, "linear" }, { WT_OP_QUANTCONV, "linear" }, { WT_OP_QUANTLINEAR, "linear" },
-    { WT_OP_BATCHNORMALIZATION, "norm" }, { WT_OP_INSTANCENORMALIZATION, "norm" }, { WT_OP_LAYERNORMALIZATION, "norm" },
-    { WT_OP_GROUPNORMALIZATION, "norm" }, { WT_OP_RMSNORMALIZATION, "norm" }, { WT_OP_LPNORMALIZATION, "norm" },
-    { WT_OP_MEANVARIANCENORMALIZATION, "norm" }, { WT_OP_LRN, "norm" }, { WT_OP_SOFTMAX, "act" },
-    { WT_OP_LOGSOFTMAX, "act" }, { WT_OP_HARDMAX, "act" }, { WT_OP_PRELU, "act" }, { WT_OP_CAST, "move" },
-    { WT_OP_QUANTUNARY, "act" }, { WT_OP_QUANTBINARY, "arith" }, { WT_OP_QUANTPOOL, "pool" },
-    { WT_OP_MAXPOOL, "pool" }, { WT_OP_AVERAGEPOOL, "pool" }, { WT_OP_LPPOOL, "pool" }, { WT_OP_GLOBALAVERAGEPOOL, "pool" },
-    { WT_OP_GLOBALMAXPOOL, "pool" }, { WT_OP_GLOBALLPPOOL, "pool" }, { WT_OP_QUANTIZELINEAR, "quant" },
-    { WT_OP_DEQUANTIZELINEAR, "quant" }, { WT_OP_DYNAMICQUANTIZELINEAR, "quant" },
+    { WT_OP_CONV, "linear" },
+    { WT_OP_CONVTRANSPOSE, "linear" },
+    { WT_OP_DEFORMCONV, "linear" },
+    { WT_OP_MATMUL, "linear" },
+    { WT_OP_GEMM, "linear" },
+    { WT_OP_EINSUM, "linear" },
+    { WT_OP_ATTENTION, "linear" },
+    { WT_OP_CONVINTEGER, "linear" },
+    { WT_OP_MATMULINTEGER, "linear" },
+    { WT_OP_QLINEARCONV, "linear" },
+    { WT_OP_QLINEARMATMUL, "linear" },
+    { WT_OP_LSTM, "linear" },
+    { WT_OP_GRU, "linear" },
+    { WT_OP_RNN, "linear" },
+    { WT_OP_DYNAMICQUANTIZELSTM, "linear" },
+    { WT_OP_LINEAR, "linear" },
+    { WT_OP_QUANTCONV, "linear" },
+    { WT_OP_QUANTLINEAR, "linear" },
+    { WT_OP_BATCHNORMALIZATION, "norm" },
+    { WT_OP_INSTANCENORMALIZATION, "norm" },
+    { WT_OP_LAYERNORMALIZATION, "norm" },
+    { WT_OP_GROUPNORMALIZATION, "norm" },
+    { WT_OP_RMSNORMALIZATION, "norm" },
+    { WT_OP_LPNORMALIZATION, "norm" },
+    { WT_OP_MEANVARIANCENORMALIZATION, "norm" },
+    { WT_OP_LRN, "norm" },
+    { WT_OP_SOFTMAX, "act" },
+    { WT_OP_LOGSOFTMAX, "act" },
+    { WT_OP_HARDMAX, "act" },
+    { WT_OP_PRELU, "act" },
+    { WT_OP_CAST, "move" },
+    { WT_OP_QUANTUNARY, "act" },
+    { WT_OP_QUANTBINARY, "arith" },
+    { WT_OP_QUANTPOOL, "pool" },
+    { WT_OP_MAXPOOL, "pool" },
+    { WT_OP_AVERAGEPOOL, "pool" },
+    { WT_OP_LPPOOL, "pool" },
+    { WT_OP_GLOBALAVERAGEPOOL, "pool" },
+    { WT_OP_GLOBALMAXPOOL, "pool" },
+    { WT_OP_GLOBALLPPOOL, "pool" },
+    { WT_OP_QUANTIZELINEAR, "quant" },
+    { WT_OP_DEQUANTIZELINEAR, "quant" },
+    { WT_OP_DYNAMICQUANTIZELINEAR, "quant" },
 };
 
 static const char *style_of(const wt_node *node)
@@ -108,7 +140,8 @@ static const char *style_of(const wt_node *node)
 static bool says_nothing(const wt_attr *a)
 {
     if (a->type == WT_ATTR_INT)
-        return (strcmp(a->name, "group") == 0 && a->v.i == 1) || (a->v.i == 0 && strcmp(a->name, "axis") && strcmp(a->name, "keepdims"));
+        return (strcmp(a->name, "group") == 0 && a->v.i == 1) ||
+               (a->v.i == 0 && strcmp(a->name, "axis") && strcmp(a->name, "keepdims"));
     if (a->type == WT_ATTR_STRING)
         return a->v.s.len == 6 && memcmp(a->v.s.data, "NOTSET", 6) == 0;
     if (a->type != WT_ATTR_INTS)
@@ -126,7 +159,8 @@ static bool says_nothing(const wt_attr *a)
 static void put_ints(wt_buf *out, const wt_attr *a)
 {
     const bool kernel = strcmp(a->name, "kernel_shape") == 0;
-    bool same = a->count > 1 && (strcmp(a->name, "strides") == 0 || strcmp(a->name, "pads") == 0 || strcmp(a->name, "dilations") == 0);
+    bool same = a->count > 1 &&
+                (strcmp(a->name, "strides") == 0 || strcmp(a->name, "pads") == 0 || strcmp(a->name, "dilations") == 0);
     for (size_t k = 1; k < a->count; k++)
         same = same && a->v.ints[k] == a->v.ints[0];
     for (size_t k = 0; k < (same ? 1 : a->count) && k < 9; k++)
@@ -235,7 +269,8 @@ static void measure(wt_svg_box *box)
 static bool has_graph(const wt_node *node)
 {
     for (size_t i = 0; i < node->attrs.count; i++)
-        if (node->attrs.items[i].type == WT_ATTR_GRAPH || (node->attrs.items[i].type == WT_ATTR_GRAPHS && node->attrs.items[i].count))
+        if (node->attrs.items[i].type == WT_ATTR_GRAPH ||
+            (node->attrs.items[i].type == WT_ATTR_GRAPHS && node->attrs.items[i].count))
             return true;
     return false;
 }

@@ -1,7 +1,7 @@
 /* svg_panel.c - from a graph to boxes and arrows.
  *
- * Constants are written into the boxes that use them. A value of an outer graph gets a box of its own where it comes in;
- * what a subgraph uses of the graph at hand is an arrow, dashed, to the node that owns the subgraph. */
+ * Constants are written into the boxes that use them. A value of an outer graph gets a box of its own where it comes
+ * in; what a subgraph uses of the graph at hand is an arrow, dashed, to the node that owns the subgraph. */
 #include "model/svg_panel.h"
 
 enum { LABEL_GAP = 10, MOST_LABELS = 8 };
@@ -57,7 +57,8 @@ static wt_status need_line(panel_maker *m, const wt_value *v, bool dashed)
     if (!has_line(m, v))
         WT_TRY(add_value_box(m, v, wt_value_is_const(v) ? "constant" : "from outside"));
     const size_t line = m->sources->line[v->id] - 1;
-    WT_TRY(wt_grow(m->panel->arena.ctx, (void **)&m->targets, &m->cap_targets, m->n_targets + 1, sizeof *m->targets, m->err));
+    WT_TRY(wt_grow(m->panel->arena.ctx, (void **)&m->targets, &m->cap_targets, m->n_targets + 1, sizeof *m->targets,
+                   m->err));
     m->targets[m->n_targets++] = line;
     m->panel->lines[line].dashed |= dashed;
     return WT_OK;
@@ -78,7 +79,8 @@ static bool search_sub(void *arg, wt_graph *sub)
         for (size_t i = 0; i < node->n_in; i++) {
             const wt_value *v = node->in[i];
             /* Defined in the panel's graph or further out: not inside a subgraph of it. */
-            if (!v || wt_value_is_const(v) || !inside(m->graph, v->graph) || m->sources->stamp[v->id] == m->node->id + 1)
+            if (!v || wt_value_is_const(v) || !inside(m->graph, v->graph) ||
+                m->sources->stamp[v->id] == m->node->id + 1)
                 continue;
             m->sources->stamp[v->id] = m->node->id + 1;
             m->status = need_line(m, v, true);
@@ -91,7 +93,8 @@ static bool search_sub(void *arg, wt_graph *sub)
     return true;
 }
 
-/* --- boxes --------------------------------------------------------------------------------------------------------- */
+/* --- boxes ---------------------------------------------------------------------------------------------------------
+ */
 static wt_status add_arrows(panel_maker *m, size_t box)
 {
     for (size_t i = 0; i < m->n_targets; i++)
@@ -129,9 +132,10 @@ static wt_status add_output(panel_maker *m, const wt_value *v)
     return add_arrows(m, index);
 }
 
-/* --- ports and labels ------------------------------------------------------------------------------------------------ */
-/* Labels of a box's lines stand side by side under it, each line leaves above its label. Lines of one box are neighbours
- * in the list. */
+/* --- ports and labels ------------------------------------------------------------------------------------------------
+ */
+/* Labels of a box's lines stand side by side under it, each line leaves above its label. Lines of one box are
+ * neighbours in the list. */
 static wt_status set_starts(wt_svg_panel *p, wt_err *err)
 {
     for (size_t i = 0, end; i < p->n_lines; i = end) {

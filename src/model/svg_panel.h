@@ -1,4 +1,5 @@
-/* svg_panel.h - one graph made ready for drawing: what stands in the boxes, which lines join them, where all of it goes. */
+/* svg_panel.h - one graph made ready for drawing: what stands in the boxes, which lines join them, where all of it
+ * goes. */
 #ifndef WT_SVG_PANEL_H
 #define WT_SVG_PANEL_H
 #include "model/drawing.h"
@@ -11,9 +12,9 @@ typedef struct wt_svg_box {
     const char *style;               /* CSS class */
     const char *lines[WT_SVG_LINES]; /* the first is the heading */
     size_t n_lines;
-    const char *title;               /* all of it, shown when the pointer rests on the box */
-    const wt_node *link;             /* has subgraphs, drawn elsewhere; NULL: none */
-    double width;                    /* drawn; the layout may give it more room */
+    const char *title;   /* all of it, shown when the pointer rests on the box */
+    const wt_node *link; /* has subgraphs, drawn elsewhere; NULL: none */
+    double width;        /* drawn; the layout may give it more room */
     bool round;
 } wt_svg_box;
 
@@ -32,7 +33,7 @@ typedef struct wt_svg_panel {
     size_t cap_boxes;
     wt_svg_line *lines; /* one for each bundle */
     size_t n_lines, cap_lines;
-    double *ends;      /* of each arrow: offset from its target's centre */
+    double *ends; /* of each arrow: offset from its target's centre */
     wt_drawing drawing;
 } wt_svg_panel;
 

@@ -181,7 +181,8 @@ static const uint8_t *element(const wt_tensor *t, int64_t i)
 {
     const wt_dtype_info *info = wt_dtype_get(t->dtype);
     size_t end;
-    if (!t->data || i < 0 || t->layout != WT_PLAIN || !wt_dtype_bytes(t->dtype, (uint64_t)i + 1, &end) || end > t->bytes)
+    if (!t->data || i < 0 || t->layout != WT_PLAIN || !wt_dtype_bytes(t->dtype, (uint64_t)i + 1, &end) ||
+        end > t->bytes)
         return NULL;
     return (const uint8_t *)t->data + end - info->block_bytes;
 }
@@ -193,12 +194,12 @@ static unsigned packed(const uint8_t *byte, int64_t i, unsigned bits)
     return (unsigned)*byte >> shift & ((1u << bits) - 1);
 }
 
-#define READER(type)                           \
-    static type##_t read_##type(const void *p) \
-    {                                          \
-        type##_t v;                            \
-        memcpy(&v, p, sizeof v);               \
-        return v;                              \
+#define READER(type)                                                                                                   \
+    static type##_t read_##type(const void *p)                                                                         \
+    {                                                                                                                  \
+        type##_t v;                                                                                                    \
+        memcpy(&v, p, sizeof v);                                                                                       \
+        return v;                                                                                                      \
     }
 READER(int16)
 READER(uint16)
@@ -243,7 +244,10 @@ bool wt_tensor_double(const wt_tensor *t, int64_t i, double *out)
     if (!p)
         return false;
     switch (t->dtype) {
-    case WT_F32: memcpy(&f, p, sizeof f); *out = (double)f; return true;
+    case WT_F32:
+        memcpy(&f, p, sizeof f);
+        *out = (double)f;
+        return true;
     case WT_F64: memcpy(out, p, sizeof *out); return true;
     case WT_F16: *out = (double)wt_f16_to_f32(read_uint16(p)); return true;
     case WT_BF16: *out = (double)wt_bf16_to_f32(read_uint16(p)); return true;

@@ -13,7 +13,7 @@ typedef struct wt_dtype_info {
     const char *numpy;
 } wt_dtype_info;
 const wt_dtype_info *wt_dtype_get(wt_dtype dtype);
-wt_dtype wt_dtype_from_onnx(int64_t code);           /* WT_DTYPE_NONE: no such code */
+wt_dtype wt_dtype_from_onnx(int64_t code); /* WT_DTYPE_NONE: no such code */
 wt_dtype wt_dtype_from_name(const char *name);
 static inline bool wt_dtype_is_float(wt_dtype t) { return t == WT_F32 || t == WT_F16 || t == WT_F64 || t == WT_BF16; }
 /* Bytes of n elements (rounded up to whole blocks); false on overflow. */
@@ -21,7 +21,7 @@ bool wt_dtype_bytes(wt_dtype dtype, uint64_t n, size_t *bytes);
 
 static inline void *wt_tensor_mut(wt_tensor *t) { return (void *)(uintptr_t)t->data; }
 
-bool wt_shape_known(const wt_shape *shape);                     /* rank and all dims */
+bool wt_shape_known(const wt_shape *shape); /* rank and all dims */
 bool wt_shape_equal(const wt_shape *a, const wt_shape *b);
 /* Number of elements; false if unknown or it overflows int64. rank 0 gives 1. */
 bool wt_shape_count(const wt_shape *shape, int64_t *count);
@@ -57,9 +57,9 @@ static inline float wt_bf16_to_f32(uint16_t h)
     return f;
 }
 uint16_t wt_f32_to_bf16(float f);
-float wt_f8_to_f32(uint8_t v, wt_dtype dtype);                       /* the four float8 types and E8M0 */
+float wt_f8_to_f32(uint8_t v, wt_dtype dtype); /* the four float8 types and E8M0 */
 uint8_t wt_f32_to_f8(float f, wt_dtype dtype, bool saturate);
-float wt_f4_to_f32(uint8_t v);                                       /* F4E2M1, in the low four bits */
+float wt_f4_to_f32(uint8_t v); /* F4E2M1, in the low four bits */
 uint8_t wt_f32_to_f4(float f);
 /* Converts n elements between numeric dtypes with ONNX Cast's meaning (plain types; 4/2-bit packed too). */
 wt_status wt_convert(const void *src, wt_dtype from, void *dst, wt_dtype to, size_t n, bool saturate, wt_err *err);

@@ -1,13 +1,15 @@
 /* annotate.c - see annotate.h.
  *
- * Activations: one scale, u8 with a zero point (or s8 symmetric). Weights: s8, -127..127, one scale per output channel. Bias:
- * int32 with the scale of the accumulator. Fast bias correction: rounding the weights shifts the mean of each output channel by
- * sum((Wq - W) * E[x]), with E[x] the mean of the input channel over the calibration data; the bias takes that back. */
+ * Activations: one scale, u8 with a zero point (or s8 symmetric). Weights: s8, -127..127, one scale per output channel.
+ * Bias: int32 with the scale of the accumulator. Fast bias correction: rounding the weights shifts the mean of each
+ * output channel by sum((Wq - W) * E[x]), with E[x] the mean of the input channel over the calibration data; the bias
+ * takes that back. */
 #include "optimize/annotate.h"
 #include <math.h>
 #include "base/str.h"
 
-/* --- activations ------------------------------------------------------------------------------------------------------ */
+/* --- activations
+ * ------------------------------------------------------------------------------------------------------ */
 static wt_status quant_new(wt_quant **out, wt_arena *arena, wt_dtype dtype, int axis, size_t count, wt_err *err)
 {
     wt_quant *q = wt_arena_alloc(arena, 1, sizeof *q, err);
@@ -15,7 +17,9 @@ static wt_status quant_new(wt_quant **out, wt_arena *arena, wt_dtype dtype, int 
     int32_t *zero = scale ? wt_arena_alloc(arena, count, sizeof *zero, err) : NULL;
     if (!zero)
         return WT_ENOMEM;
-    *q = (wt_quant){ .dtype = dtype, .axis = axis, .count = count, .scale = scale, .zero_point = zero, .origin = "calibrated" };
+    *q = (wt_quant){
+        .dtype = dtype, .axis = axis, .count = count, .scale = scale, .zero_point = zero, .origin = "calibrated"
+    };
     *out = q;
     return WT_OK;
 }
@@ -39,7 +43,8 @@ static wt_status annotate_activation(wt_point *p, wt_arena *arena, bool symmetri
     return WT_OK;
 }
 
-/* --- weights ------------------------------------------------------------------------------------------------------------ */
+/* --- weights
+ * ------------------------------------------------------------------------------------------------------------ */
 /* A constant as [outer, channels, inner] with the channel axis in the middle. */
 typedef struct view {
     const char *data; /* float32, maybe unaligned */
@@ -79,7 +84,8 @@ static wt_status weight_scales(const wt_weighted *w, wt_arena *arena, wt_quant *
             for (size_t i = 0; i < v.inner; i++) {
                 const float x = fabsf(at(&v, o, c, i));
                 if (!isfinite(x)) {
-                    const wt_status st = wt_fail(err, WT_EFORMAT, "weight '%s' holds a NaN or an infinity", w->weight->name);
+                    const wt_status st = wt_fail(err, WT_EFORMAT, "weight '%s' holds a NaN or an infinity",
+                                                 w->weight->name);
                     wt_err_hint(err, "leave it in float: --keep '%s=float'", w->weight->name);
                     return st;
                 }
@@ -90,20 +96,14 @@ static wt_status weight_scales(const wt_weighted *w, wt_arena *arena, wt_quant *
     return WT_OK;
 }
 
-/* One scale for all channels, where that keeps SHARED_SQNR_DB and a scale a channel would cost more than 2 % of the weights:
- * in small networks scales are what is left of the size. */
+/* One scale for all channels, where that keeps SHARED_SQNR_DB and a scale a channel would cost more than 2 % of the
+ * weights: in small networks scales are what is left of the size. */
 static const double SHARED_SQNR_DB = 38;
 enum { SHARED_BELOW = 400 /* weights a channel; 4 bytes of scale, 4 more for the scale of the bias */ };
 
-static float rounding(float x, float scale)
-{
-    return nearbyintf(x / scale) * scale - x;
-}
+static float rounding(float x, float scale) { return nearbyintf(x / scale) * scale - x; }
 
-static float scale_of(const wt_quant *q, size_t channel)
-{
-    return q->scale[q->count == 1 ? 0 : channel];
-}
+static float scale_of(const wt_quant *q, size_t channel) { return q->scale[q->count == 1 ? 0 : channel]; }
 
 static double weight_sqnr(const wt_weighted *w, const wt_quant *q)
 {
@@ -135,7 +135,8 @@ static wt_status share_scale(const wt_weighted *w, wt_arena *arena, wt_quant **q
     return WT_OK;
 }
 
-/* --- bias ------------------------------------------------------------------------------------------------------------------ */
+/* --- bias
+ * ------------------------------------------------------------------------------------------------------------------ */
 /* Mean shift of each output channel through the rounding of the weights. x channels of one group for Conv. */
 static void conv_shift(const wt_weighted *w, const wt_quant *q, const wt_stats *x, double *shift)
 {
@@ -186,11 +187,12 @@ static void find_bias(const wt_weighted *w, wt_node **node, size_t *index)
 static bool usable_bias(const wt_value *b, int64_t channels)
 {
     int64_t n;
-    return wt_value_is_const(b) && b->type.dtype == WT_F32 && !b->quant && wt_shape_count(&b->type.shape, &n) && n == channels &&
-           b->type.shape.rank >= 1 && b->type.shape.dim[b->type.shape.rank - 1] == n;
+    return wt_value_is_const(b) && b->type.dtype == WT_F32 && !b->quant && wt_shape_count(&b->type.shape, &n) &&
+           n == channels && b->type.shape.rank >= 1 && b->type.shape.dim[b->type.shape.rank - 1] == n;
 }
 
-static wt_status new_bias(wt_weighted *w, const double *shift, int64_t channels, wt_value **out, wt_node **node, size_t *index, wt_err *err)
+static wt_status new_bias(wt_weighted *w, const double *shift, int64_t channels, wt_value **out, wt_node **node,
+                          size_t *index, wt_err *err)
 {
     wt_arena *arena = &w->node->graph->root->arena;
     find_bias(w, node, index);
@@ -211,13 +213,17 @@ static wt_status new_bias(wt_weighted *w, const double *shift, int64_t channels,
             wt_tensor_double(&old->type, c, &x);
         b[c] = (float)(x - (shift ? shift[c] : 0));
     }
-    wt_tensor t = { .dtype = WT_F32, .shape = old ? old->type.shape : wt_shape_make(1, &channels), .data = b, .bytes = 4 * (size_t)channels };
+    wt_tensor t = { .dtype = WT_F32,
+                    .shape = old ? old->type.shape : wt_shape_make(1, &channels),
+                    .data = b,
+                    .bytes = 4 * (size_t)channels };
     WT_TRY(wt_graph_add_value(out, w->node->graph, NULL, err));
     return wt_graph_set_constant(*out, &t, err);
 }
 
 /* The bias is stored as int32 where the node itself takes it; behind a MatMul it is an addend of a float sum. */
-static wt_status quantize_bias(wt_value *bias, const wt_quant *x, const wt_quant *weights, int64_t channels, wt_err *err)
+static wt_status quantize_bias(wt_value *bias, const wt_quant *x, const wt_quant *weights, int64_t channels,
+                               wt_err *err)
 {
     wt_quant *q;
     WT_TRY(quant_new(&q, &bias->graph->root->arena, WT_I32, weights->count == 1 ? -1 : 0, weights->count, err));

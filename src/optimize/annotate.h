@@ -3,7 +3,7 @@
 #define WT_ANNOTATE_H
 #include "optimize/points.h"
 typedef struct wt_annotate_options {
-    bool symmetric;          /* activations s8 around zero instead of u8 */
+    bool symmetric; /* activations s8 around zero instead of u8 */
     bool bias_correction;
 } wt_annotate_options;
 /* Once per graph; fills weight_sqnr_db of the weighted nodes. */

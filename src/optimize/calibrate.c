@@ -14,7 +14,8 @@ static wt_status watch(void *user, size_t tap, const wt_tensor *t, wt_err *err)
     return wt_stats_add(&w->p->points[tap].stats, &w->p->arena, t, err);
 }
 
-static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, wt_sample *sample, uint64_t *samples, wt_err *err)
+static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, wt_sample *sample, uint64_t *samples,
+                             wt_err *err)
 {
     wt_dataset_info info;
     wt_tensor *inputs = wt_arena_alloc(&p->arena, p->graph->n_inputs + 1, sizeof *inputs, err);
@@ -42,7 +43,8 @@ static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, 
     return WT_OK;
 }
 
-static wt_status open_session(wt_points *p, const wt_exec_options *exec, wt_plan **plan, wt_session **session, wt_err *err)
+static wt_status open_session(wt_points *p, const wt_exec_options *exec, wt_plan **plan, wt_session **session,
+                              wt_err *err)
 {
     wt_plan_options po = wt_plan_defaults();
     const char **taps = wt_arena_alloc(&p->arena, p->n_points + 1, sizeof *taps, err);
@@ -82,7 +84,8 @@ wt_status wt_calibrate_points(wt_points *p, wt_dataset *ds, const wt_exec_option
     return st;
 }
 
-/* --- the statistics file: JSON, histogram bins as runs of [first bin, count, count, ...] ------------------------------------ */
+/* --- the statistics file: JSON, histogram bins as runs of [first bin, count, count, ...]
+ * ------------------------------------ */
 static json_t *bins_json(const wt_stats *s)
 {
     json_t *list = json_array(), *run = NULL;
@@ -112,20 +115,22 @@ static json_t *channels_json(const wt_stats *s)
 static json_t *stats_json(const wt_point *q)
 {
     const wt_stats *s = &q->stats;
-    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:i, s:o, s:I, s:o}", "tensor", q->value->name, "samples",
-                     (json_int_t)s->samples, "count", (json_int_t)s->count, "nonfinite", (json_int_t)s->nonfinite, "min", (double)s->min,
-                     "max", (double)s->max, "sum_min", s->sum_min, "sum_max", s->sum_max, "exponent", s->exponent, "bins", bins_json(s),
-                     "channel_count", (json_int_t)s->channel_count, "channel_sum", channels_json(s));
+    return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:i, s:o, s:I, s:o}", "tensor", q->value->name,
+                     "samples", (json_int_t)s->samples, "count", (json_int_t)s->count, "nonfinite",
+                     (json_int_t)s->nonfinite, "min", (double)s->min, "max", (double)s->max, "sum_min", s->sum_min,
+                     "sum_max", s->sum_max, "exponent", s->exponent, "bins", bins_json(s), "channel_count",
+                     (json_int_t)s->channel_count, "channel_sum", channels_json(s));
 }
 
-wt_status wt_stats_save(const wt_points *p, uint64_t samples, const char *data_hash, const char *path, bool force, wt_err *err)
+wt_status wt_stats_save(const wt_points *p, uint64_t samples, const char *data_hash, const char *path, bool force,
+                        wt_err *err)
 {
     json_t *tensors = json_array();
     for (size_t i = 0; i < p->n_points; i++)
         if (p->points[i].stats.count)
             json_array_append_new(tensors, stats_json(&p->points[i]));
-    json_t *root = json_pack("{s:s, s:I, s:s, s:o}", "schema", "whet.statistics/1", "samples", (json_int_t)samples, "data_hash",
-                             data_hash ? data_hash : "", "tensors", tensors);
+    json_t *root = json_pack("{s:s, s:I, s:s, s:o}", "schema", "whet.statistics/1", "samples", (json_int_t)samples,
+                             "data_hash", data_hash ? data_hash : "", "tensors", tensors);
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
     json_decref(root);
     if (!text)
@@ -197,7 +202,9 @@ wt_status wt_stats_load(wt_points *p, const char *path, wt_err *err)
     const json_t *t;
     WT_TRY(wt_json_load(&root, p->graph->ctx, path, err));
     const char *schema = json_string_value(json_object_get(root, "schema"));
-    wt_status st = schema && !strcmp(schema, "whet.statistics/1") ? WT_OK : bad_file(err, path, "its schema is not whet.statistics/1");
+    wt_status st = schema && !strcmp(schema, "whet.statistics/1")
+                       ? WT_OK
+                       : bad_file(err, path, "its schema is not whet.statistics/1");
     json_array_foreach(json_object_get(root, "tensors"), i, t)
     {
         const char *name = json_string_value(json_object_get(t, "tensor"));

@@ -24,7 +24,8 @@ static wt_status at_path(wt_status st, const wt_journal *j, wt_err *err)
 }
 
 /* Bytes of whole lines that were understood; what follows was cut off in the middle of a write. */
-static wt_status read_lines(wt_journal *j, const char *text, size_t len, const json_t *identity, size_t *good, wt_err *err)
+static wt_status read_lines(wt_journal *j, const char *text, size_t len, const json_t *identity, size_t *good,
+                            wt_err *err)
 {
     bool first = true;
     *good = 0;
@@ -36,7 +37,8 @@ static wt_status read_lines(wt_journal *j, const char *text, size_t len, const j
             return WT_OK;
         if (first && !json_equal(line, identity)) {
             json_decref(line);
-            const wt_status st = wt_fail(err, WT_EUSAGE, "this journal belongs to another model, other data or other options");
+            const wt_status st = wt_fail(err, WT_EUSAGE,
+                                         "this journal belongs to another model, other data or other options");
             wt_err_hint(err, "repeat the options it was started with, or start again with --force");
             return at_path(st, j, err);
         }
@@ -104,7 +106,8 @@ static wt_status start(wt_journal *j, const char *dir, const json_t *identity, b
     return good ? WT_OK : append(j, identity, err);
 }
 
-wt_status wt_journal_open(wt_journal **out, wt_context *ctx, const char *dir, const json_t *identity, bool resume, wt_err *err)
+wt_status wt_journal_open(wt_journal **out, wt_context *ctx, const char *dir, const json_t *identity, bool resume,
+                          wt_err *err)
 {
     *out = NULL;
     wt_journal *j = wt_alloc(ctx, 1, sizeof *j, err);
@@ -132,10 +135,7 @@ void wt_journal_close(wt_journal *j)
     wt_free(j->ctx, j);
 }
 
-const json_t *wt_journal_find(const wt_journal *j, const char *step)
-{
-    return json_object_get(j->steps, step);
-}
+const json_t *wt_journal_find(const wt_journal *j, const char *step) { return json_object_get(j->steps, step); }
 
 wt_status wt_journal_add(wt_journal *j, const char *step, json_t *result, wt_err *err)
 {
@@ -149,7 +149,4 @@ wt_status wt_journal_add(wt_journal *j, const char *step, json_t *result, wt_err
     return st;
 }
 
-size_t wt_journal_reused(const wt_journal *j)
-{
-    return j->reused;
-}
+size_t wt_journal_reused(const wt_journal *j) { return j->reused; }

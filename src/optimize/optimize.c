@@ -1,7 +1,7 @@
 /* optimize.c - whet optimize: baseline, convert, quantize, accelerate, validate, each measured and kept.
  *
- * Everything that costs time goes through the journal, so that a run that was killed goes on where it was; artifacts depend on
- * model, data and options alone, so they come out with the same bytes. */
+ * Everything that costs time goes through the journal, so that a run that was killed goes on where it was; artifacts
+ * depend on model, data and options alone, so they come out with the same bytes. */
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/hash.h"
@@ -10,8 +10,12 @@
 
 wt_optimize_options wt_optimize_defaults(void)
 {
-    return (wt_optimize_options){ .size = sizeof(wt_optimize_options), .exec = wt_exec_defaults(), .data = wt_data_defaults(),
-                                  .min_accuracy = 0.95, .min_speedup = 2, .max_memory_ratio = 0.5 };
+    return (wt_optimize_options){ .size = sizeof(wt_optimize_options),
+                                  .exec = wt_exec_defaults(),
+                                  .data = wt_data_defaults(),
+                                  .min_accuracy = 0.95,
+                                  .min_speedup = 2,
+                                  .max_memory_ratio = 0.5 };
 }
 
 static wt_status hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err)
@@ -65,10 +69,10 @@ static wt_status note_shapes(wt_optimizer *w, wt_err *err)
 static json_t *identity(const wt_optimizer *w)
 {
     const wt_optimize_options *o = w->o;
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:s}", "schema", "whet.journal/1", "version", wt_version(), "model",
-                     w->model_sha256, "data", w->data_hash, "min_accuracy", o->min_accuracy, "min_speedup", o->min_speedup,
-                     "max_memory_ratio", o->max_memory_ratio, "seed", (json_int_t)wt_context_seed(w->ctx), "metric",
-                     o->metric ? o->metric : "");
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:s}", "schema", "whet.journal/1", "version",
+                     wt_version(), "model", w->model_sha256, "data", w->data_hash, "min_accuracy", o->min_accuracy,
+                     "min_speedup", o->min_speedup, "max_memory_ratio", o->max_memory_ratio, "seed",
+                     (json_int_t)wt_context_seed(w->ctx), "metric", o->metric ? o->metric : "");
 }
 
 static wt_status open_journal(wt_optimizer *w, wt_err *err)
@@ -139,7 +143,8 @@ static wt_status write_json(const wt_optimizer *w, const char *name, const json_
 {
     char *path = wt_path_join(w->ctx, w->dir, name, err);
     char *text = path ? json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) : NULL;
-    wt_status st = text ? wt_write_file(w->ctx, path, text, strlen(text), true, err) : wt_fail(err, WT_ENOMEM, "no memory for %s", name);
+    wt_status st = text ? wt_write_file(w->ctx, path, text, strlen(text), true, err)
+                        : wt_fail(err, WT_ENOMEM, "no memory for %s", name);
     free(text);
     wt_free(w->ctx, path);
     return st;
@@ -163,7 +168,9 @@ static wt_status all_steps(wt_optimizer *w, json_t **result, bool *passed, wt_er
 
 wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *o, wt_err *err)
 {
-    wt_optimizer w = { .ctx = ctx, .o = o, .model = model, .dir = o->output_dir, .started = (double)wt_now_ns() * 1e-9 };
+    wt_optimizer w = {
+        .ctx = ctx, .o = o, .model = model, .dir = o->output_dir, .started = (double)wt_now_ns() * 1e-9
+    };
     json_t *result = NULL;
     bool passed = false;
     *out = NULL;

@@ -22,20 +22,21 @@ typedef struct wt_optimizer {
     const char *shapes[WT_MAX_SHAPES];
     size_t n_shapes;
     char model_sha256[65], data_hash[65];
-    json_t *data;          /* what the set is */
+    json_t *data; /* what the set is */
     json_t *ledger;
     uint64_t float_weights, int8_weights;
     double started;
 } wt_optimizer;
 
 /* Each returns the step's document, borrowed from the journal. */
-wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err);                          /* convert, calibrate */
-wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err);       /* which products stay in float */
-wt_status wt_optimize_write(wt_optimizer *w, const bool *float_nodes, wt_err *err);   /* the artifact and its ledger */
-wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);                          /* latency, memory: "measure" */
-wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err);                         /* held-out accuracy, A/B, equivalence: "validate" */
+wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err);                        /* convert, calibrate */
+wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err);     /* which products stay in float */
+wt_status wt_optimize_write(wt_optimizer *w, const bool *float_nodes, wt_err *err); /* the artifact and its ledger */
+wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);                        /* latency, memory: "measure" */
+wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err); /* held-out accuracy, A/B, equivalence: "validate" */
 /* result.json's document; *passed: all gates. */
 wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err *err);
 /* Scores a graph on a part. *e is owned by the caller. */
-wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part, const char *task, wt_evaluation **e, wt_err *err);
+wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part, const char *task, wt_evaluation **e,
+                            wt_err *err);
 #endif

@@ -1,5 +1,5 @@
-/* optimize_measure.c - what every stage gave: latency and memory of all artifacts side by side, accuracy on samples that
- * calibration never saw, and the comparison with the original. */
+/* optimize_measure.c - what every stage gave: latency and memory of all artifacts side by side, accuracy on samples
+ * that calibration never saw, and the comparison with the original. */
 #include <math.h>
 #include "base/json.h"
 #include "optimize/optimize_impl.h"
@@ -7,7 +7,8 @@
 enum { KEPT_SAMPLES = 400, LAYER_SAMPLES = 4 };
 static const double SECONDS_PER_MODEL = 3;
 
-/* --- latency and memory ------------------------------------------------------------------------------------------------ */
+/* --- latency and memory
+ * ------------------------------------------------------------------------------------------------ */
 static json_t *kept_samples(const wt_lane *lane)
 {
     json_t *list = json_array();
@@ -27,10 +28,11 @@ static wt_status lane_json(wt_optimizer *w, wt_lane *lane, json_t **out, wt_err 
     }
     json_t *samples = kept_samples(lane);
     WT_TRY(wt_summarize(w->ctx, lane->ms, lane->n, wt_context_seed(w->ctx), &s, err));
-    *out = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o}", "latency_ms", wt_summary_json(&s), "samples", samples, "peak_rss_bytes",
-                     (json_int_t)lane->peak_rss_bytes, "empty_rss_bytes", (json_int_t)lane->empty_rss_bytes, "weights_bytes",
-                     (json_int_t)(lane->weights_bytes + lane->mapped_bytes), "activation_bytes", (json_int_t)lane->activation_bytes,
-                     "open_ms", lane->open_ms + lane->plan_ms, "joules_per_run",
+    *out = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:o}", "latency_ms", wt_summary_json(&s), "samples", samples,
+                     "peak_rss_bytes", (json_int_t)lane->peak_rss_bytes, "empty_rss_bytes",
+                     (json_int_t)lane->empty_rss_bytes, "weights_bytes",
+                     (json_int_t)(lane->weights_bytes + lane->mapped_bytes), "activation_bytes",
+                     (json_int_t)lane->activation_bytes, "open_ms", lane->open_ms + lane->plan_ms, "joules_per_run",
                      wt_json_real(lane->n ? lane->joules / (double)lane->n : NAN));
     return *out ? WT_OK : wt_fail(err, WT_ENOMEM, "no memory for the result");
 }
@@ -45,7 +47,8 @@ static wt_status speedup_json(wt_optimizer *w, const wt_lane *base, const wt_lan
     return WT_OK;
 }
 
-static wt_status lanes_json(wt_optimizer *w, wt_lane *lanes, const char *const *names, size_t n, json_t *doc, wt_err *err)
+static wt_status lanes_json(wt_optimizer *w, wt_lane *lanes, const char *const *names, size_t n, json_t *doc,
+                            wt_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         json_t *one;
@@ -60,7 +63,9 @@ static wt_status lanes_json(wt_optimizer *w, wt_lane *lanes, const char *const *
 static wt_status measure_all(wt_optimizer *w, json_t *doc, wt_err *err)
 {
     static const char *const names[] = { "baseline", "convert", "quantize", "again" };
-    wt_lane lanes[4] = { { .model = w->model }, { .model = w->float_path }, { .model = w->int8_path }, { .model = w->model } };
+    wt_lane lanes[4] = {
+        { .model = w->model }, { .model = w->float_path }, { .model = w->int8_path }, { .model = w->model }
+    };
     wt_lanes_options lo = { .exec = w->o->exec, .seconds = SECONDS_PER_MODEL, .warmup = -1 };
     lo.exec.input_shapes = w->shapes;
     lo.exec.n_input_shapes = w->n_shapes;
@@ -109,7 +114,8 @@ wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err)
     return st;
 }
 
-/* --- the proof --------------------------------------------------------------------------------------------------------------- */
+/* --- the proof
+ * --------------------------------------------------------------------------------------------------------------- */
 static wt_status open_side(wt_optimizer *w, const wt_graph *g, wt_plan **plan, wt_side *side, wt_err *err)
 {
     wt_plan_options po = wt_plan_defaults();
@@ -138,12 +144,14 @@ static wt_status compare_outputs(wt_optimizer *w, const wt_graph *artifact, json
         passed &= o.passed;
         json_t *row = wt_equiv_output_json(&o);
         if (o.n_worst)
-            json_object_set_new(row, "worst_channel", json_pack("{s:I, s:o}", "index", (json_int_t)o.worst[0], "sqnr_db",
-                                                                wt_json_real(o.worst_sqnr_db[0])));
+            json_object_set_new(
+                row, "worst_channel",
+                json_pack("{s:I, s:o}", "index", (json_int_t)o.worst[0], "sqnr_db", wt_json_real(o.worst_sqnr_db[0])));
         json_array_append_new(outputs, row);
     }
-    json_object_set_new(doc, "equivalence", json_pack("{s:s, s:b, s:o}", "verdict", passed ? "equivalent" : "not equivalent", "passed", passed,
-                                                      "outputs", outputs));
+    json_object_set_new(doc, "equivalence",
+                        json_pack("{s:s, s:b, s:o}", "verdict", passed ? "equivalent" : "not equivalent", "passed",
+                                  passed, "outputs", outputs));
     wt_equiv_close(e);
     wt_session_close(a.session);
     wt_session_close(b.session);
@@ -172,7 +180,8 @@ static wt_status score_pair(wt_optimizer *w, const wt_graph *artifact, json_t *d
         const wt_metric_info *info = wt_evaluation_result(a)->info;
         json_object_set_new(doc, "baseline", accuracy_json(a));
         json_object_set_new(doc, "artifact", accuracy_json(b));
-        json_object_set_new(doc, "metric", json_pack("{s:s, s:b}", "name", info->name, "higher_is_better", info->better >= 0));
+        json_object_set_new(doc, "metric",
+                            json_pack("{s:s, s:b}", "name", info->name, "higher_is_better", info->better >= 0));
         json_object_set_new(doc, "ab_test", wt_ab_json(&p, info));
     }
     wt_evaluation_close(a);
@@ -183,7 +192,8 @@ static wt_status score_pair(wt_optimizer *w, const wt_graph *artifact, json_t *d
 static wt_status compare_layers(wt_optimizer *w, const wt_graph *artifact, json_t *doc, wt_err *err)
 {
     wt_layers layers = { 0 };
-    const wt_status st = wt_compare_layers(&layers, w->q.canonical, artifact, w->held_out, LAYER_SAMPLES, &w->o->exec, err);
+    const wt_status st = wt_compare_layers(&layers, w->q.canonical, artifact, w->held_out, LAYER_SAMPLES, &w->o->exec,
+                                           err);
     if (st == WT_OK)
         json_object_set_new(doc, "layers", wt_layers_json(&layers));
     wt_layers_free(&layers);

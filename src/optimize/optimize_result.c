@@ -13,10 +13,7 @@ static double number(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static double inner(const json_t *o, const char *a, const char *b)
-{
-    return number(json_object_get(o, a), b);
-}
+static double inner(const json_t *o, const char *a, const char *b) { return number(json_object_get(o, a), b); }
 
 static double file_bytes(const char *path)
 {
@@ -25,16 +22,10 @@ static double file_bytes(const char *path)
 }
 
 /* Resident memory that the model adds to an empty process. */
-static double memory_of(const json_t *lane)
-{
-    return number(lane, "peak_rss_bytes") - number(lane, "empty_rss_bytes");
-}
+static double memory_of(const json_t *lane) { return number(lane, "peak_rss_bytes") - number(lane, "empty_rss_bytes"); }
 
 /* What the engine holds: weights and activations, which are counted, not sampled. */
-static double held_by(const json_t *lane)
-{
-    return number(lane, "weights_bytes") + number(lane, "activation_bytes");
-}
+static double held_by(const json_t *lane) { return number(lane, "weights_bytes") + number(lane, "activation_bytes"); }
 
 typedef struct stage {
     const char *name, *title, *what, *artifact;
@@ -45,8 +36,8 @@ typedef struct stage {
 
 static json_t *stage_json(const stage *s, const stage *base)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what, "artifact", s->artifact,
-                          "engine", "native", "threads", s->threads);
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what,
+                          "artifact", s->artifact, "engine", "native", "threads", s->threads);
     json_object_set(o, "latency_ms", json_object_get(s->lane, "latency_ms"));
     json_object_set_new(o, "size_bytes", wt_json_real(file_bytes(s->artifact)));
     json_object_set_new(o, "weight_bytes", wt_json_real(s->weight_bytes));
@@ -55,7 +46,8 @@ static json_t *stage_json(const stage *s, const stage *base)
     json_object_set(o, "activation_bytes", json_object_get(s->lane, "activation_bytes"));
     if (s->accuracy)
         json_object_set(o, "accuracy", (json_t *)(uintptr_t)s->accuracy);
-    json_object_set_new(o, "speedup", wt_json_real(inner(base->lane, "latency_ms", "p50") / inner(s->lane, "latency_ms", "p50")));
+    json_object_set_new(o, "speedup",
+                        wt_json_real(inner(base->lane, "latency_ms", "p50") / inner(s->lane, "latency_ms", "p50")));
     const json_t *ci = json_object_get(s->lane, "speedup_ci95");
     if (ci)
         json_object_set(o, "speedup_ci95", (json_t *)(uintptr_t)ci);
@@ -65,14 +57,17 @@ static json_t *stage_json(const stage *s, const stage *base)
     return o;
 }
 
-/* --- gates ------------------------------------------------------------------------------------------------------------------ */
-static bool add_gate(json_t *list, const char *name, const char *title, const char *comparison, double threshold, double standard,
-                     double value, const json_t *ci, const char *unit, const char *detail)
+/* --- gates
+ * ------------------------------------------------------------------------------------------------------------------ */
+static bool add_gate(json_t *list, const char *name, const char *title, const char *comparison, double threshold,
+                     double standard, double value, const json_t *ci, const char *unit, const char *detail)
 {
-    const bool at_least = comparison[0] == '>', passed = isfinite(value) && (at_least ? value >= threshold : value <= threshold);
+    const bool at_least = comparison[0] == '>',
+               passed = isfinite(value) && (at_least ? value >= threshold : value <= threshold);
     const bool loosened = at_least ? threshold < standard : threshold > standard;
-    json_t *g = json_pack("{s:s, s:s, s:s, s:f, s:o, s:s, s:b, s:b, s:s}", "name", name, "title", title, "comparison", comparison, "threshold",
-                          threshold, "value", wt_json_real(value), "unit", unit, "passed", passed, "loosened", loosened, "detail", detail);
+    json_t *g = json_pack("{s:s, s:s, s:s, s:f, s:o, s:s, s:b, s:b, s:s}", "name", name, "title", title, "comparison",
+                          comparison, "threshold", threshold, "value", wt_json_real(value), "unit", unit, "passed",
+                          passed, "loosened", loosened, "detail", detail);
     json_object_set(g, "ci95", ci ? (json_t *)(uintptr_t)ci : json_null());
     json_array_append_new(list, g);
     return passed;
@@ -96,28 +91,32 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
     const wt_optimize_options *o = w->o;
     const double speed = inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50");
     const json_t *eq = json_object_get(proof, "equivalence");
-    bool ok = add_gate(list, "accuracy", "Accuracy kept", ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL, "ratio",
-                       "of the original's score, on samples that calibration never saw");
-    ok &= add_gate(list, "speed", "Speed", ">=", o->min_speedup, 2, speed, json_object_get(best->lane, "speedup_ci95"), "x",
-                   "median latency of the original over that of the artifact, measured in turn");
-    ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane), NULL, "ratio",
-                   "weights and activations held while running");
-    ok &= add_gate(list, "spread", "Steady latency", "<=", fmax(0.2, spread(base->lane)), fmax(0.2, spread(base->lane)), spread(best->lane), NULL,
-                   "ratio", "standard deviation over mean; at most 20 %, or what the original shows on this machine");
-    ok &= add_gate(list, "equivalence", "Every output and channel alive", ">=", 1, 1, json_is_true(json_object_get(eq, "passed")) ? 1 : 0, NULL, "",
+    bool ok = add_gate(list, "accuracy", "Accuracy kept", ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL,
+                       "ratio", "of the original's score, on samples that calibration never saw");
+    ok &= add_gate(list, "speed", "Speed", ">=", o->min_speedup, 2, speed, json_object_get(best->lane, "speedup_ci95"),
+                   "x", "median latency of the original over that of the artifact, measured in turn");
+    ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane),
+                   NULL, "ratio", "weights and activations held while running");
+    ok &= add_gate(list, "spread", "Steady latency", "<=", fmax(0.2, spread(base->lane)), fmax(0.2, spread(base->lane)),
+                   spread(best->lane), NULL, "ratio",
+                   "standard deviation over mean; at most 20 %, or what the original shows on this machine");
+    ok &= add_gate(list, "equivalence", "Every output and channel alive", ">=", 1, 1,
+                   json_is_true(json_object_get(eq, "passed")) ? 1 : 0, NULL, "",
                    "no channel erased, no new NaN, each output within the limits for int8");
     if (o->max_size)
-        ok &= add_gate(list, "size", "Size", "<=", (double)o->max_size, (double)o->max_size, file_bytes(best->artifact), NULL, "B", "of the file");
+        ok &= add_gate(list, "size", "Size", "<=", (double)o->max_size, (double)o->max_size, file_bytes(best->artifact),
+                       NULL, "B", "of the file");
     if (o->max_latency_ms > 0)
-        ok &= add_gate(list, "latency", "Latency", "<=", o->max_latency_ms, o->max_latency_ms, inner(best->lane, "latency_ms", "p50"), NULL, "ms",
-                       "median");
+        ok &= add_gate(list, "latency", "Latency", "<=", o->max_latency_ms, o->max_latency_ms,
+                       inner(best->lane, "latency_ms", "p50"), NULL, "ms", "median");
     if (o->max_memory)
-        ok &= add_gate(list, "max-memory", "Memory limit", "<=", (double)o->max_memory, (double)o->max_memory, held_by(best->lane), NULL, "B",
-                       "weights and activations");
+        ok &= add_gate(list, "max-memory", "Memory limit", "<=", (double)o->max_memory, (double)o->max_memory,
+                       held_by(best->lane), NULL, "B", "weights and activations");
     return ok;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------------ */
+/* --- the rest
+ * ------------------------------------------------------------------------------------------------------------------ */
 static json_t *command(const char *what, const char *fmt, ...) WT_PRINTF(2, 3);
 static json_t *command(const char *what, const char *fmt, ...)
 {
@@ -137,10 +136,14 @@ static json_t *commands_json(const wt_optimizer *w)
         snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), " --input-shape '%s'", w->shapes[i]);
     snprintf(data, sizeof data, "--data '%s'%s%s", w->o->data.path, w->o->data.preprocess ? " --preprocess " : "",
              w->o->data.preprocess ? w->o->data.preprocess : "");
-    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s", w->model, w->float_path, w->int8_path, shapes));
-    json_array_append_new(list, command("accuracy of the original", "whet evaluate '%s' %s --part held-out", w->model, data));
-    json_array_append_new(list, command("accuracy of the artifact", "whet evaluate '%s' %s --part held-out", w->int8_path, data));
-    json_array_append_new(list, command("equivalence, layers", "whet compare '%s' '%s' %s --part held-out --layers", w->model, w->int8_path, data));
+    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s", w->model, w->float_path,
+                                        w->int8_path, shapes));
+    json_array_append_new(list,
+                          command("accuracy of the original", "whet evaluate '%s' %s --part held-out", w->model, data));
+    json_array_append_new(
+        list, command("accuracy of the artifact", "whet evaluate '%s' %s --part held-out", w->int8_path, data));
+    json_array_append_new(list, command("equivalence, layers", "whet compare '%s' '%s' %s --part held-out --layers",
+                                        w->model, w->int8_path, data));
     json_array_append_new(list, command("all of it", "whet optimize '%s' %s -o '%s' --force", w->model, data, w->dir));
     return list;
 }
@@ -151,9 +154,10 @@ static json_t *pareto_json(const json_t *stages, size_t chosen)
     for (size_t i = 0; i < json_array_size(stages); i++) {
         const json_t *s = json_array_get(stages, i);
         json_t *accuracy = json_object_get(json_object_get(s, "accuracy"), "value");
-        json_array_append_new(list, json_pack("{s:O, s:o, s:O, s:O, s:O*, s:b}", "name", json_object_get(s, "name"), "latency_ms",
-                                              wt_json_real(inner(s, "latency_ms", "p50")), "size_bytes", json_object_get(s, "size_bytes"),
-                                              "peak_memory_bytes", json_object_get(s, "peak_memory_bytes"), "accuracy", accuracy, "chosen",
+        json_array_append_new(list, json_pack("{s:O, s:o, s:O, s:O, s:O*, s:b}", "name", json_object_get(s, "name"),
+                                              "latency_ms", wt_json_real(inner(s, "latency_ms", "p50")), "size_bytes",
+                                              json_object_get(s, "size_bytes"), "peak_memory_bytes",
+                                              json_object_get(s, "peak_memory_bytes"), "accuracy", accuracy, "chosen",
                                               i == chosen));
     }
     return list;
@@ -166,9 +170,11 @@ static json_t *float_layers(const json_t *ledger)
     json_t *list = json_array();
     json_array_foreach(ledger, i, row)
     {
-        const char *kind = json_string_value(json_object_get(row, "kind")), *got = json_string_value(json_object_get(row, "got"));
+        const char *kind = json_string_value(json_object_get(row, "kind")),
+                   *got = json_string_value(json_object_get(row, "got"));
         if (kind && got && !strcmp(kind, "weight") && strcmp(got, "int8"))
-            json_array_append_new(list, json_pack("{s:O, s:O}", "node", json_object_get(row, "node"), "why", json_object_get(row, "why")));
+            json_array_append_new(list, json_pack("{s:O, s:O}", "node", json_object_get(row, "node"), "why",
+                                                  json_object_get(row, "why")));
     }
     return list;
 }
@@ -178,26 +184,28 @@ static json_t *model_json(const wt_optimizer *w)
     uint64_t parameters = 0;
     for (size_t i = 0; i < w->q.source->n_constants; i++) {
         int64_t n;
-        if (wt_shape_count(&w->q.source->constants[i]->type.shape, &n) && wt_dtype_is_float(w->q.source->constants[i]->type.dtype))
+        if (wt_shape_count(&w->q.source->constants[i]->type.shape, &n) &&
+            wt_dtype_is_float(w->q.source->constants[i]->type.dtype))
             parameters += (uint64_t)n;
     }
     return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I}", "path", w->model, "sha256", w->model_sha256, "size_bytes",
-                     wt_json_real(file_bytes(w->model)), "format", w->q.source->format ? w->q.source->format : "onnx", "parameters",
-                     (json_int_t)parameters, "opset", (json_int_t)wt_graph_opset(w->q.source, ""));
+                     wt_json_real(file_bytes(w->model)), "format", w->q.source->format ? w->q.source->format : "onnx",
+                     "parameters", (json_int_t)parameters, "opset", (json_int_t)wt_graph_opset(w->q.source, ""));
 }
 
 static void summary_text(const stage *base, const stage *best, const json_t *proof, char *out, size_t size)
 {
     snprintf(out, size, "%.2fx the speed, %.0f %% of the memory, %.0f %% of the file, %.1f %% of the accuracy kept",
              inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50"),
-             100 * held_by(best->lane) / held_by(base->lane), 100 * file_bytes(best->artifact) / file_bytes(base->artifact),
-             100 * accuracy_kept(proof));
+             100 * held_by(best->lane) / held_by(base->lane),
+             100 * file_bytes(best->artifact) / file_bytes(base->artifact), 100 * accuracy_kept(proof));
 }
 
 static void put_samples(json_t *doc, const json_t *a, const json_t *b)
 {
-    json_object_set_new(doc, "latency_samples", json_pack("{s:O*, s:O*}", "baseline", json_object_get(a, "samples"), "optimized",
-                                                          json_object_get(b, "samples")));
+    json_object_set_new(doc, "latency_samples",
+                        json_pack("{s:O*, s:O*}", "baseline", json_object_get(a, "samples"), "optimized",
+                                  json_object_get(b, "samples")));
 }
 
 static json_t *data_json(const wt_optimizer *w)
@@ -220,16 +228,21 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     const bool one = alone && inner(alone, "latency_ms", "p50") < inner(wide, "latency_ms", "p50");
     const json_t *chosen = one ? alone : wide;
     const stage s[] = {
-        { "baseline", "Baseline", "the original, as it came", w->model, json_object_get(m, "baseline"), float_acc, (double)w->float_weights, 0, threads },
-        { "convert", "Convert", "constants folded, normalizations folded into convolutions, idioms recognised; written as ONNX", w->float_path,
-          json_object_get(m, "convert"), NULL, (double)w->float_weights, number(wt_journal_find(w->journal, "convert"), "seconds"), threads },
-        { "quantize", "Quantize", "weights and activations in 8 bits, ranges from the calibration part", w->int8_path, wide, int8_acc,
-          (double)w->int8_weights, number(wt_journal_find(w->journal, "calibrate"), "seconds") + number(wt_journal_find(w->journal, "search"), "seconds"),
+        { "baseline", "Baseline", "the original, as it came", w->model, json_object_get(m, "baseline"), float_acc,
+          (double)w->float_weights, 0, threads },
+        { "convert", "Convert",
+          "constants folded, normalizations folded into convolutions, idioms recognised; written as ONNX",
+          w->float_path, json_object_get(m, "convert"), NULL, (double)w->float_weights,
+          number(wt_journal_find(w->journal, "convert"), "seconds"), threads },
+        { "quantize", "Quantize", "weights and activations in 8 bits, ranges from the calibration part", w->int8_path,
+          wide, int8_acc, (double)w->int8_weights,
+          number(wt_journal_find(w->journal, "calibrate"), "seconds") +
+              number(wt_journal_find(w->journal, "search"), "seconds"),
           threads },
-        { "accelerate", "Accelerate", one ? "one thread is faster than all of them" : "all threads are faster than one", w->int8_path, chosen, int8_acc,
-          (double)w->int8_weights, NAN, one ? 1 : threads },
-        { "validate", "Validate", "the file as written, read back, on samples that calibration never saw", w->int8_path, chosen, int8_acc,
-          (double)w->int8_weights, NAN, one ? 1 : threads },
+        { "accelerate", "Accelerate", one ? "one thread is faster than all of them" : "all threads are faster than one",
+          w->int8_path, chosen, int8_acc, (double)w->int8_weights, NAN, one ? 1 : threads },
+        { "validate", "Validate", "the file as written, read back, on samples that calibration never saw", w->int8_path,
+          chosen, int8_acc, (double)w->int8_weights, NAN, one ? 1 : threads },
     };
     char summary[256];
     json_t *stages = json_array(), *gates = json_array();
@@ -237,9 +250,10 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
         json_array_append_new(stages, stage_json(&s[i], &s[0]));
     *passed = gates_json(w, &s[0], &s[3], proof, gates);
     summary_text(&s[0], &s[3], proof, summary, sizeof summary);
-    *out = json_pack("{s:s, s:s, s:o, s:s, s:o, s:O*, s:{s:b, s:s}, s:s, s:o, s:o}", "schema", "whet.optimize/1", "version", wt_version(), "model",
-                     model_json(w), "target", "this", "data", data_json(w), "metric", json_object_get(proof, "metric"), "verdict", "passed", *passed,
-                     "summary", summary, "chosen", "accelerate", "stages", stages, "gates", gates);
+    *out = json_pack("{s:s, s:s, s:o, s:s, s:o, s:O*, s:{s:b, s:s}, s:s, s:o, s:o}", "schema", "whet.optimize/1",
+                     "version", wt_version(), "model", model_json(w), "target", "this", "data", data_json(w), "metric",
+                     json_object_get(proof, "metric"), "verdict", "passed", *passed, "summary", summary, "chosen",
+                     "accelerate", "stages", stages, "gates", gates);
     if (!*out)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
     json_object_set(*out, "baseline", json_array_get(stages, 0));

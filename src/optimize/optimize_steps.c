@@ -6,15 +6,14 @@
 #include "optimize/optimize_impl.h"
 #include "optimize/sensitivity.h"
 
-static const double KEEP_IN_SEARCH = 0.995; /* of the float score, on the calibration part: above the gate, for parts differ */
+static const double KEEP_IN_SEARCH =
+    0.995; /* of the float score, on the calibration part: above the gate, for parts differ */
 enum { SENSITIVITY_SAMPLES = 8 };
 
-static double seconds_since(uint64_t start)
-{
-    return (double)(wt_now_ns() - start) * 1e-9;
-}
+static double seconds_since(uint64_t start) { return (double)(wt_now_ns() - start) * 1e-9; }
 
-wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part, const char *task, wt_evaluation **e, wt_err *err)
+wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part, const char *task, wt_evaluation **e,
+                            wt_err *err)
 {
     wt_plan *plan = NULL;
     wt_session *session = NULL;
@@ -50,7 +49,8 @@ static wt_status calibrate(wt_optimizer *w, wt_err *err)
     WT_TRY(wt_calibrate_points(&w->q.points, w->calibration, &w->o->exec, &w->q.samples, err));
     WT_TRY(wt_stats_save(&w->q.points, w->q.samples, w->data_hash, w->stats_path, true, err));
     return wt_journal_add(w->journal, "calibrate",
-                          json_pack("{s:I, s:f}", "samples", (json_int_t)w->q.samples, "seconds", seconds_since(start)), err);
+                          json_pack("{s:I, s:f}", "samples", (json_int_t)w->q.samples, "seconds", seconds_since(start)),
+                          err);
 }
 
 wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err)
@@ -59,7 +59,8 @@ wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err)
     return calibrate(w, err);
 }
 
-/* --- what stays in float -------------------------------------------------------------------------------------------------- */
+/* --- what stays in float
+ * -------------------------------------------------------------------------------------------------- */
 static wt_status score_build(wt_optimizer *w, const bool *float_nodes, double *value, wt_err *err)
 {
     wt_graph *g;
@@ -104,7 +105,8 @@ static wt_status widen(wt_optimizer *w, bool *floats, double reference, bool hig
         for (; from < k && from < n; from++)
             floats[worst[from].weighted] = true;
         st = score_build(w, floats, &value, err);
-        json_array_append_new(tried, json_pack("{s:I, s:o}", "float_products", (json_int_t)from, "value", wt_json_real(value)));
+        json_array_append_new(
+            tried, json_pack("{s:I, s:o}", "float_products", (json_int_t)from, "value", wt_json_real(value)));
         if (st == WT_OK && good_enough(value, reference, higher))
             break;
     }
@@ -142,9 +144,9 @@ wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err)
     if (done) {
         size_t i;
         const json_t *v;
-        json_array_foreach(json_object_get(done, "float_nodes"), i, v)
-            if ((size_t)json_integer_value(v) < w->q.points.n_weighted)
-                floats[json_integer_value(v)] = true;
+        json_array_foreach(json_object_get(done, "float_nodes"), i,
+                           v) if ((size_t)json_integer_value(v) < w->q.points.n_weighted)
+            floats[json_integer_value(v)] = true;
         return WT_OK;
     }
     json_t *doc = json_object();
@@ -159,7 +161,8 @@ wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err)
     return st;
 }
 
-/* --- the artifact ------------------------------------------------------------------------------------------------------------ */
+/* --- the artifact
+ * ------------------------------------------------------------------------------------------------------------ */
 wt_status wt_optimize_write(wt_optimizer *w, const bool *float_nodes, wt_err *err)
 {
     wt_graph *g;

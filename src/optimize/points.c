@@ -1,13 +1,13 @@
 /* points.c - the rules of int8 quantization. See points.h.
  *
  * A product (Conv, MatMul, Gemm) with constant weights computes with integers; its input therefore gets a scale. From
- * there the demand for codes goes backwards: sums, products, averages, tables and everything that only moves its input take codes
- * if their result is wanted as codes, so that islands grow. Functions of one value (HardSwish, a scalar factor, ...) form
- * chains: only their ends get scales, for a table of 256 entries is the whole chain.
- * The result of a product is codes too, unless a ReLU or Clip follows, which saturation does for free. That costs some
- * precision where another function follows, and buys that every engine finds its integer kernel (DQ - product - Q) and
- * that all engines give the same codes: integers are exact, and what follows is a table. Results of the graph are never
- * quantized: a class score next to a coordinate would be rounded away. */
+ * there the demand for codes goes backwards: sums, products, averages, tables and everything that only moves its input
+ * take codes if their result is wanted as codes, so that islands grow. Functions of one value (HardSwish, a scalar
+ * factor, ...) form chains: only their ends get scales, for a table of 256 entries is the whole chain. The result of a
+ * product is codes too, unless a ReLU or Clip follows, which saturation does for free. That costs some precision where
+ * another function follows, and buys that every engine finds its integer kernel (DQ - product - Q) and that all engines
+ * give the same codes: integers are exact, and what follows is a table. Results of the graph are never quantized: a
+ * class score next to a coordinate would be rounded away. */
 #include <math.h>
 #include "base/str.h"
 #include "optimize/points.h"
@@ -18,7 +18,8 @@ static bool is_activation(const wt_value *v)
     return v && !wt_value_is_const(v) && v->type.dtype == WT_F32 && v->kind == WT_TENSOR_VALUE && !v->is_output;
 }
 
-/* --- nodes with weights ------------------------------------------------------------------------------------------------ */
+/* --- nodes with weights
+ * ------------------------------------------------------------------------------------------------ */
 static const char *kept(const wt_points_options *o, const wt_node *n, const wt_value *weight)
 {
     char glob[256];
@@ -29,7 +30,8 @@ static const char *kept(const wt_points_options *o, const wt_node *n, const wt_v
             continue;
         memcpy(glob, o->keep[i], len);
         glob[len] = 0;
-        if (wt_glob_match(glob, n->name) || wt_glob_match(glob, weight->name) || (n->n_out && n->out[0] && wt_glob_match(glob, n->out[0]->name)))
+        if (wt_glob_match(glob, n->name) || wt_glob_match(glob, weight->name) ||
+            (n->n_out && n->out[0] && wt_glob_match(glob, n->out[0]->name)))
             return "kept by --keep";
     }
     return NULL;
@@ -37,7 +39,8 @@ static const char *kept(const wt_points_options *o, const wt_node *n, const wt_v
 
 static bool float_weights(const wt_value *w, int min_rank)
 {
-    return wt_value_is_const(w) && w->type.dtype == WT_F32 && !w->quant && w->type.shape.rank >= min_rank && w->type.bytes >= 4;
+    return wt_value_is_const(w) && w->type.dtype == WT_F32 && !w->quant && w->type.shape.rank >= min_rank &&
+           w->type.bytes >= 4;
 }
 
 static bool all_uses_alike(const wt_value *w, const wt_node *n)
@@ -51,7 +54,9 @@ static bool all_uses_alike(const wt_value *w, const wt_node *n)
 /* Fills w when node n has weights worth storing as integers. */
 static bool classify(wt_node *n, wt_weighted *w)
 {
-    *w = (wt_weighted){ .node = n, .kind = WT_PART_INT8, .why = "integer product", .output_sqnr_db = NAN, .weight_sqnr_db = NAN };
+    *w = (wt_weighted){
+        .node = n, .kind = WT_PART_INT8, .why = "integer product", .output_sqnr_db = NAN, .weight_sqnr_db = NAN
+    };
     switch (n->op ? n->op->code : WT_OP_UNKNOWN) {
     case WT_OP_CONV:
         w->weight = n->in[1];
@@ -68,7 +73,8 @@ static bool classify(wt_node *n, wt_weighted *w)
     case WT_OP_GEMM:
         w->weight = n->in[1];
         w->axis = wt_attr_int(&n->attrs, "transB", 0) ? 0 : 1;
-        if (wt_attr_int(&n->attrs, "transA", 0) || wt_attr_float(&n->attrs, "alpha", 1) != 1 || wt_attr_float(&n->attrs, "beta", 1) != 1) {
+        if (wt_attr_int(&n->attrs, "transA", 0) || wt_attr_float(&n->attrs, "alpha", 1) != 1 ||
+            wt_attr_float(&n->attrs, "beta", 1) != 1) {
             w->kind = WT_PART_WEIGHT_ONLY;
             w->why = "Gemm with alpha, beta or transA is computed in float";
         }
@@ -87,8 +93,7 @@ static bool classify(wt_node *n, wt_weighted *w)
         w->kind = WT_PART_WEIGHT_ONLY;
         w->why = "a recurrence sums its own errors: computed in float";
         return float_weights(w->weight, 3);
-    default:
-        return false;
+    default: return false;
     }
 }
 
@@ -135,22 +140,17 @@ static wt_status find_weighted(wt_points *p, const wt_points_options *o, wt_err 
     return WT_OK;
 }
 
-/* --- the demand for codes ---------------------------------------------------------------------------------------------------- */
+/* --- the demand for codes
+ * ---------------------------------------------------------------------------------------------------- */
 typedef struct chooser {
     wt_points *p;
-    bool *want;     /* by value id */
-    bool *product;  /* by node id: an integer product */
+    bool *want;    /* by value id */
+    bool *product; /* by node id: an integer product */
 } chooser;
 
-static bool only_use(const wt_value *v)
-{
-    return wt_value_single_use(v);
-}
+static bool only_use(const wt_value *v) { return wt_value_single_use(v); }
 
-static bool is_product(const chooser *c, const wt_value *v)
-{
-    return v->producer && c->product[v->producer->id];
-}
+static bool is_product(const chooser *c, const wt_value *v) { return v->producer && c->product[v->producer->id]; }
 
 /* A function of in[*x] alone: its other operands are constants of one element. */
 static bool is_table(const wt_node *n, size_t *x)
@@ -175,10 +175,7 @@ static bool is_table(const wt_node *n, size_t *x)
     return true;
 }
 
-static bool saturates(const wt_node *n)
-{
-    return wt_node_is(n, WT_OP_RELU) || wt_node_is(n, WT_OP_CLIP);
-}
+static bool saturates(const wt_node *n) { return wt_node_is(n, WT_OP_RELU) || wt_node_is(n, WT_OP_CLIP); }
 
 static bool is_move(const wt_node *n)
 {
@@ -193,14 +190,10 @@ static bool is_move(const wt_node *n)
     case WT_OP_EXPAND:
     case WT_OP_TILE:
     case WT_OP_DEPTHTOSPACE:
-    case WT_OP_SPACETODEPTH:
-        return n->n_out == 1;
-    case WT_OP_MAXPOOL:
-        return n->n_out == 1 || !n->out[1];
-    case WT_OP_RESIZE:
-        return !wt_attr_find(&n->attrs, "mode") || wt_attr_is(&n->attrs, "mode", "nearest");
-    default:
-        return false;
+    case WT_OP_SPACETODEPTH: return n->n_out == 1;
+    case WT_OP_MAXPOOL: return n->n_out == 1 || !n->out[1];
+    case WT_OP_RESIZE: return !wt_attr_find(&n->attrs, "mode") || wt_attr_is(&n->attrs, "mode", "nearest");
+    default: return false;
     }
 }
 
@@ -212,7 +205,8 @@ static void demand_table(chooser *c, const wt_node *n, size_t x)
     wt_value *v = n->in[x];
     if (saturates(n) && v && is_product(c, v) && only_use(v))
         return;
-    for (size_t next; v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) && is_table(v->producer, &next);)
+    for (size_t next;
+         v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) && is_table(v->producer, &next);)
         v = v->producer->in[next];
     demand(c, v);
 }
@@ -244,10 +238,7 @@ static void demand(chooser *c, wt_value *v)
         demand_operands(c, v->producer);
 }
 
-static bool already(const wt_points *p, const wt_value *v)
-{
-    return p->point_of[v->id] >= 0;
-}
+static bool already(const wt_points *p, const wt_value *v) { return p->point_of[v->id] >= 0; }
 
 static wt_status collect(wt_points *p, const bool *want, wt_err *err)
 {
@@ -338,7 +329,9 @@ void wt_points_free(wt_points *p)
     *p = (wt_points){ 0 };
 }
 
-/* --- ranges -------------------------------------------------------------------------------------------------------------------------- */
+/* --- ranges
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 static size_t root_of(wt_points *p, size_t i)
 {
     while (p->points[i].group != i)
@@ -361,10 +354,7 @@ static void join(wt_points *p, const wt_value *a, const wt_value *b)
     p->points[x < y ? y : x].group = x < y ? x : y;
 }
 
-static double span(const wt_point *p)
-{
-    return p->range.hi - p->range.lo;
-}
+static double span(const wt_point *p) { return p->range.hi - p->range.lo; }
 
 /* Smallest and largest range among the parts of a Concat; false if a part has none. */
 static bool concat_spans(const wt_points *p, const wt_node *n, double *least, double *most)
@@ -381,8 +371,9 @@ static bool concat_spans(const wt_points *p, const wt_node *n, double *least, do
     return true;
 }
 
-/* Parts of a Concat share one scale only if their ranges agree within a factor of two. Beyond that each part keeps its own
- * scale up to the Concat; beyond eight the result would have no levels left for its smallest part and stays in float. */
+/* Parts of a Concat share one scale only if their ranges agree within a factor of two. Beyond that each part keeps its
+ * own scale up to the Concat; beyond eight the result would have no levels left for its smallest part and stays in
+ * float. */
 static void join_concat(wt_points *p, const wt_node *n)
 {
     double least, most;
@@ -403,7 +394,8 @@ static void drop_products(wt_points *p)
         wt_weighted *w = &p->weighted[i];
         if (w->kind == WT_PART_INT8 && point_at(p, w->node->in[0]) < 0) {
             w->kind = WT_PART_WEIGHT_ONLY;
-            w->why = "its input joins parts of ranges that differ more than eightfold: one scale would erase the smallest";
+            w->why =
+                "its input joins parts of ranges that differ more than eightfold: one scale would erase the smallest";
         }
     }
 }
@@ -429,10 +421,12 @@ wt_status wt_points_ranges(wt_points *p, wt_range_method method, bool symmetric,
         if (q->dropped)
             continue;
         if (q->stats.nonfinite)
-            wt_log(p->graph->ctx, WT_LOG_WARN, "value '%s' had %llu elements that are NaN or infinite; they were left out",
-                   q->value->name, (unsigned long long)q->stats.nonfinite);
+            wt_log(p->graph->ctx, WT_LOG_WARN,
+                   "value '%s' had %llu elements that are NaN or infinite; they were left out", q->value->name,
+                   (unsigned long long)q->stats.nonfinite);
         if (!q->stats.count)
-            return wt_fail(err, WT_EFORMAT, "value '%s' never had a finite element: the data do not exercise the model", q->value->name);
+            return wt_fail(err, WT_EFORMAT, "value '%s' never had a finite element: the data do not exercise the model",
+                           q->value->name);
         q->range = wt_stats_range(&q->stats, method, symmetric, symmetric ? 255 : 256);
     }
     for (wt_node *n = p->graph->first; n; n = n->next)

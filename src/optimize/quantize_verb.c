@@ -9,12 +9,16 @@
 
 wt_calibrate_options wt_calibrate_defaults(void)
 {
-    return (wt_calibrate_options){ .size = sizeof(wt_calibrate_options), .exec = wt_exec_defaults(), .data = wt_data_defaults() };
+    return (wt_calibrate_options){ .size = sizeof(wt_calibrate_options),
+                                   .exec = wt_exec_defaults(),
+                                   .data = wt_data_defaults() };
 }
 
 wt_quantize_options wt_quantize_defaults(void)
 {
-    return (wt_quantize_options){ .size = sizeof(wt_quantize_options), .exec = wt_exec_defaults(), .data = wt_data_defaults() };
+    return (wt_quantize_options){ .size = sizeof(wt_quantize_options),
+                                  .exec = wt_exec_defaults(),
+                                  .data = wt_data_defaults() };
 }
 
 /* What is about to be needed, said before it is: and refused when it cannot fit. */
@@ -22,12 +26,13 @@ static wt_status announce(const wt_quantizer *q, wt_err *err)
 {
     char text[32];
     const uint64_t bytes = wt_quantizer_estimate(q);
-    wt_log(q->ctx, WT_LOG_INFO, "calibration needs at most %s beyond the mapped model", wt_human_bytes(bytes, text, sizeof text));
+    wt_log(q->ctx, WT_LOG_INFO, "calibration needs at most %s beyond the mapped model",
+           wt_human_bytes(bytes, text, sizeof text));
     return wt_budget_check(q->ctx, bytes, "calibration", err);
 }
 
-static wt_status calibrate_set(wt_quantizer *q, const char *model, const wt_data_options *data, const wt_exec_options *exec, char hash[65],
-                               wt_err *err)
+static wt_status calibrate_set(wt_quantizer *q, const char *model, const wt_data_options *data,
+                               const wt_exec_options *exec, char hash[65], wt_err *err)
 {
     wt_dataset *ds;
     wt_dataset_info info;
@@ -53,30 +58,35 @@ wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, cons
     wt_status st = calibrate_set(&q, model, &o->data, &o->exec, hash, err);
     if (st == WT_OK)
         st = wt_stats_save(&q.points, q.samples, hash, o->output, o->force != 0, err);
-    json_t *root = st == WT_OK ? json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:f, s:I, s:I}", "schema", "whet.calibrate/1", "model", model, "samples",
-                                           (json_int_t)q.samples, "tensors", (json_int_t)q.points.n_points, "data_hash", hash, "file",
-                                           o->output, "seconds", (double)(wt_now_ns() - start) * 1e-9, "peak_rss_bytes",
-                                           (json_int_t)wt_peak_rss(), "estimated_bytes", (json_int_t)wt_quantizer_estimate(&q))
-                               : NULL;
+    json_t *root = st == WT_OK
+                       ? json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:f, s:I, s:I}", "schema", "whet.calibrate/1",
+                                   "model", model, "samples", (json_int_t)q.samples, "tensors",
+                                   (json_int_t)q.points.n_points, "data_hash", hash, "file", o->output, "seconds",
+                                   (double)(wt_now_ns() - start) * 1e-9, "peak_rss_bytes", (json_int_t)wt_peak_rss(),
+                                   "estimated_bytes", (json_int_t)wt_quantizer_estimate(&q))
+                       : NULL;
     wt_quantizer_close(&q);
     return st == WT_OK ? wt_result_take(out, ctx, root, err) : st;
 }
 
-/* --- quantize ----------------------------------------------------------------------------------------------------------------- */
+/* --- quantize
+ * ----------------------------------------------------------------------------------------------------------------- */
 static json_t *written_json(const wt_written *w)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < w->count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "file", w->files[i].path, "bytes", (json_int_t)w->files[i].bytes, "sha256",
-                                              w->files[i].sha256));
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "file", w->files[i].path, "bytes",
+                                              (json_int_t)w->files[i].bytes, "sha256", w->files[i].sha256));
     return list;
 }
 
-static wt_status write_as(const wt_graph *graph, const char *path, const wt_write_options *o, wt_written *written, wt_err *err)
+static wt_status write_as(const wt_graph *graph, const char *path, const wt_write_options *o, wt_written *written,
+                          wt_err *err)
 {
     const wt_format *format = wt_format_by_path(path);
     if (!format) {
-        const wt_status st = wt_fail(err, WT_EUSAGE, "no format goes by the extension of this name; .onnx was expected");
+        const wt_status st = wt_fail(err, WT_EUSAGE,
+                                     "no format goes by the extension of this name; .onnx was expected");
         wt_err_where(err, "%s", path);
         return st;
     }
@@ -101,10 +111,12 @@ static void put_common(json_t *root, const wt_graph *source, const wt_graph *gra
     json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)as_float));
     json_object_set_new(root, "weight_bytes", json_integer((json_int_t)as_stored));
     json_object_set_new(root, "weight_ratio", wt_json_real(as_float ? (double)as_stored / (double)as_float : 1));
-    json_object_set_new(root, "bits_per_weight", wt_json_real(as_float ? 32.0 * (double)as_stored / (double)as_float : 32));
+    json_object_set_new(root, "bits_per_weight",
+                        wt_json_real(as_float ? 32.0 * (double)as_stored / (double)as_float : 32));
 }
 
-static wt_status quantize_int8(wt_quantizer *q, const char *model, const wt_quantize_options *o, json_t *root, wt_err *err)
+static wt_status quantize_int8(wt_quantizer *q, const char *model, const wt_quantize_options *o, json_t *root,
+                               wt_err *err)
 {
     wt_range_method method = WT_RANGE_MSE;
     wt_graph *built;
@@ -112,7 +124,8 @@ static wt_status quantize_int8(wt_quantizer *q, const char *model, const wt_quan
     wt_written written = { .ctx = q->ctx };
     const wt_write_options wo = { .force = o->force != 0 };
     if (o->method && !wt_range_method_parse(o->method, &method))
-        return wt_fail(err, WT_EUSAGE, "there is no method '%s': minmax, average, percentile, entropy or mse were expected", o->method);
+        return wt_fail(err, WT_EUSAGE,
+                       "there is no method '%s': minmax, average, percentile, entropy or mse were expected", o->method);
     if (o->stats)
         WT_TRY(wt_stats_load(&q->points, o->stats, err));
     else
@@ -131,7 +144,8 @@ static wt_status quantize_int8(wt_quantizer *q, const char *model, const wt_quan
     return st;
 }
 
-static wt_status quantize_fp16(wt_context *ctx, const char *model, const wt_quantize_options *o, json_t *root, wt_err *err)
+static wt_status quantize_fp16(wt_context *ctx, const char *model, const wt_quantize_options *o, json_t *root,
+                               wt_err *err)
 {
     wt_graph *g;
     wt_written written = { .ctx = ctx };
@@ -140,7 +154,8 @@ static wt_status quantize_fp16(wt_context *ctx, const char *model, const wt_quan
     wt_status st = write_as(g, o->output, &wo, &written, err);
     if (st == WT_OK) {
         put_common(root, g, g, &written);
-        json_object_set_new(root, "weight_bytes", json_integer(json_integer_value(json_object_get(root, "float_weight_bytes")) / 2));
+        json_object_set_new(root, "weight_bytes",
+                            json_integer(json_integer_value(json_object_get(root, "float_weight_bytes")) / 2));
         json_object_set_new(root, "weight_ratio", json_real(0.5));
         json_object_set_new(root, "bits_per_weight", json_real(16));
         json_object_set_new(root, "ledger", json_array());
@@ -174,7 +189,8 @@ wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const
     if (!o->force && wt_path_exists(o->output))
         return wt_fail(err, WT_EUSAGE, "%s exists; --force overwrites it", o->output);
     const uint64_t start = wt_now_ns();
-    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "whet.quantize/1", "model", model, "scheme", o->scheme ? o->scheme : "int8");
+    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "whet.quantize/1", "model", model, "scheme",
+                             o->scheme ? o->scheme : "int8");
     if (!root)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
     const wt_status st = run_scheme(ctx, model, o, root, err);

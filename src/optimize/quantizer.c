@@ -10,12 +10,13 @@ static wt_status rewrite(wt_quantizer *q, const wt_exec_options *exec, wt_err *e
 {
     wt_pass_ctx pc = { .ctx = q->ctx, .cpu = wt_context_cpu(q->ctx) };
     WT_TRY(wt_graph_clone(&q->canonical, q->source, err));
-    WT_TRY(wt_passes_run(&pc, q->canonical, true, NULL, exec ? exec->passes_off : NULL, exec ? exec->n_passes_off : 0, err));
+    WT_TRY(wt_passes_run(&pc, q->canonical, true, NULL, exec ? exec->passes_off : NULL, exec ? exec->n_passes_off : 0,
+                         err));
     return wt_graph_infer(q->canonical, err);
 }
 
-wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, const wt_exec_options *exec, const char *const *keep,
-                            size_t n_keep, wt_err *err)
+wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, const wt_exec_options *exec,
+                            const char *const *keep, size_t n_keep, wt_err *err)
 {
     const wt_points_options po = { keep, n_keep };
     *q = (wt_quantizer){ .ctx = ctx };
@@ -105,26 +106,28 @@ wt_status wt_quantizer_build(const wt_quantizer *q, wt_range_method method, bool
     return st;
 }
 
-/* --- the ledger ------------------------------------------------------------------------------------------------------------ */
+/* --- the ledger
+ * ------------------------------------------------------------------------------------------------------------ */
 static json_t *weight_row(const wt_weighted *w, const char *asked)
 {
     static const char *const got[] = { "int8", "int8 weights, float product", "float" };
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "tensor", w->weight->name, "node", w->node->name, "op", w->node->op_type,
-                     "kind", "weight", "asked", asked, "got", got[w->kind], "why", w->why, "sqnr_db", wt_json_real(w->weight_sqnr_db));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "tensor", w->weight->name, "node", w->node->name, "op",
+                     w->node->op_type, "kind", "weight", "asked", asked, "got", got[w->kind], "why", w->why, "sqnr_db",
+                     wt_json_real(w->weight_sqnr_db));
 }
 
 static json_t *activation_row(const wt_point *p, const char *asked)
 {
     if (p->dropped)
-        return json_pack("{s:s, s:s, s:s, s:s, s:s}", "tensor", p->value->name, "kind", "activation", "asked", asked, "got", "float", "why",
-                         "nothing that reads it takes codes");
+        return json_pack("{s:s, s:s, s:s, s:s, s:s}", "tensor", p->value->name, "kind", "activation", "asked", asked,
+                         "got", "float", "why", "nothing that reads it takes codes");
     const wt_quant *q = p->value->quant;
     const double error = q ? wt_stats_error(&p->stats, p->range, 256) : 0;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o}", "tensor", p->value->name, "kind", "activation", "asked", asked,
-                     "got", q && q->dtype == WT_I8 ? "int8" : "uint8", "why", "feeds an integer operator", "sqnr_db",
-                     error > 0 ? wt_json_real(-10 * log10(error)) : json_null(), "scale", wt_json_real(q ? (double)q->scale[0] : 0),
-                     "zero_point", q ? (int)q->zero_point[0] : 0, "min", wt_json_real((double)p->stats.min), "max",
-                     wt_json_real((double)p->stats.max));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:i, s:o, s:o}", "tensor", p->value->name, "kind",
+                     "activation", "asked", asked, "got", q && q->dtype == WT_I8 ? "int8" : "uint8", "why",
+                     "feeds an integer operator", "sqnr_db", error > 0 ? wt_json_real(-10 * log10(error)) : json_null(),
+                     "scale", wt_json_real(q ? (double)q->scale[0] : 0), "zero_point", q ? (int)q->zero_point[0] : 0,
+                     "min", wt_json_real((double)p->stats.min), "max", wt_json_real((double)p->stats.max));
 }
 
 json_t *wt_points_ledger(const wt_points *p, const char *asked)

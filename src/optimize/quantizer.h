@@ -16,13 +16,14 @@ typedef struct wt_quantizer {
 } wt_quantizer;
 
 /* Reads and rewrites the model and finds the points; nothing is calibrated yet. */
-wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, const wt_exec_options *exec, const char *const *keep,
-                            size_t n_keep, wt_err *err);
+wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, const wt_exec_options *exec,
+                            const char *const *keep, size_t n_keep, wt_err *err);
 void wt_quantizer_close(wt_quantizer *q);
 /* Bytes that calibrating will need beyond the mapped model: one sample's activations and the statistics. */
 uint64_t wt_quantizer_estimate(const wt_quantizer *q);
-/* A clone of canonical with quant on its values. float_nodes[i] (by index of points.weighted; NULL: none) leaves product i in
- * float. *used: the decisions that were taken, owned by the caller (wt_points_free) and valid while *out is open. */
+/* A clone of canonical with quant on its values. float_nodes[i] (by index of points.weighted; NULL: none) leaves
+ * product i in float. *used: the decisions that were taken, owned by the caller (wt_points_free) and valid while *out
+ * is open. */
 wt_status wt_quantizer_build(const wt_quantizer *q, wt_range_method method, bool symmetric, bool bias_correction,
                              const bool *float_nodes, wt_graph **out, wt_points *used, wt_err *err);
 /* [{tensor, asked, got, why, sqnr_db, ...}] for weights and activations. */

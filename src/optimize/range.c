@@ -22,10 +22,7 @@ bool wt_range_method_parse(const char *name, wt_range_method *out)
     return false;
 }
 
-const char *wt_range_method_name(wt_range_method method)
-{
-    return names[method];
-}
+const char *wt_range_method_name(wt_range_method method) { return names[method]; }
 
 static wt_range with_zero(double lo, double hi, bool symmetric)
 {
@@ -48,7 +45,8 @@ static wt_range percentile(const wt_stats *s, bool symmetric)
         lo++;
     while (hi > 0 && (above += (double)s->bins[hi]) <= cut)
         hi--;
-    return with_zero(fmax(wt_stats_bin_low(s, lo), (double)s->min), fmin(wt_stats_bin_low(s, hi + 1), (double)s->max), symmetric);
+    return with_zero(fmax(wt_stats_bin_low(s, lo), (double)s->min), fmin(wt_stats_bin_low(s, hi + 1), (double)s->max),
+                     symmetric);
 }
 
 /* Sum over bins of count * squared error: inside, uniform rounding error step^2 / 12; outside, distance to the end. */
@@ -59,7 +57,9 @@ static double squared_error(const wt_stats *s, wt_range r, int levels)
     for (size_t i = 0; i < WT_STATS_BINS; i++) {
         if (!s->bins[i])
             continue;
-        const double mid = wt_stats_bin_low(s, i) + width / 2, out = mid > r.hi ? mid - r.hi : mid < r.lo ? r.lo - mid : 0;
+        const double mid = wt_stats_bin_low(s, i) + width / 2, out = mid > r.hi   ? mid - r.hi
+                                                                     : mid < r.lo ? r.lo - mid
+                                                                                  : 0;
         /* The bin of exact zeros after a ReLU has no error: zero is a level. */
         const bool zeros = i == WT_STATS_BINS / 2 && s->min >= 0;
         sum += (double)s->bins[i] * (out > 0 ? out * out : zeros ? 0 : inside);
@@ -78,7 +78,8 @@ double wt_stats_error(const wt_stats *s, wt_range r, int levels)
     return power > 0 ? squared_error(s, r, levels) / power : 0;
 }
 
-/* Each end in turn is pulled in as long as that helps; two rounds, for the ends depend on each other through the step. */
+/* Each end in turn is pulled in as long as that helps; two rounds, for the ends depend on each other through the step.
+ */
 static wt_range least_error(const wt_stats *s, bool symmetric, int levels)
 {
     const wt_range full = with_zero((double)s->min, (double)s->max, symmetric);
@@ -106,15 +107,18 @@ static wt_range least_error(const wt_stats *s, bool symmetric, int levels)
     return best;
 }
 
-/* --- entropy ---------------------------------------------------------------------------------------------------------- */
-/* KL(p || q) for the window of bins [a, b): p is the window with what lies outside added to its ends, q is p spread over
- * `levels` equal parts and back over the bins that are not empty. */
-static double divergence(const wt_stats *s, const double *outside_low, const double *outside_high, size_t a, size_t b, int levels)
+/* --- entropy
+ * ---------------------------------------------------------------------------------------------------------- */
+/* KL(p || q) for the window of bins [a, b): p is the window with what lies outside added to its ends, q is p spread
+ * over `levels` equal parts and back over the bins that are not empty. */
+static double divergence(const wt_stats *s, const double *outside_low, const double *outside_high, size_t a, size_t b,
+                         int levels)
 {
     const double per = (double)(b - a) / levels, total = (double)s->count;
     double kl = 0;
     for (int l = 0; l < levels; l++) {
-        const size_t from = a + (size_t)((double)l * per), to = l == levels - 1 ? b : a + (size_t)((double)(l + 1) * per);
+        const size_t from = a + (size_t)((double)l * per),
+                     to = l == levels - 1 ? b : a + (size_t)((double)(l + 1) * per);
         double mass = 0, filled = 0;
         for (size_t i = from; i < to; i++) {
             mass += (double)s->bins[i];
@@ -161,7 +165,8 @@ static wt_range least_divergence(const wt_stats *s, bool symmetric, int levels)
             best_b = kb;
         }
     }
-    return with_zero(fmax(wt_stats_bin_low(s, best_a), (double)s->min), fmin(wt_stats_bin_low(s, best_b), (double)s->max), symmetric);
+    return with_zero(fmax(wt_stats_bin_low(s, best_a), (double)s->min),
+                     fmin(wt_stats_bin_low(s, best_b), (double)s->max), symmetric);
 }
 
 wt_range wt_stats_range(const wt_stats *s, wt_range_method method, bool symmetric, int levels)
@@ -171,14 +176,10 @@ wt_range wt_stats_range(const wt_stats *s, wt_range_method method, bool symmetri
     switch (method) {
     case WT_RANGE_AVERAGE:
         return with_zero(s->sum_min / (double)s->samples, s->sum_max / (double)s->samples, symmetric);
-    case WT_RANGE_PERCENTILE:
-        return percentile(s, symmetric);
-    case WT_RANGE_ENTROPY:
-        return least_divergence(s, symmetric, levels);
-    case WT_RANGE_MSE:
-        return least_error(s, symmetric, levels);
-    case WT_RANGE_MINMAX:
-        break;
+    case WT_RANGE_PERCENTILE: return percentile(s, symmetric);
+    case WT_RANGE_ENTROPY: return least_divergence(s, symmetric, levels);
+    case WT_RANGE_MSE: return least_error(s, symmetric, levels);
+    case WT_RANGE_MINMAX: break;
     }
     return with_zero((double)s->min, (double)s->max, symmetric);
 }

@@ -60,8 +60,8 @@ static wt_status open_plan(const wt_graph *g, wt_plan **plan, wt_session **sessi
     return wt_session_open(session, *plan, err);
 }
 
-static wt_status record_all(reference *r, const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_session *s, wt_sample *sample,
-                            wt_err *err)
+static wt_status record_all(reference *r, const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_session *s,
+                            wt_sample *sample, wt_err *err)
 {
     for (size_t i = 0; i < samples; i++) {
         int more;
@@ -110,7 +110,8 @@ static double worst_output(const reference *r, const double *noise)
 static void add_noise(const wt_tensor *a, const wt_tensor *b, double *sum)
 {
     int64_t n, m;
-    if (a->dtype != WT_F32 || b->dtype != WT_F32 || !wt_shape_count(&a->shape, &n) || !wt_shape_count(&b->shape, &m) || n != m)
+    if (a->dtype != WT_F32 || b->dtype != WT_F32 || !wt_shape_count(&a->shape, &n) || !wt_shape_count(&b->shape, &m) ||
+        n != m)
         return;
     const float *x = a->data, *y = b->data;
     for (int64_t i = 0; i < n; i++) {
@@ -146,8 +147,8 @@ static int worst_first(const void *a, const void *b)
     return x->weighted < y->weighted ? -1 : x->weighted > y->weighted;
 }
 
-static wt_status measure_one(const wt_quantizer *q, const reference *r, wt_range_method method, bool *floats, size_t index,
-                             double *noise, wt_err *err)
+static wt_status measure_one(const wt_quantizer *q, const reference *r, wt_range_method method, bool *floats,
+                             size_t index, double *noise, wt_err *err)
 {
     wt_graph *g;
     wt_points used;

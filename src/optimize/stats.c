@@ -12,17 +12,15 @@ wt_status wt_stats_init(wt_stats *s, wt_arena *arena, int channel_axis, wt_err *
     return s->bins ? WT_OK : WT_ENOMEM;
 }
 
-double wt_stats_bin_low(const wt_stats *s, size_t bin)
-{
-    return ldexp((double)bin - WT_STATS_BINS / 2, s->exponent);
-}
+double wt_stats_bin_low(const wt_stats *s, size_t bin) { return ldexp((double)bin - WT_STATS_BINS / 2, s->exponent); }
 
 double wt_stats_channel_mean(const wt_stats *s, int64_t channel)
 {
     return s->channel_count ? s->channel_sum[channel] / (double)s->channel_count : 0;
 }
 
-/* --- stretches of data: padding lanes of the last block of channels are none ------------------------------------------ */
+/* --- stretches of data: padding lanes of the last block of channels are none
+ * ------------------------------------------ */
 typedef void run_fn(void *arg, const float *p, size_t n);
 
 /* Calls fn on every stretch of data. */
@@ -95,7 +93,7 @@ static void widen(wt_stats *s, float largest)
 
 typedef struct filler {
     wt_stats *s;
-    float inverse; /* 2^-exponent */
+    float inverse;   /* 2^-exponent */
     uint32_t *lanes; /* [LANES][BINS]: neighbours hit different words, or a run of zeros would wait for itself */
     size_t pending;
 } filler;
@@ -135,7 +133,8 @@ static void fill(void *arg, const float *p, size_t n)
             f->lanes[bin_of(p[i], f->inverse)]++;
 }
 
-/* --- means of channels ---------------------------------------------------------------------------------------------- */
+/* --- means of channels ----------------------------------------------------------------------------------------------
+ */
 static void sum_last_axis(wt_stats *s, const wt_tensor *t)
 {
     const float *p = t->data;

@@ -1,8 +1,9 @@
 /* stats.h - what calibration remembers of one activation: extremes, a histogram, means of channels. Constant memory,
  * whatever the number of samples, and the same result whatever their order or chunking.
  *
- * The histogram has a fixed number of bins around zero whose width is a power of two. When a value falls outside, the width
- * doubles and bins merge in pairs: exact, so only the largest value ever seen decides the grid, not when it came. */
+ * The histogram has a fixed number of bins around zero whose width is a power of two. When a value falls outside, the
+ * width doubles and bins merge in pairs: exact, so only the largest value ever seen decides the grid, not when it came.
+ */
 #ifndef WT_STATS_H
 #define WT_STATS_H
 #include "model/tensor.h"
@@ -11,14 +12,14 @@ enum { WT_STATS_BINS = 4096 }; /* half below zero, half above */
 
 typedef struct wt_stats {
     uint64_t samples, count, nonfinite;
-    float min, max;              /* of all finite elements; min > max: none seen */
-    double sum_min, sum_max;     /* of each sample's extremes */
-    int exponent;                /* bin i holds [i - BINS/2, i + 1 - BINS/2) * 2^exponent */
-    uint64_t *bins;              /* [WT_STATS_BINS] */
-    int channel_axis;            /* 1: images, -1: the last axis, 0: no means */
+    float min, max;          /* of all finite elements; min > max: none seen */
+    double sum_min, sum_max; /* of each sample's extremes */
+    int exponent;            /* bin i holds [i - BINS/2, i + 1 - BINS/2) * 2^exponent */
+    uint64_t *bins;          /* [WT_STATS_BINS] */
+    int channel_axis;        /* 1: images, -1: the last axis, 0: no means */
     int64_t channels;
-    double *channel_sum;         /* [channels] */
-    uint64_t channel_count;      /* elements per channel */
+    double *channel_sum;    /* [channels] */
+    uint64_t channel_count; /* elements per channel */
 } wt_stats;
 
 /* Room for the histogram comes from the arena. */
@@ -29,7 +30,13 @@ double wt_stats_bin_low(const wt_stats *s, size_t bin);
 double wt_stats_channel_mean(const wt_stats *s, int64_t channel);
 
 /* --- from statistics to a range ----------------------------------------------------------------------------------- */
-typedef enum wt_range_method { WT_RANGE_MINMAX, WT_RANGE_AVERAGE, WT_RANGE_PERCENTILE, WT_RANGE_ENTROPY, WT_RANGE_MSE } wt_range_method;
+typedef enum wt_range_method {
+    WT_RANGE_MINMAX,
+    WT_RANGE_AVERAGE,
+    WT_RANGE_PERCENTILE,
+    WT_RANGE_ENTROPY,
+    WT_RANGE_MSE
+} wt_range_method;
 /* "minmax", "average", "percentile", "entropy", "mse"; false for anything else. */
 bool wt_range_method_parse(const char *name, wt_range_method *out);
 const char *wt_range_method_name(wt_range_method method);

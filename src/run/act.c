@@ -1,4 +1,5 @@
-/* act.c - the activations that Conv and Linear apply to what they store: parameters from attributes, and the reference. */
+/* act.c - the activations that Conv and Linear apply to what they store: parameters from attributes, and the reference.
+ */
 #include "run/kernel.h"
 #include <math.h>
 
@@ -6,9 +7,15 @@ wt_act_params wt_act_from_attrs(const wt_attrs *attrs)
 {
     const int64_t act = wt_attr_int(attrs, "act", WT_ACT_NONE);
     wt_act_params p = { .act = act > 0 && act < WT_ACT_COUNT ? (wt_act)act : WT_ACT_NONE };
-    const float alpha = p.act == WT_ACT_LEAKY ? 0.01f : p.act == WT_ACT_HARDSWISH ? 1.0f / 6.0f : p.act == WT_ACT_HARDSIGMOID ? 0.2f
-                        : p.act == WT_ACT_SILU ? 1.0f : p.act == WT_ACT_CLIP ? -INFINITY : 0.0f;
-    const float beta = p.act == WT_ACT_HARDSIGMOID || p.act == WT_ACT_HARDSWISH ? 0.5f : p.act == WT_ACT_CLIP ? INFINITY : 0.0f;
+    const float alpha = p.act == WT_ACT_LEAKY         ? 0.01f
+                        : p.act == WT_ACT_HARDSWISH   ? 1.0f / 6.0f
+                        : p.act == WT_ACT_HARDSIGMOID ? 0.2f
+                        : p.act == WT_ACT_SILU        ? 1.0f
+                        : p.act == WT_ACT_CLIP        ? -INFINITY
+                                                      : 0.0f;
+    const float beta = p.act == WT_ACT_HARDSIGMOID || p.act == WT_ACT_HARDSWISH ? 0.5f
+                       : p.act == WT_ACT_CLIP                                   ? INFINITY
+                                                                                : 0.0f;
     p.alpha = wt_attr_float(attrs, "act_alpha", alpha);
     p.beta = wt_attr_float(attrs, "act_beta", beta);
     return p;

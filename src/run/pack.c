@@ -103,7 +103,8 @@ uint64_t wt_pack_bytes(wt_pack_cache *cache)
     return bytes;
 }
 
-/* --- aligned copies --------------------------------------------------------------------------------------------------- */
+/* --- aligned copies
+ * --------------------------------------------------------------------------------------------------- */
 static copy *find_copy(wt_pack_cache *cache, const void *original)
 {
     copy *c = cache->copies;
@@ -170,7 +171,8 @@ static const void *original_of(const wt_pack_cache *cache, const void *data)
     return data;
 }
 
-/* --- packings --------------------------------------------------------------------------------------------------------- */
+/* --- packings
+ * --------------------------------------------------------------------------------------------------------- */
 static uint64_t key_hash(const wt_pack_key *k)
 {
     const uint64_t h = wt_hash64(k->dims, sizeof k->dims, (uint64_t)(uintptr_t)k->data);
@@ -179,7 +181,8 @@ static uint64_t key_hash(const wt_pack_key *k)
 
 static bool key_equal(const wt_pack_key *a, const wt_pack_key *b)
 {
-    return a->data == b->data && a->data2 == b->data2 && memcmp(a->dims, b->dims, sizeof a->dims) == 0 && strcmp(a->kind, b->kind) == 0;
+    return a->data == b->data && a->data2 == b->data2 && memcmp(a->dims, b->dims, sizeof a->dims) == 0 &&
+           strcmp(a->kind, b->kind) == 0;
 }
 
 static void unlink_entry(wt_pack_cache *cache, entry *e, size_t bucket)
@@ -207,8 +210,8 @@ static wt_status use_entry(wt_pack_cache *cache, entry *e, const void **out, wt_
 }
 
 /* Called with the lock held; gives it up while packing. */
-static wt_status fill_entry(wt_pack_cache *cache, const wt_pack_key *key, size_t bucket, size_t bytes, wt_pack_fn *fn, void *arg,
-                            const void **out, wt_err *err)
+static wt_status fill_entry(wt_pack_cache *cache, const wt_pack_key *key, size_t bucket, size_t bytes, wt_pack_fn *fn,
+                            void *arg, const void **out, wt_err *err)
 {
     entry *e = wt_alloc(cache->ctx, 1, sizeof *e, err);
     if (!e)
@@ -281,12 +284,14 @@ wt_status wt_pack_get(struct wt_pack_cache *cache, const wt_pack_key *key, size_
     return st;
 }
 
-wt_status wt_pack_transient(wt_pack_cache **out, wt_pack_cache *plan, wt_arena *arena, const void *const *constants, size_t n,
-                            wt_err *err)
+wt_status wt_pack_transient(wt_pack_cache **out, wt_pack_cache *plan, wt_arena *arena, const void *const *constants,
+                            size_t n, wt_err *err)
 {
     *out = wt_arena_alloc(arena, 1, sizeof **out, err);
     if (!*out)
         return WT_ENOMEM;
-    **out = (wt_pack_cache){ .ctx = arena->ctx, .plan = plan, .arena = arena, .constants = constants, .n_constants = n };
+    **out = (wt_pack_cache){
+        .ctx = arena->ctx, .plan = plan, .arena = arena, .constants = constants, .n_constants = n
+    };
     return WT_OK;
 }

@@ -4,5 +4,6 @@
 #include "model/graph.h"
 #include "whet/run.h"
 /* As wt_plan_open; shares the graph, which must stay open and unchanged until the plan is closed. */
-wt_status wt_plan_open_graph(wt_plan **out, wt_context *ctx, const wt_graph *graph, const wt_plan_options *options, wt_err *err);
+wt_status wt_plan_open_graph(wt_plan **out, wt_context *ctx, const wt_graph *graph, const wt_plan_options *options,
+                             wt_err *err);
 #endif

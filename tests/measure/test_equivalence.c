@@ -102,7 +102,8 @@ static void identical(void **state)
     assert_true(fabs(result(NULL).sqnr_db) < 1e-9 && result(NULL).cosine == 0);
 }
 
-/* A detector: 4 rows of boxes in pixels, 3 rows of scores. One scale for all of them erases the scores, at 30 dB overall. */
+/* A detector: 4 rows of boxes in pixels, 3 rows of scores. One scale for all of them erases the scores, at 30 dB
+ * overall. */
 static void an_erased_channel_is_named(void **state)
 {
     (void)state;
@@ -132,7 +133,8 @@ static void probabilities(void **state)
     const float r[4] = { 0.7f, 0.299f, 0.001f, 0 }, c[4] = { 0.7f, 0.3f, 0, 0 };
     open_for(2, DIMS(1, 4));
     wt_test_ok(add(2, DIMS(1, 4), r, c), &err);
-    wt_test_ok(add(2, DIMS(1, 4), (const float[4]){ 0.299f, 0.7f, 0, 0.001f }, (const float[4]){ 0.3f, 0.7f, 0, 0 }), &err);
+    wt_test_ok(add(2, DIMS(1, 4), (const float[4]){ 0.299f, 0.7f, 0, 0.001f }, (const float[4]){ 0.3f, 0.7f, 0, 0 }),
+               &err);
     const wt_equiv_output o = result("int8");
     /* KL of the numbers themselves, not of a softmax over them; what is 0 counts as 1e-9 */
     const double one = 0.7 * log(0.7 / 0.7) + 0.299 * log(0.299 / 0.3) + 0.001 * log(0.001 / 1e-9);
@@ -166,13 +168,13 @@ static void axes(void **state)
         { 1, { 10 }, { 10 }, 0 },
         { 2, { -1, 10 }, { 1, 10 }, 1 },
         { 2, { -1, 1 }, { 1, 1 }, -1 },
-        { 3, { -1, -1, 6625 }, { 1, 40, 6625 }, 2 },   /* CTC: steps are free */
-        { 3, { 1, 84, 8400 }, { 1, 84, 8400 }, 1 },    /* a detector */
-        { 3, { 1, 25200, 85 }, { 1, 25200, 85 }, 2 },  /* another */
+        { 3, { -1, -1, 6625 }, { 1, 40, 6625 }, 2 },  /* CTC: steps are free */
+        { 3, { 1, 84, 8400 }, { 1, 84, 8400 }, 1 },   /* a detector */
+        { 3, { 1, 25200, 85 }, { 1, 25200, 85 }, 2 }, /* another */
         { 3, { 1, 84, -1 }, { 1, 84, 2100 }, 1 },
         { 4, { -1, 21, -1, -1 }, { 1, 21, 64, 64 }, 1 }, /* segmentation */
         { 4, { -1, -1, -1, 3 }, { 1, 64, 64, 3 }, 3 },
-        { 4, { -1, 1, -1, -1 }, { 1, 1, 64, 64 }, -1 },  /* a map */
+        { 4, { -1, 1, -1, -1 }, { 1, 1, 64, 64 }, -1 }, /* a map */
         { 4, { 1, 1000, 1, 1 }, { 1, 1000, 1, 1 }, 1 },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++) {
@@ -230,9 +232,14 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(figures),       TEST(identical),          TEST(an_erased_channel_is_named),
-        TEST(probabilities), TEST(what_is_not_finite), TEST(axes),
-        TEST(shapes_and_types), TEST(allocations_may_fail),
+        TEST(figures),
+        TEST(identical),
+        TEST(an_erased_channel_is_named),
+        TEST(probabilities),
+        TEST(what_is_not_finite),
+        TEST(axes),
+        TEST(shapes_and_types),
+        TEST(allocations_may_fail),
     };
     return wt_test_run("equivalence", tests, WT_ARRAY_LEN(tests));
 }

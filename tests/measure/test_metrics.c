@@ -81,7 +81,9 @@ static wt_metric_result result(void)
 
 static wt_status add_class(const float *scores, size_t n, int64_t index)
 {
-    const wt_tensor out = { .dtype = WT_F32, .shape = { 2, { 1, (int64_t)n } }, .data = scores, .bytes = n * sizeof *scores };
+    const wt_tensor out = {
+        .dtype = WT_F32, .shape = { 2, { 1, (int64_t)n } }, .data = scores, .bytes = n * sizeof *scores
+    };
     const wt_sample_label label = { .kind = WT_LABEL_CLASS, .index = index };
     return wt_metric_add(m, &out, &label, NULL, &err);
 }
@@ -91,7 +93,8 @@ static void classes(void **state)
     (void)state;
     const wt_tensor scores = type(WT_F32, 2, DIMS(-1, 7));
     const wt_metric_task task = { WT_LABEL_CLASS, &scores, 1, NULL };
-    const float v[7] = { 1, 5, 2, 3, 4, 5, 0 }, bad[7] = { NAN, 1, 2 }, all_bad[7] = { NAN, NAN, NAN, NAN, NAN, NAN, NAN };
+    const float v[7] = { 1, 5, 2, 3, 4, 5, 0 }, bad[7] = { NAN, 1, 2 },
+                all_bad[7] = { NAN, NAN, NAN, NAN, NAN, NAN, NAN };
     open_for(WT_METRIC_ACCURACY, &task);
     wt_test_ok(add_class(v, 7, 1), &err);
     wt_test_ok(add_class(v, 7, 5), &err); /* a tie goes to the lower class */
@@ -124,7 +127,9 @@ static void classes(void **state)
     assert_true(result().value == 1);
 }
 
-/* --- text --------------------------------------------------------------------------------------------------------------------- */
+/* --- text
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Scores whose best class at each step is given. */
 static void put_steps(float *scores, size_t classes, const int *best, size_t steps)
@@ -140,8 +145,13 @@ static void distances(void **state)
     static const struct {
         const char *a, *b;
         size_t distance, length;
-    } rows[] = { { "", "", 0, 0 }, { "kitten", "sitting", 3, 7 }, { "abc", "", 3, 0 }, { "", "ab", 2, 2 },
-                 { "\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xc3\xa9", 1, 2 }, { "ab", "ba", 2, 2 }, { "same", "same", 0, 4 } };
+    } rows[] = { { "", "", 0, 0 },
+                 { "kitten", "sitting", 3, 7 },
+                 { "abc", "", 3, 0 },
+                 { "", "ab", 2, 2 },
+                 { "\xe4\xb8\xad\xe6\x96\x87", "\xe4\xb8\xad\xc3\xa9", 1, 2 },
+                 { "ab", "ba", 2, 2 },
+                 { "same", "same", 0, 4 } };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++) {
         size_t d, n;
         wt_test_ok(wt_edit_distance(ctx, rows[i].a, rows[i].b, &d, &n, &err), &err);
@@ -187,7 +197,8 @@ static void ctc_text(void **state)
     wt_test_refused(wt_metric_add(m, &t, &label, NULL, &err), WT_EFORMAT, &err, "character table has 2 lines");
 }
 
-/* --- values and references ----------------------------------------------------------------------------------------------------- */
+/* --- values and references
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void values(void **state)
 {
@@ -196,7 +207,8 @@ static void values(void **state)
     const uint16_t half[2] = { 0x3c00, 0x4000 };
     wt_tensor out = { .dtype = WT_F32, .shape = { 2, { 1, 2 } }, .data = v, .bytes = sizeof v };
     wt_sample_label label = { .kind = WT_LABEL_VECTOR,
-                              .vector = { .dtype = WT_F32, .shape = { 1, { 2 } }, .data = want, .bytes = sizeof want } };
+                              .vector = {
+                                  .dtype = WT_F32, .shape = { 1, { 2 } }, .data = want, .bytes = sizeof want } };
     const wt_metric_task task = { WT_LABEL_VECTOR, &out, 1, NULL };
     open_for(WT_METRIC_MSE, &task);
     wt_test_ok(wt_metric_add(m, &out, &label, NULL, &err), &err);
@@ -215,7 +227,8 @@ static void against_a_reference(void **state)
     const wt_tensor ref = { .dtype = WT_F32, .shape = { 3, { 1, 2, 3 } }, .data = r, .bytes = sizeof r };
     wt_tensor can = ref, other = ref;
     can.data = c;
-    const wt_metric_task task = { WT_LABEL_NONE, &(wt_tensor){ .dtype = WT_F32, .shape = { 3, { 1, -1, 3 } } }, 1, NULL };
+    const wt_metric_task task = { WT_LABEL_NONE, &(wt_tensor){ .dtype = WT_F32, .shape = { 3, { 1, -1, 3 } } }, 1,
+                                  NULL };
     open_for(WT_METRIC_AGREEMENT, &task);
     wt_test_ok(wt_metric_add(m, &can, NULL, &ref, &err), &err);
     assert_true(result().value == 0.5);
@@ -256,7 +269,12 @@ static void allocations_may_fail(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-    const struct CMUnitTest tests[] = { TEST(choosing), TEST(classes), TEST(distances),           TEST(ctc_text),
-                                        TEST(values),   TEST(against_a_reference), TEST(allocations_may_fail) };
+    const struct CMUnitTest tests[] = { TEST(choosing),
+                                        TEST(classes),
+                                        TEST(distances),
+                                        TEST(ctc_text),
+                                        TEST(values),
+                                        TEST(against_a_reference),
+                                        TEST(allocations_may_fail) };
     return wt_test_run("metrics", tests, WT_ARRAY_LEN(tests));
 }

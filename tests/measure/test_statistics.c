@@ -34,7 +34,8 @@ static void summaries(void **state)
     wt_test_ok(wt_summarize(ctx, v, 6, 1, &again, &err), &err);
     assert_memory_equal(&s, &again, sizeof s); /* the seed decides */
     json_t *json = wt_summary_json(&s);
-    assert_true(json_number_value(json_object_get(json, "p50")) == 3.5 && json_array_size(json_object_get(json, "ci95")) == 2);
+    assert_true(json_number_value(json_object_get(json, "p50")) == 3.5 &&
+                json_array_size(json_object_get(json, "ci95")) == 2);
     json_decref(json);
     double one = 7;
     wt_test_ok(wt_summarize(ctx, &one, 1, 1, &s, &err), &err);
@@ -99,7 +100,8 @@ static void paired_scores(void **state)
     }
     wt_test_ok(wt_scores_compare(&a, &b, 0, &p, &err), &err);
     assert_string_equal(p.test, "mcnemar");
-    assert_true(p.only_b == 0 && p.only_a > 10 && p.p_value < 0.001 && near_to(p.difference, -(double)p.only_a / 1000, 1e-12));
+    assert_true(p.only_b == 0 && p.only_a > 10 && p.p_value < 0.001 &&
+                near_to(p.difference, -(double)p.only_a / 1000, 1e-12));
     assert_true(p.difference_ci95[0] < p.difference && p.difference_ci95[1] > p.difference && p.difference_ci95[1] < 0);
     assert_true(p.ratio < 1 && p.ratio_ci95[0] < p.ratio && p.ratio_ci95[1] > p.ratio);
     wt_test_ok(wt_scores_compare(&a, &a, 0, &p, &err), &err);

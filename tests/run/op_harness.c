@@ -11,7 +11,8 @@
 
 enum { THREADS = 3 };
 
-/* --- memory that ends at a guard page ------------------------------------------------------------------------------------ */
+/* --- memory that ends at a guard page
+ * ------------------------------------------------------------------------------------ */
 static void *guarded(op_test *t, size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), body = (bytes + page - 1) / page * page;
@@ -45,7 +46,8 @@ void op_end(op_test *t)
     wt_test_context_close(t->ctx);
 }
 
-/* --- describing -------------------------------------------------------------------------------------------------------- */
+/* --- describing
+ * -------------------------------------------------------------------------------------------------------- */
 static wt_shape shape_of(const char *text)
 {
     wt_shape s = { .rank = 0 };
@@ -115,7 +117,10 @@ static wt_attr *attr_new(op_test *t, const char *name, wt_attr_type type, size_t
 }
 void op_int(op_test *t, const char *name, int64_t v) { attr_new(t, name, WT_ATTR_INT, 1)->v.i = v; }
 void op_float(op_test *t, const char *name, float v) { attr_new(t, name, WT_ATTR_FLOAT, 1)->v.f = v; }
-void op_text(op_test *t, const char *name, const char *v) { attr_new(t, name, WT_ATTR_STRING, 1)->v.s = (wt_string){ v, strlen(v) }; }
+void op_text(op_test *t, const char *name, const char *v)
+{
+    attr_new(t, name, WT_ATTR_STRING, 1)->v.s = (wt_string){ v, strlen(v) };
+}
 void op_ints(op_test *t, const char *name, const int64_t *v, size_t n)
 {
     int64_t *copy = wt_arena_alloc(&t->arena, n + 1, sizeof *copy, NULL);
@@ -132,7 +137,8 @@ void op_tensor(op_test *t, const char *name, wt_dtype dtype, const char *shape, 
     attr_new(t, name, WT_ATTR_TENSOR, 1)->v.tensor = x;
 }
 
-/* --- C16 --------------------------------------------------------------------------------------------------------------- */
+/* --- C16
+ * --------------------------------------------------------------------------------------------------------------- */
 /* Byte offset of plain element i in a C16 tensor. */
 static size_t c16_at(const wt_tensor *t, size_t i)
 {
@@ -167,7 +173,8 @@ float op_at(const op_test *t, size_t o, size_t i)
     return v;
 }
 
-/* --- running ----------------------------------------------------------------------------------------------------------- */
+/* --- running
+ * ----------------------------------------------------------------------------------------------------------- */
 typedef struct team_run {
     const wt_kernel *kernel;
     wt_run run;
@@ -186,12 +193,17 @@ static void run_member(void *arg, wt_team *team, int tid, int nthreads)
     m->status[tid] = m->kernel->run(&r, &m->err[tid]);
 }
 
-static wt_status run_threads(op_test *t, const wt_kernel *k, const wt_prep *p, const wt_tensor *const *in, wt_tensor *const *out, int threads,
-                             wt_err *err)
+static wt_status run_threads(op_test *t, const wt_kernel *k, const wt_prep *p, const wt_tensor *const *in,
+                             wt_tensor *const *out, int threads, wt_err *err)
 {
     struct wt_pool *pool;
     team_run m = { .kernel = k };
-    m.run = (wt_run){ .params = p->params, .in = in, .n_in = t->n_in, .out = out, .n_out = t->n_out, .texts = &t->arena,
+    m.run = (wt_run){ .params = p->params,
+                      .in = in,
+                      .n_in = t->n_in,
+                      .out = out,
+                      .n_out = t->n_out,
+                      .texts = &t->arena,
                       .scratch = p->scratch_bytes ? guarded(t, wt_align_up(p->scratch_bytes, 64)) : NULL };
     WT_TRY(wt_context_pool(t->ctx, &pool, err));
     wt_pool_run(pool, threads, run_member, &m);
@@ -217,7 +229,13 @@ static wt_status infer(op_test *t, size_t n_out, wt_err *err)
     for (size_t i = 0; i < n_out; i++)
         t->out[i] = (wt_tensor){ .shape.rank = -1 };
     const wt_attrs attrs = { t->attrs, t->n_attrs };
-    wt_infer c = { .op_type = op_name(t->op), .attrs = &attrs, .in = in, .n_in = t->n_in, .out = t->out, .n_out = n_out, .arena = &t->arena };
+    wt_infer c = { .op_type = op_name(t->op),
+                   .attrs = &attrs,
+                   .in = in,
+                   .n_in = t->n_in,
+                   .out = t->out,
+                   .n_out = n_out,
+                   .arena = &t->arena };
     return wt_op_get(t->op)->infer(&c, err);
 }
 
@@ -239,8 +257,20 @@ static wt_status run_all(op_test *t, size_t n_out, wt_err *err)
         in[i] = t->given[i] ? &t->in[i] : NULL;
     }
     const wt_attrs attrs = { t->attrs, t->n_attrs };
-    wt_prep p = { .ctx = t->ctx, .op = t->op, .op_type = op_name(t->op), .node_name = "node", .attrs = &attrs, .in = seen, .n_in = t->n_in,
-                  .out = types, .n_out = n_out, .threads = THREADS, .cpu = 0, .arena = &t->arena, .packs = t->packs, .max_threads = 1 };
+    wt_prep p = { .ctx = t->ctx,
+                  .op = t->op,
+                  .op_type = op_name(t->op),
+                  .node_name = "node",
+                  .attrs = &attrs,
+                  .in = seen,
+                  .n_in = t->n_in,
+                  .out = types,
+                  .n_out = n_out,
+                  .threads = THREADS,
+                  .cpu = 0,
+                  .arena = &t->arena,
+                  .packs = t->packs,
+                  .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&p, t->only);
     if (!k)
         return wt_fail(err, WT_EUNSUPPORTED, "no row takes this case");
@@ -281,7 +311,8 @@ void op_infer(op_test *t, size_t n_out)
     wt_test_ok(infer(t, n_out, &err), &err);
 }
 
-/* --- expecting --------------------------------------------------------------------------------------------------------- */
+/* --- expecting
+ * --------------------------------------------------------------------------------------------------------- */
 void op_expect_shape(const op_test *t, size_t o, wt_dtype dtype, const char *shape)
 {
     char have[128];
@@ -341,8 +372,8 @@ void op_check_c16(op_test *t)
     assert_true(wt_shape_count(&plain.shape, &n));
     memcpy(plain_in, t->in, sizeof plain_in);
     for (size_t i = 0; i < t->n_in; i++)
-        if (t->given[i] && t->in[i].shape.rank == 4 && t->in[i].shape.dim[1] == plain.shape.dim[1] && t->in[i].shape.dim[1] > 1 &&
-            t->in[i].shape.dim[2] * t->in[i].shape.dim[3] > 1)
+        if (t->given[i] && t->in[i].shape.rank == 4 && t->in[i].shape.dim[1] == plain.shape.dim[1] &&
+            t->in[i].shape.dim[1] > 1 && t->in[i].shape.dim[2] * t->in[i].shape.dim[3] > 1)
             to_c16(t, &t->in[i]);
     t->out_layout = WT_C16;
     op_run(t, 1);

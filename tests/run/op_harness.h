@@ -8,9 +8,9 @@
  *     op_expect_f32(&t, 0, "2x3", (float[]){ 11, 22, 33, 14, 25, 36 });
  *     op_end(&t);
  *
- * Every tensor and the scratch end at a page that may not be touched, and are exactly as long as they must be. A row that
- * splits its work runs on one thread and on three, and both results must be the same bytes. Only rows of portable C
- * are chosen. A failure of any step fails the test, unless op_refused() asked for it. */
+ * Every tensor and the scratch end at a page that may not be touched, and are exactly as long as they must be. A row
+ * that splits its work runs on one thread and on three, and both results must be the same bytes. Only rows of portable
+ * C are chosen. A failure of any step fails the test, unless op_refused() asked for it. */
 #ifndef WT_OP_HARNESS_H
 #define WT_OP_HARNESS_H
 #include "run/kernel.h"
@@ -27,11 +27,11 @@ typedef struct op_test {
     size_t n_attrs, n_in, n_out;
     wt_tensor in[OP_MAX_IN], out[OP_MAX_OUT];
     bool given[OP_MAX_IN];
-    bool hidden[OP_MAX_IN];  /* prepare does not see the data: no constant */
+    bool hidden[OP_MAX_IN]; /* prepare does not see the data: no constant */
     wt_layout out_layout;
-    const char *kernel;      /* the row that ran */
-    const char *only;        /* choose this row or none */
-    bool threaded;           /* it ran on three threads too */
+    const char *kernel; /* the row that ran */
+    const char *only;   /* choose this row or none */
+    bool threaded;      /* it ran on three threads too */
     struct op_block {
         void *map;
         size_t bytes;
@@ -70,7 +70,8 @@ void op_refused(op_test *t, size_t n_out, wt_status status, const char *part);
 void op_infer(op_test *t, size_t n_out);
 
 void op_expect_shape(const op_test *t, size_t o, wt_dtype dtype, const char *shape);
-void op_expect_f32(const op_test *t, size_t o, const char *shape, const float *want); /* within 1e-5, relative above 1 */
+void op_expect_f32(const op_test *t, size_t o, const char *shape,
+                   const float *want); /* within 1e-5, relative above 1 */
 void op_expect_f64(const op_test *t, size_t o, const char *shape, const double *want);
 void op_expect_i64(const op_test *t, size_t o, const char *shape, const int64_t *want);
 void op_expect(const op_test *t, size_t o, wt_dtype dtype, const char *shape, const void *want); /* the same bytes */

@@ -1,8 +1,10 @@
-/* test_ops_elementwise.c - functions of one value, arithmetic and comparisons over broadcast operands, Where, Clip, Cast. */
+/* test_ops_elementwise.c - functions of one value, arithmetic and comparisons over broadcast operands, Where, Clip,
+ * Cast. */
 #include "op_harness.h"
 #include <math.h>
 
-/* --- one input --------------------------------------------------------------------------------------------------------- */
+/* --- one input
+ * --------------------------------------------------------------------------------------------------------- */
 static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 static double softplus(double x) { return log1p(exp(x)); }
 static double gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
@@ -26,19 +28,44 @@ static const struct {
     double (*f)(double);
     double low, high;
 } functions[] = {
-    { WT_OP_ABS, fabs, -3, 3 },          { WT_OP_ACOS, acos, -1, 1 },       { WT_OP_ACOSH, acosh, 1, 9 },
-    { WT_OP_ASIN, asin, -1, 1 },         { WT_OP_ASINH, asinh, -9, 9 },     { WT_OP_ATAN, atan, -9, 9 },
-    { WT_OP_ATANH, atanh, -0.9, 0.9 },   { WT_OP_CEIL, ceil, -3, 3 },       { WT_OP_CELU, elu, -3, 3 },
-    { WT_OP_COS, cos, -9, 9 },           { WT_OP_COSH, cosh, -3, 3 },       { WT_OP_ELU, elu, -3, 3 },
-    { WT_OP_ERF, erf, -3, 3 },           { WT_OP_EXP, exp, -20, 5 },        { WT_OP_FLOOR, floor, -3, 3 },
-    { WT_OP_GELU, gelu, -4, 4 },         { WT_OP_HARDSIGMOID, hard_sigmoid, -4, 4 },
-    { WT_OP_HARDSWISH, hard_swish, -5, 5 }, { WT_OP_LEAKYRELU, leaky, -3, 3 }, { WT_OP_LOG, log, 0.01, 9 },
-    { WT_OP_MISH, mish, -4, 4 },         { WT_OP_NEG, negative, -3, 3 },    { WT_OP_RECIPROCAL, reciprocal, 0.1, 3 },
-    { WT_OP_RELU, relu, -3, 3 },         { WT_OP_ROUND, nearbyint, -4, 4 }, { WT_OP_SELU, selu, -3, 3 },
-    { WT_OP_SHRINK, shrink, -2, 2 },     { WT_OP_SIGMOID, sigmoid, -9, 9 }, { WT_OP_SIGN, sign, -1, 1 },
-    { WT_OP_SIN, sin, -9, 9 },           { WT_OP_SINH, sinh, -3, 3 },       { WT_OP_SOFTPLUS, softplus, -9, 9 },
-    { WT_OP_SOFTSIGN, softsign, -9, 9 }, { WT_OP_SQRT, sqrt, 0, 9 },        { WT_OP_SWISH, silu, -9, 9 },
-    { WT_OP_TAN, tan, -1, 1 },           { WT_OP_TANH, tanh, -4, 4 },       { WT_OP_THRESHOLDEDRELU, thresholded, -3, 3 },
+    { WT_OP_ABS, fabs, -3, 3 },
+    { WT_OP_ACOS, acos, -1, 1 },
+    { WT_OP_ACOSH, acosh, 1, 9 },
+    { WT_OP_ASIN, asin, -1, 1 },
+    { WT_OP_ASINH, asinh, -9, 9 },
+    { WT_OP_ATAN, atan, -9, 9 },
+    { WT_OP_ATANH, atanh, -0.9, 0.9 },
+    { WT_OP_CEIL, ceil, -3, 3 },
+    { WT_OP_CELU, elu, -3, 3 },
+    { WT_OP_COS, cos, -9, 9 },
+    { WT_OP_COSH, cosh, -3, 3 },
+    { WT_OP_ELU, elu, -3, 3 },
+    { WT_OP_ERF, erf, -3, 3 },
+    { WT_OP_EXP, exp, -20, 5 },
+    { WT_OP_FLOOR, floor, -3, 3 },
+    { WT_OP_GELU, gelu, -4, 4 },
+    { WT_OP_HARDSIGMOID, hard_sigmoid, -4, 4 },
+    { WT_OP_HARDSWISH, hard_swish, -5, 5 },
+    { WT_OP_LEAKYRELU, leaky, -3, 3 },
+    { WT_OP_LOG, log, 0.01, 9 },
+    { WT_OP_MISH, mish, -4, 4 },
+    { WT_OP_NEG, negative, -3, 3 },
+    { WT_OP_RECIPROCAL, reciprocal, 0.1, 3 },
+    { WT_OP_RELU, relu, -3, 3 },
+    { WT_OP_ROUND, nearbyint, -4, 4 },
+    { WT_OP_SELU, selu, -3, 3 },
+    { WT_OP_SHRINK, shrink, -2, 2 },
+    { WT_OP_SIGMOID, sigmoid, -9, 9 },
+    { WT_OP_SIGN, sign, -1, 1 },
+    { WT_OP_SIN, sin, -9, 9 },
+    { WT_OP_SINH, sinh, -3, 3 },
+    { WT_OP_SOFTPLUS, softplus, -9, 9 },
+    { WT_OP_SOFTSIGN, softsign, -9, 9 },
+    { WT_OP_SQRT, sqrt, 0, 9 },
+    { WT_OP_SWISH, silu, -9, 9 },
+    { WT_OP_TAN, tan, -1, 1 },
+    { WT_OP_TANH, tanh, -4, 4 },
+    { WT_OP_THRESHOLDEDRELU, thresholded, -3, 3 },
 };
 
 static void real_functions(void **state)
@@ -55,7 +82,10 @@ static void real_functions(void **state)
             for (int64_t i = 0; i < 5 * 7 * 31; i++) {
                 assert_true(wt_tensor_double(&t.in[0], i, &x) && wt_tensor_double(&t.out[0], i, &y));
                 const double want = functions[k].f(x), size = fabs(want) + 0.01;
-                const double bound = types[d] == WT_F64 ? 1e-6 /* attributes are floats */ : types[d] == WT_F32 ? 4e-6 : types[d] == WT_F16 ? 1e-3 : 8e-3;
+                const double bound = types[d] == WT_F64   ? 1e-6 /* attributes are floats */
+                                     : types[d] == WT_F32 ? 4e-6
+                                     : types[d] == WT_F16 ? 1e-3
+                                                          : 8e-3;
                 if (!(fabs(y - want) <= bound * size))
                     fail_msg("%s(%g) is %g, expected %g", t.kernel, x, y, want);
             }
@@ -93,7 +123,8 @@ static void functions_split_over_threads(void **state)
 
 static void exponential_is_accurate(void **state)
 {
-    static const float special[] = { 0, -0.0f, INFINITY, -INFINITY, NAN, 88.7f, 88.8f, 1000, -87.5f, -100, -103.9f, -1e30f };
+    static const float special[] = { 0,     -0.0f, INFINITY, -INFINITY, NAN,     88.7f,
+                                     88.8f, 1000,  -87.5f,   -100,      -103.9f, -1e30f };
     op_test t;
     (void)state;
     op_begin(&t, WT_OP_EXP);
@@ -178,7 +209,8 @@ static void attributes_of_functions(void **state)
     op_end(&t);
 }
 
-/* --- two inputs -------------------------------------------------------------------------------------------------------- */
+/* --- two inputs
+ * -------------------------------------------------------------------------------------------------------- */
 static void add_broadcasts(void **state)
 {
     op_test t;
@@ -199,7 +231,8 @@ static void add_broadcasts(void **state)
     op_f32(&t, "2x1x2x1", (float[]){ 1, 2, 3, 4 });
     op_f32(&t, "3x1x2", (float[]){ 1, 10, 2, 20, 3, 30 });
     op_run(&t, 1);
-    op_expect_f32(&t, 0, "2x3x2x2", (float[]){ 1, 10, 2, 20, 2, 20, 4, 40, 3, 30, 6, 60, 3, 30, 4, 40, 6, 60, 8, 80, 9, 90, 12, 120 });
+    op_expect_f32(&t, 0, "2x3x2x2",
+                  (float[]){ 1, 10, 2, 20, 2, 20, 4, 40, 3, 30, 6, 60, 3, 30, 4, 40, 6, 60, 8, 80, 9, 90, 12, 120 });
     op_end(&t);
     op_begin(&t, WT_OP_ADD);
     op_f32(&t, "0x3", NULL);
@@ -223,7 +256,8 @@ static void add_broadcasts(void **state)
 /* Every pair of shapes from a list that broadcasts, against index arithmetic. */
 static void broadcasts_against_indices(void **state)
 {
-    static const char *const shapes[] = { "2x3x4x5", "1x3x1x1", "3x1x1", "5", "4x1", "2x1x4x1", "1x1x1x5", "scalar", "2x3x1x5", "1", "1x1x1x1" };
+    static const char *const shapes[] = { "2x3x4x5", "1x3x1x1", "3x1x1",   "5", "4x1",    "2x1x4x1",
+                                          "1x1x1x5", "scalar",  "2x3x1x5", "1", "1x1x1x1" };
     (void)state;
     for (size_t a = 0; a < WT_ARRAY_LEN(shapes); a++)
         for (size_t b = 0; b < WT_ARRAY_LEN(shapes); b++) {
@@ -546,7 +580,8 @@ static void clip_bounds(void **state)
     op_end(&t);
 }
 
-/* --- Cast --------------------------------------------------------------------------------------------------------------- */
+/* --- Cast
+ * --------------------------------------------------------------------------------------------------------------- */
 static void cast_numbers(void **state)
 {
     op_test t;

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 
-/* --- Resize ------------------------------------------------------------------------------------------------------------ */
+/* --- Resize
+ * ------------------------------------------------------------------------------------------------------------ */
 static void resize_nearest(void **state)
 {
     op_test t;
@@ -14,7 +15,8 @@ static void resize_nearest(void **state)
     op_omit(&t);
     op_f32(&t, "4", (float[]){ 1, 1, 2, 3 });
     op_run(&t, 1);
-    op_expect_f32(&t, 0, "1x1x4x6", (float[]){ 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4 });
+    op_expect_f32(&t, 0, "1x1x4x6",
+                  (float[]){ 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 3, 3, 3, 4, 4, 4 });
     op_end(&t);
     op_begin(&t, WT_OP_RESIZE); /* any type, down, by sizes of some axes */
     op_text(&t, "mode", "nearest");
@@ -54,8 +56,9 @@ static void resize_linear_and_cubic(void **state)
     op_omit(&t);
     op_f32(&t, "4", (float[]){ 1, 1, 2, 2 });
     op_run(&t, 1);
-    op_expect_f32(&t, 0, "1x1x4x4",
-                  (float[]){ 1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4 });
+    op_expect_f32(
+        &t, 0, "1x1x4x4",
+        (float[]){ 1, 1.25f, 1.75f, 2, 1.5f, 1.75f, 2.25f, 2.5f, 2.5f, 2.75f, 3.25f, 3.5f, 3, 3.25f, 3.75f, 4 });
     op_end(&t);
     op_begin(&t, WT_OP_RESIZE);
     op_text(&t, "mode", "linear");
@@ -113,7 +116,10 @@ static void resize_refuses(void **state)
     static const struct {
         float scale;
         const char *part;
-    } bad[] = { { 0, "expected a positive" }, { -1, "expected a positive" }, { NAN, "expected a positive" }, { INFINITY, "expected a positive" },
+    } bad[] = { { 0, "expected a positive" },
+                { -1, "expected a positive" },
+                { NAN, "expected a positive" },
+                { INFINITY, "expected a positive" },
                 { 1e30f, "too large" } };
     op_test t;
     (void)state;
@@ -155,15 +161,18 @@ static void resize_refuses(void **state)
     op_end(&t);
 }
 
-/* --- sampling ------------------------------------------------------------------------------------------------------------ */
+/* --- sampling
+ * ------------------------------------------------------------------------------------------------------------ */
 static void grid_sample(void **state)
 {
     static const struct {
         const char *mode, *padding;
         int64_t align;
         float want[4];
-    } cases[] = { { "nearest", "zeros", 1, { 1, 4, 0, 0 } },     { "linear", "zeros", 1, { 1, 4, 2.5f, 0 } },
-                  { "linear", "border", 0, { 1, 4, 2.5f, 4 } },  { "linear", "reflection", 1, { 1, 4, 2.5f, 1 } },
+    } cases[] = { { "nearest", "zeros", 1, { 1, 4, 0, 0 } },
+                  { "linear", "zeros", 1, { 1, 4, 2.5f, 0 } },
+                  { "linear", "border", 0, { 1, 4, 2.5f, 4 } },
+                  { "linear", "reflection", 1, { 1, 4, 2.5f, 1 } },
                   { "linear", "zeros", 0, { 0.25f, 1, 2.5f, 0 } } };
     op_test t;
     (void)state;
@@ -266,7 +275,8 @@ static void boxes_are_suppressed(void **state)
     op_end(&t);
 }
 
-/* --- signals ------------------------------------------------------------------------------------------------------------ */
+/* --- signals
+ * ------------------------------------------------------------------------------------------------------------ */
 /* Lengths that are powers of two and that are not, there against the sum itself, and back. */
 static void transforms(void **state)
 {
@@ -286,7 +296,8 @@ static void transforms(void **state)
         for (size_t f = 0; f < n; f++) {
             double re = 0, im = 0;
             for (size_t i = 0; i < n; i++) {
-                const double a = -2 * 3.14159265358979 * (double)(f * i % n) / (double)n, xr = x[(i * 3 + 1) * 2], xi = x[(i * 3 + 1) * 2 + 1];
+                const double a = -2 * 3.14159265358979 * (double)(f * i % n) / (double)n, xr = x[(i * 3 + 1) * 2],
+                             xi = x[(i * 3 + 1) * 2 + 1];
                 re += xr * cos(a) - xi * sin(a);
                 im += xr * sin(a) + xi * cos(a);
             }
@@ -440,14 +451,10 @@ static void random_tensors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(resize_nearest),
-        cmocka_unit_test(resize_linear_and_cubic),
-        cmocka_unit_test(resize_refuses),
-        cmocka_unit_test(grid_sample),
-        cmocka_unit_test(columns_to_image),
-        cmocka_unit_test(boxes_are_suppressed),
-        cmocka_unit_test(transforms),
-        cmocka_unit_test(windows_and_matrices),
+        cmocka_unit_test(resize_nearest),   cmocka_unit_test(resize_linear_and_cubic),
+        cmocka_unit_test(resize_refuses),   cmocka_unit_test(grid_sample),
+        cmocka_unit_test(columns_to_image), cmocka_unit_test(boxes_are_suppressed),
+        cmocka_unit_test(transforms),       cmocka_unit_test(windows_and_matrices),
         cmocka_unit_test(random_tensors),
     };
     return wt_test_run("images, signals, random numbers", tests, WT_ARRAY_LEN(tests));

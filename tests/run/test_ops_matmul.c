@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 /* Element [i, j] of the product of two plain matrices, in double. */
-static double product_at(const wt_tensor *a, size_t a_row, size_t a_col, const wt_tensor *b, size_t b_row, size_t b_col, size_t k, size_t i,
-                         size_t j)
+static double product_at(const wt_tensor *a, size_t a_row, size_t a_col, const wt_tensor *b, size_t b_row, size_t b_col,
+                         size_t k, size_t i, size_t j)
 {
     double sum = 0, x, y;
     for (size_t p = 0; p < k; p++) {
@@ -24,7 +24,8 @@ static void near(double have, double want, double bound)
 
 static void matmul_of_all_sizes(void **state)
 {
-    static const size_t sizes[][3] = { { 1, 1, 1 }, { 4, 8, 3 }, { 5, 9, 17 }, { 1, 70, 33 }, { 3, 65, 130 }, { 70, 12, 40 }, { 2, 3, 0 }, { 130, 7, 5 } };
+    static const size_t sizes[][3] = { { 1, 1, 1 },    { 4, 8, 3 },    { 5, 9, 17 }, { 1, 70, 33 },
+                                       { 3, 65, 130 }, { 70, 12, 40 }, { 2, 3, 0 },  { 130, 7, 5 } };
     static const wt_dtype types[] = { WT_F32, WT_F64, WT_F16, WT_BF16 };
     (void)state;
     for (size_t s = 0; s < WT_ARRAY_LEN(sizes); s++)
@@ -42,7 +43,10 @@ static void matmul_of_all_sizes(void **state)
             for (size_t i = 0; i < m; i++)
                 for (size_t j = 0; j < n; j++) {
                     wt_tensor_double(&t.out[0], (int64_t)(i * n + j), &y);
-                    near(y, product_at(&t.in[0], k, 1, &t.in[1], n, 1, k, i, j), types[d] == WT_BF16 ? 8e-3 : types[d] == WT_F16 ? 1e-3 : 2e-6);
+                    near(y, product_at(&t.in[0], k, 1, &t.in[1], n, 1, k, i, j),
+                         types[d] == WT_BF16  ? 8e-3
+                         : types[d] == WT_F16 ? 1e-3
+                                              : 2e-6);
                 }
             op_end(&t);
         }
@@ -117,13 +121,20 @@ static void gemm(void **state)
         op_run(&t, 1);
         for (size_t i = 0; i < 13; i++)
             for (size_t j = 0; j < 21; j++) {
-                const size_t at = !c ? 0 : variant / 4 % 6 == 0 ? i * 21 + j : variant / 4 % 6 == 1 ? j : variant / 4 % 6 == 2 ? i : 0;
+                const size_t at = !c                     ? 0
+                                  : variant / 4 % 6 == 0 ? i * 21 + j
+                                  : variant / 4 % 6 == 1 ? j
+                                  : variant / 4 % 6 == 2 ? i
+                                                         : 0;
                 add = 0;
                 if (c)
                     wt_tensor_double(&t.in[2], (int64_t)at, &add);
                 wt_tensor_double(&t.out[0], (int64_t)(i * 21 + j), &y);
-                near(y, 0.5 * product_at(&t.in[0], ta ? 1 : 19, ta ? 13 : 1, &t.in[1], tb ? 1 : 21, tb ? 19 : 1, 19, i, j) + 2 * add,
-                     type == WT_F16 ? 2e-3 : 2e-6);
+                near(
+                    y,
+                    0.5 * product_at(&t.in[0], ta ? 1 : 19, ta ? 13 : 1, &t.in[1], tb ? 1 : 21, tb ? 19 : 1, 19, i, j) +
+                        2 * add,
+                    type == WT_F16 ? 2e-3 : 2e-6);
             }
         op_end(&t);
     }
@@ -185,7 +196,8 @@ static void linear(void **state)
                 if (variant % 3)
                     wt_tensor_double(&t.in[3], (int64_t)(i * 71 + j), &residual);
                 wt_tensor_double(&t.out[0], (int64_t)(i * 71 + j), &y);
-                const double sum = product_at(&t.in[0], 33, 1, &t.in[1], tb ? 1 : 71, tb ? 33 : 1, 33, i, j) + bias + residual;
+                const double sum = product_at(&t.in[0], 33, 1, &t.in[1], tb ? 1 : 71, tb ? 33 : 1, 33, i, j) + bias +
+                                   residual;
                 near(y, (double)wt_act_apply(params, (float)sum), 3e-6);
             }
         op_end(&t);
@@ -204,11 +216,19 @@ static void activations(void **state)
     static const struct {
         wt_act act;
         float alpha, beta, x, want;
-    } cases[] = { { WT_ACT_NONE, 0, 0, -3, -3 },         { WT_ACT_RELU, 0, 0, -3, 0 },         { WT_ACT_CLIP, 0, 6, 7, 6 },
-                  { WT_ACT_CLIP, -1, 6, -7, -1 },        { WT_ACT_LEAKY, 0.1f, 0, -3, -0.3f }, { WT_ACT_SIGMOID, 0, 0, 1, 0.731058579f },
-                  { WT_ACT_HARDSIGMOID, 0.2f, 0.5f, 1, 0.7f }, { WT_ACT_HARDSWISH, 1.0f / 6, 0.5f, 1, 0.666666667f },
-                  { WT_ACT_SILU, 1, 0, 2, 1.76159416f }, { WT_ACT_TANH, 0, 0, 1, 0.761594156f }, { WT_ACT_GELU, 0, 0, 1, 0.841344746f },
-                  { WT_ACT_GELU_TANH, 0, 0, 1, 0.841191991f }, { WT_ACT_GELU, 0, 0, -5, -1.43325783e-6f } };
+    } cases[] = { { WT_ACT_NONE, 0, 0, -3, -3 },
+                  { WT_ACT_RELU, 0, 0, -3, 0 },
+                  { WT_ACT_CLIP, 0, 6, 7, 6 },
+                  { WT_ACT_CLIP, -1, 6, -7, -1 },
+                  { WT_ACT_LEAKY, 0.1f, 0, -3, -0.3f },
+                  { WT_ACT_SIGMOID, 0, 0, 1, 0.731058579f },
+                  { WT_ACT_HARDSIGMOID, 0.2f, 0.5f, 1, 0.7f },
+                  { WT_ACT_HARDSWISH, 1.0f / 6, 0.5f, 1, 0.666666667f },
+                  { WT_ACT_SILU, 1, 0, 2, 1.76159416f },
+                  { WT_ACT_TANH, 0, 0, 1, 0.761594156f },
+                  { WT_ACT_GELU, 0, 0, 1, 0.841344746f },
+                  { WT_ACT_GELU_TANH, 0, 0, 1, 0.841191991f },
+                  { WT_ACT_GELU, 0, 0, -5, -1.43325783e-6f } };
     (void)state;
     for (size_t i = 0; i < WT_ARRAY_LEN(cases); i++) {
         const wt_act_params p = { cases[i].act, cases[i].alpha, cases[i].beta };
@@ -222,10 +242,14 @@ static void einsum(void **state)
 {
     static const struct {
         const char *equation, *a, *b, *shape;
-    } products[] = { { "bij,bjk->bik", "2x3x4", "2x4x5", "2x3x5" },   { "bhqd,bhkd->bhqk", "2x3x4x5", "2x3x6x5", "2x3x4x6" },
-                     { "ij,kj", "3x4", "5x4", "3x5" },                 { "i,j->ij", "3", "4", "3x4" },
-                     { "...ij,jk->...ik", "2x2x3x4", "4x5", "2x2x3x5" }, { "abc,cd->dab", "2x3x4", "4x5", "5x2x3" },
-                     { "ij,ij->", "3x4", "3x4", "scalar" },             { " b i , b j -> b i j ", "2x3", "2x4", "2x3x4" } };
+    } products[] = { { "bij,bjk->bik", "2x3x4", "2x4x5", "2x3x5" },
+                     { "bhqd,bhkd->bhqk", "2x3x4x5", "2x3x6x5", "2x3x4x6" },
+                     { "ij,kj", "3x4", "5x4", "3x5" },
+                     { "i,j->ij", "3", "4", "3x4" },
+                     { "...ij,jk->...ik", "2x2x3x4", "4x5", "2x2x3x5" },
+                     { "abc,cd->dab", "2x3x4", "4x5", "5x2x3" },
+                     { "ij,ij->", "3x4", "3x4", "scalar" },
+                     { " b i , b j -> b i j ", "2x3", "2x4", "2x3x4" } };
     op_test t;
     (void)state;
     for (size_t i = 0; i < WT_ARRAY_LEN(products); i++) { /* the matrix product against the nested loops */
@@ -271,9 +295,17 @@ static void einsum(void **state)
     op_end(&t);
     static const struct {
         const char *equation, *part;
-    } bad[] = { { "ij,jk->ikz", "occurs in no input" }, { "ij->i", "1 terms" }, { "ij,jk,kl->il", "more terms" }, { "i$,jk->i", "contains '$'" },
-                { "ij,jk-ik", "without '>'" },          { "ijk,jk->i", "3 labels" }, { "ij,jk->ii", "repeats a label" },
-                { "..ij,jk->ik", "stray dot" },         { "ij,ik->ik", "elsewhere" }, { "ij,jk->ik,", "goes on" }, { "", "0 labels" } };
+    } bad[] = { { "ij,jk->ikz", "occurs in no input" },
+                { "ij->i", "1 terms" },
+                { "ij,jk,kl->il", "more terms" },
+                { "i$,jk->i", "contains '$'" },
+                { "ij,jk-ik", "without '>'" },
+                { "ijk,jk->i", "3 labels" },
+                { "ij,jk->ii", "repeats a label" },
+                { "..ij,jk->ik", "stray dot" },
+                { "ij,ik->ik", "elsewhere" },
+                { "ij,jk->ik,", "goes on" },
+                { "", "0 labels" } };
     for (size_t i = 0; i < WT_ARRAY_LEN(bad); i++) {
         op_begin(&t, WT_OP_EINSUM);
         op_text(&t, "equation", bad[i].equation);
@@ -287,8 +319,12 @@ static void einsum(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(matmul_of_all_sizes), cmocka_unit_test(matmul_batches_and_vectors), cmocka_unit_test(gemm),
-        cmocka_unit_test(linear),              cmocka_unit_test(activations),                cmocka_unit_test(einsum),
+        cmocka_unit_test(matmul_of_all_sizes),
+        cmocka_unit_test(matmul_batches_and_vectors),
+        cmocka_unit_test(gemm),
+        cmocka_unit_test(linear),
+        cmocka_unit_test(activations),
+        cmocka_unit_test(einsum),
     };
     return wt_test_run("products", tests, WT_ARRAY_LEN(tests));
 }

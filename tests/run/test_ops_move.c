@@ -10,7 +10,8 @@ static void iota(float *v, size_t n)
         v[i] = (float)i;
 }
 
-/* --- views ------------------------------------------------------------------------------------------------------------- */
+/* --- views
+ * ------------------------------------------------------------------------------------------------------------- */
 static void reshape(void **state)
 {
     float v[24];
@@ -26,8 +27,12 @@ static void reshape(void **state)
     static const struct {
         int64_t v[3];
         const char *part;
-    } bad[] = { { { -1, -1, 2 }, "two dimensions of -1" }, { { 5, -1, 1 }, "do not fit" }, { { 2, 3, 5 }, "do not fit" },
-                { { -2, 3, 4 }, "expected -1 or more" }, { { INT64_MAX, INT64_MAX, 2 }, "too large" }, { { 0, 0, 0 }, NULL } };
+    } bad[] = { { { -1, -1, 2 }, "two dimensions of -1" },
+                { { 5, -1, 1 }, "do not fit" },
+                { { 2, 3, 5 }, "do not fit" },
+                { { -2, 3, 4 }, "expected -1 or more" },
+                { { INT64_MAX, INT64_MAX, 2 }, "too large" },
+                { { 0, 0, 0 }, NULL } };
     for (size_t i = 0; i + 1 < WT_ARRAY_LEN(bad); i++) {
         op_begin(&t, WT_OP_RESHAPE);
         op_f32(&t, "2x3x4", v);
@@ -111,7 +116,8 @@ static void squeeze_and_unsqueeze(void **state)
     op_end(&t);
 }
 
-/* --- boxes ------------------------------------------------------------------------------------------------------------- */
+/* --- boxes
+ * ------------------------------------------------------------------------------------------------------------- */
 /* Every permutation of four dims, for elements of every size, against index arithmetic. */
 static void transpose(void **state)
 {
@@ -173,9 +179,16 @@ static void slice(void **state)
     static const struct {
         int64_t start, end, step;
         int64_t n, want[5];
-    } cases[] = { { 1, 4, 2, 2, { 1, 3 } },           { -2, INT64_MAX, 1, 2, { 3, 4 } }, { -1, INT64_MIN, -1, 5, { 4, 3, 2, 1, 0 } },
-                  { 3, 0, -2, 2, { 3, 1 } },           { 9, 20, 1, 0, { 0 } },            { INT64_MIN, INT64_MAX, INT64_MAX, 1, { 0 } },
-                  { INT64_MAX, INT64_MIN, INT64_MIN, 1, { 4 } }, { 2, 2, 1, 0, { 0 } },  { 1, 3, -1, 0, { 0 } }, { -100, 2, 1, 2, { 0, 1 } } };
+    } cases[] = { { 1, 4, 2, 2, { 1, 3 } },
+                  { -2, INT64_MAX, 1, 2, { 3, 4 } },
+                  { -1, INT64_MIN, -1, 5, { 4, 3, 2, 1, 0 } },
+                  { 3, 0, -2, 2, { 3, 1 } },
+                  { 9, 20, 1, 0, { 0 } },
+                  { INT64_MIN, INT64_MAX, INT64_MAX, 1, { 0 } },
+                  { INT64_MAX, INT64_MIN, INT64_MIN, 1, { 4 } },
+                  { 2, 2, 1, 0, { 0 } },
+                  { 1, 3, -1, 0, { 0 } },
+                  { -100, 2, 1, 2, { 0, 1 } } };
     for (size_t i = 0; i < WT_ARRAY_LEN(cases); i++) {
         op_begin(&t, WT_OP_SLICE);
         op_f32(&t, "4x5", v);
@@ -341,7 +354,8 @@ static void expand_and_tile(void **state)
     op_u8(&t, "2x2", (uint8_t[]){ 1, 2, 3, 4 });
     op_i64(&t, "2", (int64_t[]){ 2, 3 });
     op_run(&t, 1);
-    op_expect(&t, 0, WT_U8, "4x6", (uint8_t[]){ 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4, 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4 });
+    op_expect(&t, 0, WT_U8, "4x6",
+              (uint8_t[]){ 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4, 1, 2, 1, 2, 1, 2, 3, 4, 3, 4, 3, 4 });
     op_end(&t);
     op_begin(&t, WT_OP_TILE);
     op_u8(&t, "2x2", (uint8_t[]){ 1, 2, 3, 4 });
@@ -423,7 +437,8 @@ static void reorder_both_ways(void **state)
     op_end(&t);
 }
 
-/* --- indices ----------------------------------------------------------------------------------------------------------- */
+/* --- indices
+ * ----------------------------------------------------------------------------------------------------------- */
 static void gather(void **state)
 {
     float v[12];
@@ -521,14 +536,17 @@ static void scatter(void **state)
     op_end(&t);
 }
 
-/* --- by position -------------------------------------------------------------------------------------------------------- */
+/* --- by position
+ * -------------------------------------------------------------------------------------------------------- */
 static void pad(void **state)
 {
     static const struct {
         const char *mode;
         float want[8];
-    } modes[] = { { "constant", { 9, 9, 1, 2, 3, 9, 9, 9 } }, { "edge", { 1, 1, 1, 2, 3, 3, 3, 3 } },
-                  { "reflect", { 3, 2, 1, 2, 3, 2, 1, 2 } },  { "wrap", { 2, 3, 1, 2, 3, 1, 2, 3 } } };
+    } modes[] = { { "constant", { 9, 9, 1, 2, 3, 9, 9, 9 } },
+                  { "edge", { 1, 1, 1, 2, 3, 3, 3, 3 } },
+                  { "reflect", { 3, 2, 1, 2, 3, 2, 1, 2 } },
+                  { "wrap", { 2, 3, 1, 2, 3, 1, 2, 3 } } };
     op_test t;
     (void)state;
     for (size_t i = 0; i < WT_ARRAY_LEN(modes); i++) {
@@ -559,7 +577,9 @@ static void pad(void **state)
     static const struct {
         int64_t v[2];
         const char *part;
-    } bad[] = { { { -4, 0 }, "cannot be padded" }, { { INT64_MAX, INT64_MAX }, "cannot be padded" }, { { INT64_MIN, 0 }, "cannot be padded" },
+    } bad[] = { { { -4, 0 }, "cannot be padded" },
+                { { INT64_MAX, INT64_MAX }, "cannot be padded" },
+                { { INT64_MIN, 0 }, "cannot be padded" },
                 { { -2, -2 }, "cannot be padded" } };
     for (size_t i = 0; i < WT_ARRAY_LEN(bad); i++) {
         op_begin(&t, WT_OP_PAD);
@@ -619,7 +639,8 @@ static void triangles_and_reversal(void **state)
     op_end(&t);
 }
 
-/* --- selections ---------------------------------------------------------------------------------------------------------- */
+/* --- selections
+ * ---------------------------------------------------------------------------------------------------------- */
 static void selections(void **state)
 {
     op_test t;

@@ -5,8 +5,9 @@
 static const struct {
     wt_opcode op;
     int kind;
-} reductions[] = { { WT_OP_REDUCESUM, 0 }, { WT_OP_REDUCEMEAN, 1 }, { WT_OP_REDUCEPROD, 2 }, { WT_OP_REDUCEMAX, 3 }, { WT_OP_REDUCEMIN, 4 },
-                   { WT_OP_REDUCEL1, 5 },  { WT_OP_REDUCEL2, 6 },   { WT_OP_REDUCESUMSQUARE, 7 }, { WT_OP_REDUCELOGSUM, 8 },
+} reductions[] = { { WT_OP_REDUCESUM, 0 },      { WT_OP_REDUCEMEAN, 1 },      { WT_OP_REDUCEPROD, 2 },
+                   { WT_OP_REDUCEMAX, 3 },      { WT_OP_REDUCEMIN, 4 },       { WT_OP_REDUCEL1, 5 },
+                   { WT_OP_REDUCEL2, 6 },       { WT_OP_REDUCESUMSQUARE, 7 }, { WT_OP_REDUCELOGSUM, 8 },
                    { WT_OP_REDUCELOGSUMEXP, 9 } };
 
 static double fold(int kind, double acc, double x)

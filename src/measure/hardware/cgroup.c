@@ -1,5 +1,5 @@
-/* cgroup.c - which control groups bind this process. In a container the path that /proc names is often the host's and absent;
- * then only the root is left, which is our own group there. */
+/* cgroup.c - which control groups bind this process. In a container the path that /proc names is often the host's and
+ * absent; then only the root is left, which is our own group there. */
 #include <stdio.h>
 #include "measure/hardware/hardware.h"
 

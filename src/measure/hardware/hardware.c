@@ -10,13 +10,17 @@ void wt_hw_set_text(json_t *o, const char *key, const char *text)
         json_object_set_new(o, key, value);
 }
 
-void wt_hw_set_number(json_t *o, const char *key, int64_t value) { json_object_set_new(o, key, json_integer((json_int_t)value)); }
+void wt_hw_set_number(json_t *o, const char *key, int64_t value)
+{
+    json_object_set_new(o, key, json_integer((json_int_t)value));
+}
 
 json_t *wt_hw_report(const wt_sysroot *r)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "whet.hardware/1", "system", wt_hw_system(r), "cpu",
-                     wt_hw_cpu(r), "memory", wt_hw_memory(r), "disk", wt_hw_disk(r, "."), "accelerators", wt_hw_accelerators(r), "power",
-                     wt_hw_power(r), "thermal", wt_hw_thermal(r), "network", wt_hw_network(r));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", "whet.hardware/1", "system",
+                     wt_hw_system(r), "cpu", wt_hw_cpu(r), "memory", wt_hw_memory(r), "disk", wt_hw_disk(r, "."),
+                     "accelerators", wt_hw_accelerators(r), "power", wt_hw_power(r), "thermal", wt_hw_thermal(r),
+                     "network", wt_hw_network(r));
 }
 
 wt_status wt_hardware(wt_result **out, wt_context *ctx, int measure, wt_err *err)
@@ -36,7 +40,8 @@ wt_status wt_hardware(wt_result **out, wt_context *ctx, int measure, wt_err *err
     return wt_result_take(out, ctx, report, err);
 }
 
-/* --- as a target -------------------------------------------------------------------------------------------------------------- */
+/* --- as a target
+ * -------------------------------------------------------------------------------------------------------------- */
 static void copy(json_t *to, const json_t *from, const char *key)
 {
     json_t *value = json_object_get(from, key);
@@ -72,10 +77,12 @@ wt_status wt_target_from(wt_result **out, wt_context *ctx, const wt_result *hard
     static const char *const memory[] = { "total_bytes", "limit_bytes" };
     const json_t *report = wt_result_json(hardware);
     char title[256];
-    snprintf(title, sizeof title, "%s", wt_result_string(hardware, wt_result_string(hardware, name, "cpu.model"), "system.board"));
-    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:[{s:s, s:s}]}", "schema", "whet.target/1", "name", name, "title", title, "cpu",
-                          part(report, "cpu", cpu, WT_ARRAY_LEN(cpu)), "memory", part(report, "memory", memory, WT_ARRAY_LEN(memory)),
-                          "accelerators", accelerators(report), "sources", "of", "all", "source",
+    snprintf(title, sizeof title, "%s",
+             wt_result_string(hardware, wt_result_string(hardware, name, "cpu.model"), "system.board"));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:[{s:s, s:s}]}", "schema", "whet.target/1", "name", name,
+                          "title", title, "cpu", part(report, "cpu", cpu, WT_ARRAY_LEN(cpu)), "memory",
+                          part(report, "memory", memory, WT_ARRAY_LEN(memory)), "accelerators", accelerators(report),
+                          "sources", "of", "all", "source",
                           "what the operating system of that machine said, and what was measured on it");
     if (o) {
         copy(json_object_get(o, "cpu"), json_object_get(report, "system"), "architecture");

@@ -20,14 +20,15 @@ static const struct {
     unsigned vendor;
     const char *name;
 } makers[] = {
-    { 0x10de, "NVIDIA" }, { 0x1002, "AMD" },    { 0x8086, "Intel" },  { 0x1af4, "virtio" },  { 0x1234, "QEMU" },
-    { 0x15ad, "VMware" }, { 0x102b, "Matrox" }, { 0x1a03, "ASPEED" }, { 0x1013, "Cirrus" },  { 0x1b36, "QEMU" },
+    { 0x10de, "NVIDIA" }, { 0x1002, "AMD" },    { 0x8086, "Intel" },  { 0x1af4, "virtio" }, { 0x1234, "QEMU" },
+    { 0x15ad, "VMware" }, { 0x102b, "Matrox" }, { 0x1a03, "ASPEED" }, { 0x1013, "Cirrus" }, { 0x1b36, "QEMU" },
 };
 
 static const struct npu *find_npu(int bus, unsigned vendor, unsigned device)
 {
     for (size_t i = 0; i < WT_ARRAY_LEN(npus); i++)
-        if (npus[i].bus == bus && npus[i].vendor == vendor && (npus[i].device == device || npus[i].device == ANY_DEVICE))
+        if (npus[i].bus == bus && npus[i].vendor == vendor &&
+            (npus[i].device == device || npus[i].device == ANY_DEVICE))
             return &npus[i];
     return NULL;
 }
@@ -40,7 +41,8 @@ static const char *maker_name(unsigned vendor)
     return NULL;
 }
 
-/* The device's name in the PCI ID database, where a system has it: "vvvv  Vendor" lines, below them "\tdddd  Device". */
+/* The device's name in the PCI ID database, where a system has it: "vvvv  Vendor" lines, below them "\tdddd  Device".
+ */
 static void name_from_database(const char *ids, unsigned vendor, unsigned device, char *out, size_t size)
 {
     char key[16];
@@ -82,7 +84,9 @@ static void add_driver(json_t *o, const wt_sysroot *r, const char *folder, const
         json_object_set_new(o, "driver", json_null()); /* there, and nothing drives it */
 }
 
-/* --- PCI --------------------------------------------------------------------------------------------------------------------- */
+/* --- PCI
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static void add_nvidia(json_t *o, const wt_sysroot *r, const char *slot)
 {
     char path[192], text[128];
@@ -152,36 +156,39 @@ static void add_usb(json_t *list, const wt_sysroot *r)
     wt_sys_names names = wt_sys_list(r, folder, "");
     for (size_t i = 0; i < names.n; i++) {
         unsigned vendor, device;
-        if (!hex_file(r, folder, names.items[i], "idVendor", &vendor) || !hex_file(r, folder, names.items[i], "idProduct", &device))
+        if (!hex_file(r, folder, names.items[i], "idVendor", &vendor) ||
+            !hex_file(r, folder, names.items[i], "idProduct", &device))
             continue;
         const struct npu *npu = find_npu(USB, vendor, device);
         if (npu)
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "npu", "bus", "usb", "vendor", npu->maker, "name",
-                                                  npu->name, "slot", names.items[i]));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "npu", "bus", "usb", "vendor",
+                                                  npu->maker, "name", npu->name, "slot", names.items[i]));
     }
     wt_sys_names_free(&names);
 }
 
-/* --- on the chip: the kernel's classes, where the device behind is no PCI device ------------------------------------------------ */
+/* --- on the chip: the kernel's classes, where the device behind is no PCI device
+ * ------------------------------------------------ */
 static bool behind_pci(const wt_sysroot *r, const char *folder, const char *name)
 {
     char subsystem[64];
-    return wt_sys_link_name(r, subsystem, sizeof subsystem, "%s/%s/device/subsystem", folder, name) && !strcmp(subsystem, "pci");
+    return wt_sys_link_name(r, subsystem, sizeof subsystem, "%s/%s/device/subsystem", folder, name) &&
+           !strcmp(subsystem, "pci");
 }
 
 static const struct {
     const char *driver, *name;
     bool neural;
 } soc_drivers[] = {
-    { "v3d", "Broadcom VideoCore", false },       { "panfrost", "Arm Mali", false },
-    { "panthor", "Arm Mali (CSF)", false },       { "lima", "Arm Mali Utgard", false },
-    { "msm", "Qualcomm Adreno", false },          { "msm_dpu", "Qualcomm Adreno", false },
-    { "adreno", "Qualcomm Adreno", false },       { "etnaviv", "Vivante GPU", false },
-    { "etnaviv-gpu", "Vivante GPU", false },      { "powervr", "Imagination PowerVR", false },
-    { "tegra-drm", "NVIDIA Tegra", false },       { "asahi", "Apple GPU", false },
-    { "gk20a", "NVIDIA Tegra GPU", false },       { "gv11b", "NVIDIA Xavier GPU", false },
-    { "ga10b", "NVIDIA Orin GPU", false },        { "RKNPU", "Rockchip NPU", true },
-    { "rknpu", "Rockchip NPU", true },            { "rocket", "Rockchip NPU", true },
+    { "v3d", "Broadcom VideoCore", false },  { "panfrost", "Arm Mali", false },
+    { "panthor", "Arm Mali (CSF)", false },  { "lima", "Arm Mali Utgard", false },
+    { "msm", "Qualcomm Adreno", false },     { "msm_dpu", "Qualcomm Adreno", false },
+    { "adreno", "Qualcomm Adreno", false },  { "etnaviv", "Vivante GPU", false },
+    { "etnaviv-gpu", "Vivante GPU", false }, { "powervr", "Imagination PowerVR", false },
+    { "tegra-drm", "NVIDIA Tegra", false },  { "asahi", "Apple GPU", false },
+    { "gk20a", "NVIDIA Tegra GPU", false },  { "gv11b", "NVIDIA Xavier GPU", false },
+    { "ga10b", "NVIDIA Orin GPU", false },   { "RKNPU", "Rockchip NPU", true },
+    { "rknpu", "Rockchip NPU", true },       { "rocket", "Rockchip NPU", true },
     { "ethosu", "Arm Ethos-U", true },
 };
 
@@ -200,7 +207,8 @@ static void add_soc(json_t *list, const wt_sysroot *r, const char *folder, const
         const bool known = k < WT_ARRAY_LEN(soc_drivers);
         if (!accel && !known)
             continue;
-        json_t *o = json_pack("{s:s, s:s, s:s}", "kind", accel || soc_drivers[k].neural ? "npu" : "gpu", "bus", "soc", "slot", names.items[i]);
+        json_t *o = json_pack("{s:s, s:s, s:s}", "kind", accel || soc_drivers[k].neural ? "npu" : "gpu", "bus", "soc",
+                              "slot", names.items[i]);
         wt_hw_set_text(o, "name", known ? soc_drivers[k].name : NULL);
         wt_hw_set_text(o, "driver", driver);
         json_array_append_new(list, o);
@@ -213,7 +221,8 @@ static void add_tegra(json_t *list, const wt_sysroot *r)
 {
     char model[128];
     if (wt_sys_exists(r, "/dev/nvhost-gpu") || wt_sys_exists(r, "/dev/nvgpu")) {
-        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "kind", "gpu", "bus", "soc", "vendor", "NVIDIA", "driver", "nvgpu");
+        json_t *o = json_pack("{s:s, s:s, s:s, s:s}", "kind", "gpu", "bus", "soc", "vendor", "NVIDIA", "driver",
+                              "nvgpu");
         wt_hw_set_text(o, "name", wt_sys_text(r, model, sizeof model, "/proc/device-tree/model") ? model : NULL);
         json_array_append_new(list, o);
     }

@@ -37,20 +37,21 @@ static const struct {
     unsigned implementer, part;
     const char *name;
 } arm_parts[] = {
-    { 0x41, 0xd03, "Arm Cortex-A53" },   { 0x41, 0xd04, "Arm Cortex-A35" },     { 0x41, 0xd05, "Arm Cortex-A55" },
-    { 0x41, 0xd07, "Arm Cortex-A57" },   { 0x41, 0xd08, "Arm Cortex-A72" },     { 0x41, 0xd09, "Arm Cortex-A73" },
-    { 0x41, 0xd0a, "Arm Cortex-A75" },   { 0x41, 0xd0b, "Arm Cortex-A76" },     { 0x41, 0xd0c, "Arm Neoverse-N1" },
-    { 0x41, 0xd0d, "Arm Cortex-A77" },   { 0x41, 0xd40, "Arm Neoverse-V1" },    { 0x41, 0xd41, "Arm Cortex-A78" },
-    { 0x41, 0xd42, "Arm Cortex-A78AE" }, { 0x41, 0xd44, "Arm Cortex-X1" },      { 0x41, 0xd46, "Arm Cortex-A510" },
-    { 0x41, 0xd47, "Arm Cortex-A710" },  { 0x41, 0xd48, "Arm Cortex-X2" },      { 0x41, 0xd49, "Arm Neoverse-N2" },
-    { 0x41, 0xd4d, "Arm Cortex-A715" },  { 0x41, 0xd4e, "Arm Cortex-X3" },      { 0x41, 0xd4f, "Arm Neoverse-V2" },
-    { 0x41, 0xd80, "Arm Cortex-A520" },  { 0x41, 0xd81, "Arm Cortex-A720" },    { 0x41, 0xd82, "Arm Cortex-X4" },
+    { 0x41, 0xd03, "Arm Cortex-A53" },   { 0x41, 0xd04, "Arm Cortex-A35" },  { 0x41, 0xd05, "Arm Cortex-A55" },
+    { 0x41, 0xd07, "Arm Cortex-A57" },   { 0x41, 0xd08, "Arm Cortex-A72" },  { 0x41, 0xd09, "Arm Cortex-A73" },
+    { 0x41, 0xd0a, "Arm Cortex-A75" },   { 0x41, 0xd0b, "Arm Cortex-A76" },  { 0x41, 0xd0c, "Arm Neoverse-N1" },
+    { 0x41, 0xd0d, "Arm Cortex-A77" },   { 0x41, 0xd40, "Arm Neoverse-V1" }, { 0x41, 0xd41, "Arm Cortex-A78" },
+    { 0x41, 0xd42, "Arm Cortex-A78AE" }, { 0x41, 0xd44, "Arm Cortex-X1" },   { 0x41, 0xd46, "Arm Cortex-A510" },
+    { 0x41, 0xd47, "Arm Cortex-A710" },  { 0x41, 0xd48, "Arm Cortex-X2" },   { 0x41, 0xd49, "Arm Neoverse-N2" },
+    { 0x41, 0xd4d, "Arm Cortex-A715" },  { 0x41, 0xd4e, "Arm Cortex-X3" },   { 0x41, 0xd4f, "Arm Neoverse-V2" },
+    { 0x41, 0xd80, "Arm Cortex-A520" },  { 0x41, 0xd81, "Arm Cortex-A720" }, { 0x41, 0xd82, "Arm Cortex-X4" },
 };
 
 static void arm_name(const char *cpuinfo, char *out, size_t size)
 {
     char implementer[32], part[32];
-    if (!wt_sys_field(cpuinfo, "CPU implementer", implementer, sizeof implementer) || !wt_sys_field(cpuinfo, "CPU part", part, sizeof part))
+    if (!wt_sys_field(cpuinfo, "CPU implementer", implementer, sizeof implementer) ||
+        !wt_sys_field(cpuinfo, "CPU part", part, sizeof part))
         return;
     const unsigned long i = strtoul(implementer, NULL, 0), p = strtoul(part, NULL, 0);
     for (size_t k = 0; k < WT_ARRAY_LEN(arm_parts); k++)
@@ -63,7 +64,8 @@ static void arm_name(const char *cpuinfo, char *out, size_t size)
 static void add_names(json_t *o, const char *cpuinfo)
 {
     char text[256] = "", flags[8192];
-    if (!wt_sys_field(cpuinfo, "model name", text, sizeof text) && !wt_sys_field(cpuinfo, "cpu model", text, sizeof text))
+    if (!wt_sys_field(cpuinfo, "model name", text, sizeof text) &&
+        !wt_sys_field(cpuinfo, "cpu model", text, sizeof text))
         arm_name(cpuinfo, text, sizeof text);
     wt_hw_set_text(o, "model", text);
     if (wt_sys_field(cpuinfo, "vendor_id", text, sizeof text))
@@ -72,7 +74,8 @@ static void add_names(json_t *o, const char *cpuinfo)
         json_object_set_new(o, "features", words(flags));
 }
 
-/* --- cores ----------------------------------------------------------------------------------------------------------------- */
+/* --- cores
+ * ----------------------------------------------------------------------------------------------------------------- */
 static void mark_list(const char *list, bool *marks)
 {
     for (const char *p = list; *p;) {
@@ -104,8 +107,8 @@ static int count_cores(const wt_sysroot *r, const bool *threads, int *sockets)
         first = first >= 0 && first < MOST_CPUS ? first : i;
         cores += !seen[first];
         seen[first] = true;
-        if (wt_sys_number(r, &package, "/sys/devices/system/cpu/cpu%d/topology/physical_package_id", i) && package >= 0 &&
-            package < MOST_CPUS && !packages[package]) {
+        if (wt_sys_number(r, &package, "/sys/devices/system/cpu/cpu%d/topology/physical_package_id", i) &&
+            package >= 0 && package < MOST_CPUS && !packages[package]) {
             packages[package] = true;
             (*sockets)++;
         }
@@ -134,7 +137,8 @@ static void look_at_quota(void *arg, const wt_sysroot *r, const char *folder, in
     if (version == 2) {
         if (!wt_sys_text(r, text, sizeof text, "%s/cpu.max", folder) || sscanf(text, "%lf %lf", &limit, &period) != 2)
             return;
-    } else if (wt_sys_number(r, &us, "%s/cpu.cfs_quota_us", folder) && wt_sys_number(r, &per, "%s/cpu.cfs_period_us", folder)) {
+    } else if (wt_sys_number(r, &us, "%s/cpu.cfs_quota_us", folder) &&
+               wt_sys_number(r, &per, "%s/cpu.cfs_period_us", folder)) {
         limit = (double)us;
         period = (double)per;
     }
@@ -147,7 +151,8 @@ static void add_cores(json_t *o, const wt_sysroot *r)
     bool allowed[MOST_CPUS] = { false }, online[MOST_CPUS] = { false };
     char text[8192], list[4096], membership[1100], mount[1100];
     int sockets = 0;
-    if (wt_sys_text(r, text, sizeof text, "/proc/self/status") && wt_sys_field(text, "Cpus_allowed_list", list, sizeof list))
+    if (wt_sys_text(r, text, sizeof text, "/proc/self/status") &&
+        wt_sys_field(text, "Cpus_allowed_list", list, sizeof list))
         mark_list(list, allowed);
     if (wt_sys_text(r, list, sizeof list, "/sys/devices/system/cpu/online"))
         mark_list(list, online);
@@ -172,7 +177,8 @@ static void add_cores(json_t *o, const wt_sysroot *r)
     json_object_set_new(o, "quota_cpus", wt_json_real(q.cpus));
 }
 
-/* --- caches and clock ---------------------------------------------------------------------------------------------------------- */
+/* --- caches and clock
+ * ---------------------------------------------------------------------------------------------------------- */
 static int64_t cache_size(const char *text)
 {
     char *end;
@@ -189,7 +195,8 @@ static json_t *caches_json(const wt_sysroot *r)
         char size[64], type[64], shared[1024];
         int64_t level, line;
         const char *at = "/sys/devices/system/cpu/cpu0/cache";
-        if (!wt_sys_number(r, &level, "%s/%s/level", at, names.items[i]) || !wt_sys_text(r, size, sizeof size, "%s/%s/size", at, names.items[i]))
+        if (!wt_sys_number(r, &level, "%s/%s/level", at, names.items[i]) ||
+            !wt_sys_text(r, size, sizeof size, "%s/%s/size", at, names.items[i]))
             continue;
         json_t *o = json_pack("{s:I, s:I}", "level", (json_int_t)level, "size_bytes", (json_int_t)cache_size(size));
         if (wt_sys_text(r, type, sizeof type, "%s/%s/type", at, names.items[i]) && type[0]) {
@@ -198,7 +205,8 @@ static json_t *caches_json(const wt_sysroot *r)
         }
         if (wt_sys_number(r, &line, "%s/%s/coherency_line_size", at, names.items[i]))
             wt_hw_set_number(o, "line_bytes", line);
-        if (wt_sys_text(r, shared, sizeof shared, "%s/%s/shared_cpu_list", at, names.items[i]) && wt_sys_count_list(shared) > 0)
+        if (wt_sys_text(r, shared, sizeof shared, "%s/%s/shared_cpu_list", at, names.items[i]) &&
+            wt_sys_count_list(shared) > 0)
             wt_hw_set_number(o, "shared_by_threads", wt_sys_count_list(shared));
         json_array_append_new(list, o);
     }

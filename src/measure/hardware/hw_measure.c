@@ -1,7 +1,6 @@
-/* hw_measure.c - what the machine reads and computes in a second at best, measured now. */
+/* hw_measure.c - what the machine reads in a second at best, measured now. */
 #include "base/json.h"
 #include "measure/hardware/hardware.h"
-#if __has_include("run/peaks.h")
 #include "run/peaks.h"
 
 static json_t *both(double one, double all)
@@ -13,15 +12,7 @@ wt_status wt_hw_measure(json_t *report, wt_context *ctx, wt_err *err)
 {
     wt_peaks p;
     WT_TRY(wt_measure_peaks(ctx, &p, err));
-    json_t *o = json_pack("{s:i, s:o, s:o, s:o}", "threads", wt_context_threads(ctx), "read_gb_per_s",
-                          both(p.read_gb_per_s_one, p.read_gb_per_s_all), "fp32_gflops", both(p.fp32_gflops_one, p.fp32_gflops_all),
-                          "int8_gops", both(p.int8_gops_one, p.int8_gops_all));
+    json_t *o = json_pack("{s:i, s:o}", "threads", wt_context_threads(ctx), "read_gb_per_s",
+                          both(p.read_gb_per_s_one, p.read_gb_per_s_all));
     return json_object_set_new(report, "measured", o) ? wt_fail(err, WT_ENOMEM, "no memory for the report") : WT_OK;
 }
-#else
-wt_status wt_hw_measure(json_t *report, wt_context *ctx, wt_err *err)
-{
-    (void)report, (void)ctx;
-    return wt_fail(err, WT_EUNSUPPORTED, "this build cannot measure peaks");
-}
-#endif

@@ -9,8 +9,8 @@
 #include "measure/hardware/hardware.h"
 
 typedef struct limits {
-    uint64_t limit;     /* UINT64_MAX: none */
-    uint64_t left;      /* of the tightest group */
+    uint64_t limit; /* UINT64_MAX: none */
+    uint64_t left;  /* of the tightest group */
 } limits;
 
 static void look_at_limit(void *arg, const wt_sysroot *r, const char *folder, int version)
@@ -18,7 +18,8 @@ static void look_at_limit(void *arg, const wt_sysroot *r, const char *folder, in
     limits *l = arg;
     int64_t most, used;
     /* "max" is no number; version 1 says "no limit" with a number close to 2^63. */
-    if (!wt_sys_number(r, &most, version == 2 ? "%s/memory.max" : "%s/memory.limit_in_bytes", folder) || most <= 0 || most > INT64_C(1) << 60)
+    if (!wt_sys_number(r, &most, version == 2 ? "%s/memory.max" : "%s/memory.limit_in_bytes", folder) || most <= 0 ||
+        most > INT64_C(1) << 60)
         return;
     if ((uint64_t)most < l->limit)
         l->limit = (uint64_t)most;
@@ -29,11 +30,13 @@ static void look_at_limit(void *arg, const wt_sysroot *r, const char *folder, in
     }
 }
 
-/* ulimit -v counts addresses, not memory, but it ends a process just the same. It is this process's, whatever the root. */
+/* ulimit -v counts addresses, not memory, but it ends a process just the same. It is this process's, whatever the root.
+ */
 static void look_at_rlimit(const wt_sysroot *r, limits *l)
 {
     struct rlimit as;
-    if (!r->path[0] && getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY && (uint64_t)as.rlim_cur < l->limit)
+    if (!r->path[0] && getrlimit(RLIMIT_AS, &as) == 0 && as.rlim_cur != RLIM_INFINITY &&
+        (uint64_t)as.rlim_cur < l->limit)
         l->limit = (uint64_t)as.rlim_cur;
 }
 
@@ -83,7 +86,9 @@ json_t *wt_hw_memory(const wt_sysroot *r)
     return o;
 }
 
-/* --- disk -------------------------------------------------------------------------------------------------------------------- */
+/* --- disk
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 static void add_disk_kind(json_t *o, const wt_sysroot *r, const char *path)
 {
     struct stat st;
@@ -95,7 +100,9 @@ static void add_disk_kind(json_t *o, const wt_sysroot *r, const char *path)
     if (!wt_sys_link_name(r, name, sizeof name, "/sys/dev/block/%u:%u", major_number, minor_number))
         return;
     wt_hw_set_text(o, "device", name);
-    const char *at = wt_sys_exists(r, "/sys/dev/block/%u:%u/partition", major_number, minor_number) ? "../" : ""; /* of the whole disk */
+    const char *at = wt_sys_exists(r, "/sys/dev/block/%u:%u/partition", major_number, minor_number)
+                         ? "../"
+                         : ""; /* of the whole disk */
     if (!strncmp(name, "mmcblk", 6))
         wt_hw_set_text(o, "kind", "flash card");
     else if (!strncmp(name, "nvme", 4))

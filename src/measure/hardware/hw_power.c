@@ -3,10 +3,12 @@
 #include "base/json.h"
 #include "measure/hardware/hardware.h"
 
-/* --- battery and mains ------------------------------------------------------------------------------------------------------- */
+/* --- battery and mains
+ * ------------------------------------------------------------------------------------------------------- */
 static const char supplies[] = "/sys/class/power_supply";
 
-static void add_scaled(json_t *o, const wt_sysroot *r, const char *name, const char *file, const char *key, double scale)
+static void add_scaled(json_t *o, const wt_sysroot *r, const char *name, const char *file, const char *key,
+                       double scale)
 {
     int64_t v;
     if (wt_sys_number(r, &v, "%s/%s/%s", supplies, name, file))
@@ -60,9 +62,11 @@ json_t *wt_hw_power(const wt_sysroot *r)
         if (!wt_sys_text(r, type, sizeof type, "%s/%s/type", supplies, names.items[i]))
             continue;
         /* The battery of a mouse says "Device". */
-        if (!strcmp(type, "Battery") && !(wt_sys_text(r, scope, sizeof scope, "%s/%s/scope", supplies, names.items[i]) && !strcmp(scope, "Device")))
+        if (!strcmp(type, "Battery") &&
+            !(wt_sys_text(r, scope, sizeof scope, "%s/%s/scope", supplies, names.items[i]) && !strcmp(scope, "Device")))
             json_array_append_new(batteries, battery_json(r, names.items[i]));
-        if ((!strcmp(type, "Mains") || !strncmp(type, "USB", 3)) && wt_sys_number(r, &online, "%s/%s/online", supplies, names.items[i])) {
+        if ((!strcmp(type, "Mains") || !strncmp(type, "USB", 3)) &&
+            wt_sys_number(r, &online, "%s/%s/online", supplies, names.items[i])) {
             mains_known = true;
             mains |= online != 0;
         }
@@ -74,7 +78,8 @@ json_t *wt_hw_power(const wt_sysroot *r)
     return o;
 }
 
-/* --- temperature ------------------------------------------------------------------------------------------------------------------ */
+/* --- temperature
+ * ------------------------------------------------------------------------------------------------------------------ */
 static void add_zones(json_t *list, const wt_sysroot *r)
 {
     static const char folder[] = "/sys/class/thermal";
@@ -89,7 +94,8 @@ static void add_zones(json_t *list, const wt_sysroot *r)
         json_t *o = json_pack("{s:o}", "celsius", json_real((double)temp / 1000));
         wt_hw_set_text(o, "name", name);
         for (int k = 0; k < 16; k++)
-            if (wt_sys_text(r, type, sizeof type, "%s/%s/trip_point_%d_type", folder, zones.items[i], k) && !strcmp(type, "critical") &&
+            if (wt_sys_text(r, type, sizeof type, "%s/%s/trip_point_%d_type", folder, zones.items[i], k) &&
+                !strcmp(type, "critical") &&
                 wt_sys_number(r, &trip, "%s/%s/trip_point_%d_temp", folder, zones.items[i], k))
                 json_object_set_new(o, "critical_celsius", json_real((double)trip / 1000));
         json_array_append_new(list, o);
@@ -108,8 +114,10 @@ static void add_sensors(json_t *list, const wt_sysroot *r)
         if (!wt_sys_text(r, name, sizeof name, "/sys/class/hwmon/%s/name", names.items[i]))
             continue;
         for (size_t k = 0; k < WT_ARRAY_LEN(processors); k++)
-            if (!strcmp(name, processors[k]) && wt_sys_number(r, &temp, "/sys/class/hwmon/%s/temp1_input", names.items[i]))
-                json_array_append_new(list, json_pack("{s:s, s:o}", "name", name, "celsius", json_real((double)temp / 1000)));
+            if (!strcmp(name, processors[k]) &&
+                wt_sys_number(r, &temp, "/sys/class/hwmon/%s/temp1_input", names.items[i]))
+                json_array_append_new(list,
+                                      json_pack("{s:s, s:o}", "name", name, "celsius", json_real((double)temp / 1000)));
     }
     wt_sys_names_free(&names);
 }

@@ -32,13 +32,15 @@ static void add_board(json_t *o, const wt_sysroot *r)
 
 static bool in_container(const wt_sysroot *r)
 {
-    return wt_sys_exists(r, "/.dockerenv") || wt_sys_exists(r, "/run/.containerenv") || wt_sys_exists(r, "/run/systemd/container");
+    return wt_sys_exists(r, "/.dockerenv") || wt_sys_exists(r, "/run/.containerenv") ||
+           wt_sys_exists(r, "/run/systemd/container");
 }
 
 static bool in_guest(const wt_sysroot *r)
 {
     char *cpuinfo = wt_sys_file(r, "/proc/cpuinfo"), flags[8192];
-    const bool guest = cpuinfo && wt_sys_field(cpuinfo, "flags", flags, sizeof flags) && strstr(flags, " hypervisor") != NULL;
+    const bool guest = cpuinfo && wt_sys_field(cpuinfo, "flags", flags, sizeof flags) &&
+                       strstr(flags, " hypervisor") != NULL;
     wt_free(r->ctx, cpuinfo);
     return guest;
 }
@@ -62,7 +64,8 @@ json_t *wt_hw_system(const wt_sysroot *r)
     return o;
 }
 
-/* --- network ----------------------------------------------------------------------------------------------------------------- */
+/* --- network
+ * ----------------------------------------------------------------------------------------------------------------- */
 static const char net[] = "/sys/class/net";
 
 static const char *kind_of(const wt_sysroot *r, const char *name)
@@ -70,7 +73,8 @@ static const char *kind_of(const wt_sysroot *r, const char *name)
     char uevent[512], type[32] = "";
     if (wt_sys_exists(r, "%s/%s/wireless", net, name) || wt_sys_exists(r, "%s/%s/phy80211", net, name))
         return "wireless";
-    const char *p = wt_sys_text(r, uevent, sizeof uevent, "%s/%s/uevent", net, name) ? strstr(uevent, "DEVTYPE=") : NULL;
+    const char *p = wt_sys_text(r, uevent, sizeof uevent, "%s/%s/uevent", net, name) ? strstr(uevent, "DEVTYPE=")
+                                                                                     : NULL;
     if (p)
         sscanf(p, "DEVTYPE=%31s", type);
     if (!strcmp(type, "wlan"))
@@ -94,7 +98,8 @@ json_t *wt_hw_network(const wt_sysroot *r)
             continue;
         wt_sys_text(r, state, sizeof state, "%s/%s/operstate", net, name);
         wt_sys_number(r, &carrier, "%s/%s/carrier", net, name);
-        json_t *o = json_pack("{s:s, s:s, s:b}", "name", name, "kind", kind_of(r, name), "up", !strcmp(state, "up") || carrier == 1);
+        json_t *o = json_pack("{s:s, s:s, s:b}", "name", name, "kind", kind_of(r, name), "up",
+                              !strcmp(state, "up") || carrier == 1);
         if (wt_sys_number(r, &speed, "%s/%s/speed", net, name) && speed > 0) /* -1: not known */
             wt_hw_set_number(o, "speed_mbit_per_s", speed);
         json_array_append_new(list, o);

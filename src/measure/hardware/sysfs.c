@@ -20,15 +20,15 @@ static bool full_path(const wt_sysroot *r, char *out, size_t size, const char *f
     return n >= 0 && (size_t)n < size - used;
 }
 
-#define FULL_PATH(path, r, fmt)                               \
-    char path[1024];                                          \
-    do {                                                      \
-        va_list args_;                                        \
-        va_start(args_, fmt);                                 \
-        const bool fits_ = full_path(r, path, sizeof path, fmt, args_); \
-        va_end(args_);                                        \
-        if (!fits_)                                           \
-            return false;                                     \
+#define FULL_PATH(path, r, fmt)                                                                                        \
+    char path[1024];                                                                                                   \
+    do {                                                                                                               \
+        va_list args_;                                                                                                 \
+        va_start(args_, fmt);                                                                                          \
+        const bool fits_ = full_path(r, path, sizeof path, fmt, args_);                                                \
+        va_end(args_);                                                                                                 \
+        if (!fits_)                                                                                                    \
+            return false;                                                                                              \
     } while (0)
 
 static bool read_small(const char *path, char *out, size_t size)
@@ -96,7 +96,8 @@ char *wt_sys_file(const wt_sysroot *r, const char *name)
     return wt_read_file(r->ctx, path, FILE_LIMIT, &text, &len, NULL) == WT_OK ? text : NULL;
 }
 
-/* --- folders ------------------------------------------------------------------------------------------------------------ */
+/* --- folders
+ * ------------------------------------------------------------------------------------------------------------ */
 static int by_name(const void *a, const void *b)
 {
     const char *x = a, *y = b;
@@ -131,7 +132,7 @@ wt_sys_names wt_sys_list(const wt_sysroot *r, const char *folder, const char *pr
             continue;
         if (wt_grow(r->ctx, (void **)&list.items, &list.cap, list.n + 1, sizeof *list.items, NULL) != WT_OK)
             break;
-        snprintf(list.items[list.n++], WT_SYS_NAME, "%s", e->d_name);
+        snprintf(list.items[list.n++], WT_SYS_NAME, "%.*s", WT_SYS_NAME - 1, e->d_name);
     }
     closedir(d);
     if (list.n)
@@ -145,7 +146,8 @@ void wt_sys_names_free(wt_sys_names *names)
     *names = (wt_sys_names){ 0 };
 }
 
-/* --- text ------------------------------------------------------------------------------------------------------------------ */
+/* --- text
+ * ------------------------------------------------------------------------------------------------------------------ */
 bool wt_sys_field(const char *text, const char *key, char *out, size_t size)
 {
     const size_t len = strlen(key);

@@ -1,4 +1,5 @@
-/* sysfs.h - reading what the kernel says in /proc and /sys, below a root that a test may replace by a folder of its own. */
+/* sysfs.h - reading what the kernel says in /proc and /sys, below a root that a test may replace by a folder of its
+ * own. */
 #ifndef WT_SYSFS_H
 #define WT_SYSFS_H
 #include <jansson.h>
@@ -31,7 +32,8 @@ typedef struct wt_sys_names {
 wt_sys_names wt_sys_list(const wt_sysroot *r, const char *folder, const char *prefix);
 void wt_sys_names_free(wt_sys_names *names);
 
-/* The value behind "key" and a colon in /proc-like text: wt_sys_field(text, "model name"). Writes "" and answers false without. */
+/* The value behind "key" and a colon in /proc-like text: wt_sys_field(text, "model name"). Writes "" and answers false
+ * without. */
 bool wt_sys_field(const char *text, const char *key, char *out, size_t size);
 /* "0-3,8" -> 5; -1 for what is no list. */
 int wt_sys_count_list(const char *list);

@@ -1,5 +1,5 @@
-/* target.c - target profiles: those that come with the program are JSON files made part of it when it is built; others are files
- * of the same form, such as `hardware --save` writes. */
+/* target.c - target profiles: those that come with the program are JSON files made part of it when it is built; others
+ * are files of the same form, such as `hardware --save` writes. */
 #include "measure/hardware/target.h"
 #include <stdio.h>
 #include "base/json.h"

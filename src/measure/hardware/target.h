@@ -1,4 +1,5 @@
-/* target.h - the profiles that are part of the program: a table made from the files of targets/ when the build is configured. */
+/* target.h - the profiles that are part of the program: a table made from the files of targets/ when the build is
+ * configured. */
 #ifndef WT_TARGET_H
 #define WT_TARGET_H
 #include <stddef.h>

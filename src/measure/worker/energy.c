@@ -1,5 +1,5 @@
-/* energy.c - see energy.h. RAPL counters wrap (a package at 100 W in some 40 minutes), so every look adds a difference; the
- * battery only says its power now, so that counts for the time since the last look. */
+/* energy.c - see energy.h. RAPL counters wrap (a package at 100 W in some 40 minutes), so every look adds a difference;
+ * the battery only says its power now, so that counts for the time since the last look. */
 #include "measure/worker/energy.h"
 #include <fcntl.h>
 #include <math.h>

@@ -109,7 +109,8 @@ wt_status wt_channel_send(wt_channel *c, const json_t *message, wt_err *err)
         return wt_fail(err, WT_ENOMEM, "no memory for a message");
     const size_t len = strlen(text);
     const wt_status st = len > WT_FRAME_JSON_LIMIT
-                             ? wt_fail(err, WT_ELIMIT, "a message of %zu bytes is over the limit of %d", len, WT_FRAME_JSON_LIMIT)
+                             ? wt_fail(err, WT_ELIMIT, "a message of %zu bytes is over the limit of %d", len,
+                                       WT_FRAME_JSON_LIMIT)
                              : send_frame(c, KIND_JSON, text, len, err);
     wt_text_free(text);
     return st;
@@ -121,7 +122,8 @@ wt_status wt_channel_receive(wt_channel *c, json_t **message, wt_err *err)
     *message = NULL;
     WT_TRY(receive_head(c, KIND_JSON, &len, err));
     if (len > WT_FRAME_JSON_LIMIT)
-        return wt_fail(err, WT_EFORMAT, "a message of %llu bytes is over the limit of %d", (unsigned long long)len, WT_FRAME_JSON_LIMIT);
+        return wt_fail(err, WT_EFORMAT, "a message of %llu bytes is over the limit of %d", (unsigned long long)len,
+                       WT_FRAME_JSON_LIMIT);
     char *text = wt_alloc_raw(c->ctx, (size_t)len + 1, 1, err);
     if (!text)
         return WT_ENOMEM;

@@ -15,13 +15,14 @@
 enum { WT_FRAME_JSON_LIMIT = 16 << 20 };
 
 typedef struct wt_channel {
-    wt_context *ctx;    /* its cancel flag ends waiting */
-    int in, out;        /* may be the same socket */
-    uint64_t deadline;  /* wt_now_ns() until which reading and writing may take; 0: for ever */
-    bool ended;         /* the other side closed between two frames: the WT_EIO that was returned is a goodbye */
+    wt_context *ctx;   /* its cancel flag ends waiting */
+    int in, out;       /* may be the same socket */
+    uint64_t deadline; /* wt_now_ns() until which reading and writing may take; 0: for ever */
+    bool ended;        /* the other side closed between two frames: the WT_EIO that was returned is a goodbye */
 } wt_channel;
 
-/* WT_ELIMIT: not in time. WT_EIO: the other side has closed. WT_EFORMAT: what came is no frame, or not the one expected. */
+/* WT_ELIMIT: not in time. WT_EIO: the other side has closed. WT_EFORMAT: what came is no frame, or not the one
+ * expected. */
 wt_status wt_channel_send(wt_channel *c, const json_t *message, wt_err *err);
 wt_status wt_channel_receive(wt_channel *c, json_t **message, wt_err *err); /* an object */
 wt_status wt_channel_send_bytes(wt_channel *c, const void *bytes, size_t len, wt_err *err);

@@ -1,5 +1,5 @@
-/* serve.c - the side that is asked (worker.h has the messages). It serves one model in a context of its own, so that what
- * that context counted is what the model took. After the first failure it says why and ends. */
+/* serve.c - the side that is asked (worker.h has the messages). It serves one model in a context of its own, so that
+ * what that context counted is what the model took. After the first failure it says why and ends. */
 #include <sys/prctl.h>
 #include <signal.h>
 #include <time.h>
@@ -11,16 +11,17 @@
 enum { MOST_RUNS = 1 << 20, MOST_TEXTS = 256 };
 
 typedef struct server {
-    wt_channel line;      /* its context is the caller's */
-    wt_context *ctx;      /* of the model; NULL before hello */
+    wt_channel line; /* its context is the caller's */
+    wt_context *ctx; /* of the model; NULL before hello */
     wt_opened model;
     wt_inputs *samples;
     size_t n_samples, next;
-    double *ms;           /* room for the times of one request */
+    double *ms; /* room for the times of one request */
     size_t ms_cap;
 } server;
 
-/* --- reading requests --------------------------------------------------------------------------------------------------- */
+/* --- reading requests
+ * --------------------------------------------------------------------------------------------------- */
 static double number(const json_t *request, const char *key, double fallback)
 {
     const json_t *v = json_object_get(request, key);
@@ -46,7 +47,8 @@ static size_t texts(const json_t *request, const char *key, const char *out[MOST
 
 static wt_status out_of_memory(wt_err *err) { return wt_fail(err, WT_ENOMEM, "no memory for an answer"); }
 
-/* --- what can be asked ---------------------------------------------------------------------------------------------------- */
+/* --- what can be asked
+ * ---------------------------------------------------------------------------------------------------- */
 static wt_status do_hello(server *s, const json_t *request, json_t *answer, wt_err *err)
 {
     wt_context_options o = wt_context_defaults();
@@ -57,7 +59,8 @@ static wt_status do_hello(server *s, const json_t *request, json_t *answer, wt_e
     o.memory_limit = (uint64_t)whole(request, "memory_limit", 0, INT64_MAX);
     o.seed = (uint64_t)whole(request, "seed", INT64_MIN, INT64_MAX);
     WT_TRY(wt_context_open(&s->ctx, &o, err));
-    return json_object_set_new(answer, "rss_bytes", json_integer((json_int_t)wt_peak_rss())) ? out_of_memory(err) : WT_OK;
+    return json_object_set_new(answer, "rss_bytes", json_integer((json_int_t)wt_peak_rss())) ? out_of_memory(err)
+                                                                                             : WT_OK;
 }
 
 static wt_status take_inputs(server *s, const json_t *request, wt_err *err)
@@ -67,7 +70,8 @@ static wt_status take_inputs(server *s, const json_t *request, wt_err *err)
         WT_TRY(wt_samples_receive(&s->line, s->ctx, list, &s->samples, &s->n_samples, err));
     if (s->n_samples) {
         if (s->samples[0].n != s->model.graph->n_inputs)
-            return wt_fail(err, WT_EUSAGE, "samples of %zu tensors came, the model takes %zu", s->samples[0].n, s->model.graph->n_inputs);
+            return wt_fail(err, WT_EUSAGE, "samples of %zu tensors came, the model takes %zu", s->samples[0].n,
+                           s->model.graph->n_inputs);
         return WT_OK;
     }
     wt_free(s->ctx, s->samples);
@@ -75,7 +79,8 @@ static wt_status take_inputs(server *s, const json_t *request, wt_err *err)
     if (!s->samples)
         return WT_ENOMEM;
     s->n_samples = 1;
-    return wt_inputs_random(&s->samples[0], s->model.graph, (int)whole(request, "batch", 0, INT32_MAX), wt_context_seed(s->ctx), err);
+    return wt_inputs_random(&s->samples[0], s->model.graph, (int)whole(request, "batch", 0, INT32_MAX),
+                            wt_context_seed(s->ctx), err);
 }
 
 static wt_status run_once(server *s, wt_err *err)
@@ -122,7 +127,8 @@ static wt_status do_open(server *s, const json_t *request, json_t *answer, wt_er
         wt_err_where(err, "%s", path);
         return st;
     }
-    return json_object_set_new(answer, "open_ms", json_real(ms[0])) || json_object_set_new(answer, "plan_ms", json_real(ms[1])) ||
+    return json_object_set_new(answer, "open_ms", json_real(ms[0])) ||
+                   json_object_set_new(answer, "plan_ms", json_real(ms[1])) ||
                    json_object_set_new(answer, "first_run_ms", json_real(ms[2]))
                ? out_of_memory(err)
                : WT_OK;
@@ -149,7 +155,8 @@ static wt_status timed_runs(server *s, double seconds, size_t least, size_t most
 static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err *err)
 {
     const double seconds = number(request, "seconds", 0);
-    const size_t least = (size_t)whole(request, "min_runs", 1, MOST_RUNS), most = (size_t)whole(request, "max_runs", 1, MOST_RUNS);
+    const size_t least = (size_t)whole(request, "min_runs", 1, MOST_RUNS),
+                 most = (size_t)whole(request, "max_runs", 1, MOST_RUNS);
     const size_t drop = (size_t)whole(request, "drop", 0, MOST_RUNS);
     size_t n = 0;
     if (!s->model.session)
@@ -166,7 +173,8 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
     const uint64_t start = wt_now_ns();
     WT_TRY(timed_runs(s, seconds, least, most, &n, err));
     const double wall_s = ms_since(start) * 1e-3, cpu_s = cpu_seconds() - cpu;
-    return json_object_set_new(answer, "runs", json_integer((json_int_t)n)) || json_object_set_new(answer, "cpu_s", json_real(cpu_s)) ||
+    return json_object_set_new(answer, "runs", json_integer((json_int_t)n)) ||
+                   json_object_set_new(answer, "cpu_s", json_real(cpu_s)) ||
                    json_object_set_new(answer, "wall_s", json_real(wall_s))
                ? out_of_memory(err)
                : WT_OK;
@@ -182,9 +190,11 @@ static wt_status do_memory(server *s, const json_t *request, json_t *answer, wt_
         const char *key;
         uint64_t value;
     } rows[] = {
-        { "rss_bytes", wt_current_rss() },          { "peak_rss_bytes", wt_peak_rss() },
+        { "rss_bytes", wt_current_rss() },
+        { "peak_rss_bytes", wt_peak_rss() },
         { "peak_heap_bytes", wt_context_memory_peak(s->ctx) },
-        { "weights_bytes", m.weights_bytes },       { "mapped_bytes", m.mapped_bytes },
+        { "weights_bytes", m.weights_bytes },
+        { "mapped_bytes", m.mapped_bytes },
         { "activation_bytes", m.activation_bytes },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
@@ -198,13 +208,18 @@ static const struct {
     wt_status (*fn)(server *s, const json_t *request, json_t *answer, wt_err *err);
     bool times; /* s->ms follows the answer */
 } requests[] = {
-    { "hello", do_hello, false }, { "open", do_open, false }, { "run", do_run, true }, { "memory", do_memory, false },
+    { "hello", do_hello, false },
+    { "open", do_open, false },
+    { "run", do_run, true },
+    { "memory", do_memory, false },
 };
 
-/* --- the loop --------------------------------------------------------------------------------------------------------------- */
+/* --- the loop
+ * --------------------------------------------------------------------------------------------------------------- */
 static json_t *refusal(wt_status st, const wt_err *e)
 {
-    json_t *o = json_pack("{s:b, s:i, s:s, s:s, s:s}", "ok", 0, "code", (int)st, "message", e->message, "hint", e->hint, "where", e->where);
+    json_t *o = json_pack("{s:b, s:i, s:s, s:s, s:s}", "ok", 0, "code", (int)st, "message", e->message, "hint", e->hint,
+                          "where", e->where);
     if (!o) /* text that is no UTF-8: a name out of a file */
         o = json_pack("{s:b, s:i, s:s}", "ok", 0, "code", (int)st, "message", "the reason cannot be written as text");
     if (o && e->offset != WT_NO_OFFSET)
@@ -230,7 +245,8 @@ static wt_status answer_one(server *s, const json_t *request, wt_err *err)
     }
     wt_status sent = answer ? wt_channel_send(&s->line, answer, err) : out_of_memory(err);
     if (sent == WT_OK && st == WT_OK && requests[i].times)
-        sent = wt_channel_send_bytes(&s->line, s->ms, (size_t)json_integer_value(json_object_get(answer, "runs")) * sizeof *s->ms, err);
+        sent = wt_channel_send_bytes(&s->line, s->ms,
+                                     (size_t)json_integer_value(json_object_get(answer, "runs")) * sizeof *s->ms, err);
     json_decref(answer);
     if (st != WT_OK && err)
         *err = why;

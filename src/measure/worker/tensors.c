@@ -1,5 +1,5 @@
-/* tensors.c - see tensors.h. Strings travel as their lengths (64 bits each, little endian hosts only talk to themselves)
- * followed by all their bytes. */
+/* tensors.c - see tensors.h. Strings travel as their lengths (64 bits each, little endian hosts only talk to
+ * themselves) followed by all their bytes. */
 #include "measure/worker/tensors.h"
 #include "base/json.h"
 
@@ -29,7 +29,8 @@ static json_t *describe(const wt_tensor *t)
     json_t *dims = json_array();
     for (int d = 0; d < t->shape.rank; d++)
         json_array_append_new(dims, json_integer(t->shape.dim[d]));
-    return json_pack("{s:s, s:o, s:I}", "dtype", wt_dtype_name(t->dtype), "shape", dims, "bytes", (json_int_t)wire_bytes(t));
+    return json_pack("{s:s, s:o, s:I}", "dtype", wt_dtype_name(t->dtype), "shape", dims, "bytes",
+                     (json_int_t)wire_bytes(t));
 }
 
 json_t *wt_samples_describe(const wt_inputs *samples, size_t n)
@@ -72,23 +73,23 @@ wt_status wt_samples_send(wt_channel *c, const wt_inputs *samples, size_t n, wt_
             const wt_tensor *t = &samples[k].tensors[i];
             if (!t->data)
                 continue;
-            WT_TRY(t->dtype == WT_STRING ? send_texts(c, t, samples[k].ctx, err) : wt_channel_send_bytes(c, t->data, t->bytes, err));
+            WT_TRY(t->dtype == WT_STRING ? send_texts(c, t, samples[k].ctx, err)
+                                         : wt_channel_send_bytes(c, t->data, t->bytes, err));
         }
     return WT_OK;
 }
 
-/* --- receiving ----------------------------------------------------------------------------------------------------- */
-static wt_status bad(wt_err *err)
-{
-    return wt_fail(err, WT_EFORMAT, "the inputs' description is wrong");
-}
+/* --- receiving -----------------------------------------------------------------------------------------------------
+ */
+static wt_status bad(wt_err *err) { return wt_fail(err, WT_EFORMAT, "the inputs' description is wrong"); }
 
 static wt_status parse_type(const json_t *o, wt_tensor *t, size_t *bytes, wt_err *err)
 {
     const json_t *dims = json_object_get(o, "shape"), *size = json_object_get(o, "bytes");
     const char *dtype = json_string_value(json_object_get(o, "dtype"));
     *t = (wt_tensor){ .dtype = dtype ? wt_dtype_from_name(dtype) : WT_DTYPE_NONE };
-    if (t->dtype == WT_DTYPE_NONE || !json_is_array(dims) || json_array_size(dims) > WT_MAX_RANK || !json_is_integer(size))
+    if (t->dtype == WT_DTYPE_NONE || !json_is_array(dims) || json_array_size(dims) > WT_MAX_RANK ||
+        !json_is_integer(size))
         return bad(err);
     t->shape.rank = (int)json_array_size(dims);
     for (int d = 0; d < t->shape.rank; d++) {
@@ -105,14 +106,15 @@ static wt_status parse_type(const json_t *o, wt_tensor *t, size_t *bytes, wt_err
 }
 
 /* One block: the wt_strings, then what came. */
-static wt_status receive_texts(wt_channel *c, wt_context *ctx, const wt_tensor *type, size_t bytes, wt_tensor **out, wt_err *err)
+static wt_status receive_texts(wt_channel *c, wt_context *ctx, const wt_tensor *type, size_t bytes, wt_tensor **out,
+                               wt_err *err)
 {
     int64_t count;
     size_t head, total;
     if (!wt_shape_count(&type->shape, &count) || (uint64_t)count > bytes / sizeof(uint64_t))
         return bad(err);
-    if (wt_mul_overflows((size_t)count, sizeof(wt_string), &head) || wt_add_overflows(head, sizeof(wt_tensor) + 16, &head) ||
-        wt_add_overflows(wt_align_up(head, 16), bytes, &total))
+    if (wt_mul_overflows((size_t)count, sizeof(wt_string), &head) ||
+        wt_add_overflows(head, sizeof(wt_tensor) + 16, &head) || wt_add_overflows(wt_align_up(head, 16), bytes, &total))
         return bad(err);
     head = wt_align_up(head, 16);
     char *block = wt_alloc(ctx, total, 1, err);
@@ -170,7 +172,8 @@ static wt_status receive_sample(wt_channel *c, wt_context *ctx, const json_t *li
     return WT_OK;
 }
 
-wt_status wt_samples_receive(wt_channel *c, wt_context *ctx, const json_t *list, wt_inputs **out, size_t *n, wt_err *err)
+wt_status wt_samples_receive(wt_channel *c, wt_context *ctx, const json_t *list, wt_inputs **out, size_t *n,
+                             wt_err *err)
 {
     const size_t count = json_array_size(list);
     *out = NULL;

@@ -17,7 +17,7 @@ extern char **environ;
 
 struct wt_worker {
     wt_context *ctx;
-    pid_t pid;     /* 0: gone */
+    pid_t pid; /* 0: gone */
     wt_channel line;
     FILE *talk;    /* what it says on standard error; NULL: nowhere to keep it */
     bool killed;   /* by us */
@@ -25,7 +25,8 @@ struct wt_worker {
     wt_status end_code;
 };
 
-/* --- starting ----------------------------------------------------------------------------------------------------------- */
+/* --- starting
+ * ----------------------------------------------------------------------------------------------------------- */
 static int spawn(wt_worker *w, const char *program, int socket_fd)
 {
     char name[] = "whet", verb[] = "worker";
@@ -83,12 +84,14 @@ static wt_status start(wt_worker *w, const char *program, wt_err *err)
 static json_t *hello(wt_context *ctx, int threads)
 {
     const uint64_t left = wt_budget_left(ctx);
-    return json_pack("{s:s, s:i, s:I, s:I, s:I}", "do", "hello", "threads", threads > 0 ? threads : wt_context_threads(ctx), "cpu",
-                     (json_int_t)(wt_context_cpu(ctx) | WT_CPU_C), "memory_limit", left == UINT64_MAX ? (json_int_t)0 : (json_int_t)left, "seed",
-                     (json_int_t)wt_context_seed(ctx));
+    return json_pack("{s:s, s:i, s:I, s:I, s:I}", "do", "hello", "threads",
+                     threads > 0 ? threads : wt_context_threads(ctx), "cpu",
+                     (json_int_t)(wt_context_cpu(ctx) | WT_CPU_C), "memory_limit",
+                     left == UINT64_MAX ? (json_int_t)0 : (json_int_t)left, "seed", (json_int_t)wt_context_seed(ctx));
 }
 
-wt_status wt_worker_open(wt_worker **out, wt_context *ctx, const char *program, int threads, uint64_t *empty_rss, wt_err *err)
+wt_status wt_worker_open(wt_worker **out, wt_context *ctx, const char *program, int threads, uint64_t *empty_rss,
+                         wt_err *err)
 {
     json_t *answer = NULL;
     wt_worker *w = wt_alloc(ctx, 1, sizeof *w, err);
@@ -111,7 +114,8 @@ wt_status wt_worker_open(wt_worker **out, wt_context *ctx, const char *program, 
     return WT_OK;
 }
 
-/* --- ending ------------------------------------------------------------------------------------------------------------- */
+/* --- ending
+ * ------------------------------------------------------------------------------------------------------------- */
 static void describe_end(wt_worker *w, int status)
 {
     w->end_code = WT_EINTERNAL;
@@ -214,7 +218,8 @@ void wt_worker_close(wt_worker *w)
     wt_free(w->ctx, w);
 }
 
-/* --- asking --------------------------------------------------------------------------------------------------------------- */
+/* --- asking
+ * --------------------------------------------------------------------------------------------------------------- */
 static wt_status status_of(const json_t *code)
 {
     const json_int_t c = json_integer_value(code);
@@ -225,12 +230,14 @@ static wt_status status_of(const json_t *code)
 static wt_status refused(wt_worker *w, const json_t *answer, wt_err *err)
 {
     const char *message = json_string_value(json_object_get(answer, "message"));
-    const char *hint = json_string_value(json_object_get(answer, "hint")), *where = json_string_value(json_object_get(answer, "where"));
+    const char *hint = json_string_value(json_object_get(answer, "hint")),
+               *where = json_string_value(json_object_get(answer, "where"));
     const json_t *offset = json_object_get(answer, "offset");
-    const wt_status st = json_is_integer(offset)
-                             ? wt_fail_at(err, status_of(json_object_get(answer, "code")), (uint64_t)json_integer_value(offset), "%s",
-                                          message ? message : "no reason was given")
-                             : wt_fail(err, status_of(json_object_get(answer, "code")), "%s", message ? message : "no reason was given");
+    const wt_status st = json_is_integer(offset) ? wt_fail_at(err, status_of(json_object_get(answer, "code")),
+                                                              (uint64_t)json_integer_value(offset), "%s",
+                                                              message ? message : "no reason was given")
+                                                 : wt_fail(err, status_of(json_object_get(answer, "code")), "%s",
+                                                           message ? message : "no reason was given");
     if (where && where[0])
         wt_err_where(err, "%s", where);
     if (hint && hint[0])
@@ -242,14 +249,15 @@ static wt_status refused(wt_worker *w, const json_t *answer, wt_err *err)
 
 static uint64_t deadline_in(double seconds) { return wt_now_ns() + (uint64_t)(seconds * 1e9); }
 
-wt_status wt_worker_ask_with(wt_worker *w, json_t *request, const wt_inputs *samples, size_t n, double timeout_s, json_t **answer,
-                             wt_err *err)
+wt_status wt_worker_ask_with(wt_worker *w, json_t *request, const wt_inputs *samples, size_t n, double timeout_s,
+                             json_t **answer, wt_err *err)
 {
     *answer = NULL;
     if (!request)
         return wt_fail(err, WT_ENOMEM, "no memory for a message");
     w->line.deadline = deadline_in(timeout_s);
-    wt_status st = w->pid ? wt_channel_send(&w->line, request, err) : wt_fail(err, WT_EINTERNAL, "the worker has ended");
+    wt_status st = w->pid ? wt_channel_send(&w->line, request, err)
+                          : wt_fail(err, WT_EINTERNAL, "the worker has ended");
     json_decref(request);
     if (st == WT_OK)
         st = wt_samples_send(&w->line, samples, n, err);
@@ -278,6 +286,7 @@ wt_status wt_worker_ask(wt_worker *w, json_t *request, double timeout_s, json_t 
 wt_status wt_worker_bytes(wt_worker *w, void *bytes, size_t len, double timeout_s, wt_err *err)
 {
     w->line.deadline = deadline_in(timeout_s);
-    const wt_status st = w->pid ? wt_channel_receive_bytes(&w->line, bytes, len, err) : wt_fail(err, WT_EINTERNAL, "the worker has ended");
+    const wt_status st = w->pid ? wt_channel_receive_bytes(&w->line, bytes, len, err)
+                                : wt_fail(err, WT_EINTERNAL, "the worker has ended");
     return st == WT_OK ? WT_OK : broken(w, st, err);
 }

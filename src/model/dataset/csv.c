@@ -17,7 +17,8 @@ static wt_status bad(const wt_csv *csv, wt_err *err, const char *what)
 static bool at_line_end(const wt_csv *csv)
 {
     const size_t at = csv->at;
-    return at >= csv->len || csv->text[at] == '\n' || (csv->text[at] == '\r' && (at + 1 >= csv->len || csv->text[at + 1] == '\n'));
+    return at >= csv->len || csv->text[at] == '\n' ||
+           (csv->text[at] == '\r' && (at + 1 >= csv->len || csv->text[at + 1] == '\n'));
 }
 
 static void skip_line_end(wt_csv *csv)

@@ -1,5 +1,5 @@
-/* csv.h - comma-separated values (RFC 4180): quoted fields with doubled quotes, commas and line breaks inside; CRLF or LF; a
- * byte-order mark at the start is skipped. */
+/* csv.h - comma-separated values (RFC 4180): quoted fields with doubled quotes, commas and line breaks inside; CRLF or
+ * LF; a byte-order mark at the start is skipped. */
 #ifndef WT_CSV_H
 #define WT_CSV_H
 #include "base/base.h"
@@ -7,9 +7,9 @@
 typedef struct wt_csv {
     const char *text;
     size_t len, at;
-    uint64_t line;      /* of the row last read, from 1 */
+    uint64_t line; /* of the row last read, from 1 */
     uint64_t next_line;
-    wt_arena *arena;    /* where fields live */
+    wt_arena *arena; /* where fields live */
 } wt_csv;
 
 void wt_csv_open(wt_csv *csv, wt_arena *arena, const char *text, size_t len);

@@ -16,7 +16,9 @@ struct wt_dataset {
 
 wt_dataset_options wt_dataset_defaults(void)
 {
-    return (wt_dataset_options){ .size = sizeof(wt_dataset_options), .max_bytes = WT_DEFAULT_BYTES, .max_pixels = WT_DEFAULT_PIXELS };
+    return (wt_dataset_options){ .size = sizeof(wt_dataset_options),
+                                 .max_bytes = WT_DEFAULT_BYTES,
+                                 .max_pixels = WT_DEFAULT_PIXELS };
 }
 
 static int int_cmp(const void *a, const void *b)
@@ -34,15 +36,21 @@ static uint64_t count_distinct(int64_t *v, size_t n)
     return count;
 }
 
-/* --- views ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- views
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static wt_status count_view(wt_dataset *ds, wt_err *err)
 {
     const wt_core *core = ds->core;
     wt_sha256 sha;
     uint8_t digest[32];
-    wt_dataset_info info = { .samples = ds->n, .ignored = core->ignored, .label_kind = core->kind, .classes = core->n_classes,
-                             .form = core->form_name, .hash = ds->hash };
+    wt_dataset_info info = { .samples = ds->n,
+                             .ignored = core->ignored,
+                             .label_kind = core->kind,
+                             .classes = core->n_classes,
+                             .form = core->form_name,
+                             .hash = ds->hash };
     int64_t highest = -1;
     wt_sha256_init(&sha);
     for (size_t i = 0; i < ds->n; i++) {
@@ -71,8 +79,10 @@ static wt_status count_view(wt_dataset *ds, wt_err *err)
     return WT_OK;
 }
 
-/* Takes a reference to core. keep: NULL for all, else one flag for each of base's samples (base NULL: of all entries). */
-static wt_status make_view(wt_dataset **out, wt_core *core, const wt_dataset *base, const uint8_t *keep, size_t limit, wt_err *err)
+/* Takes a reference to core. keep: NULL for all, else one flag for each of base's samples (base NULL: of all entries).
+ */
+static wt_status make_view(wt_dataset **out, wt_core *core, const wt_dataset *base, const uint8_t *keep, size_t limit,
+                           wt_err *err)
 {
     const size_t n = base ? base->n : core->n;
     wt_dataset *ds = wt_alloc(core->ctx, 1, sizeof *ds, err);
@@ -96,7 +106,8 @@ static wt_status make_view(wt_dataset **out, wt_core *core, const wt_dataset *ba
     return WT_OK;
 }
 
-wt_status wt_dataset_open(wt_dataset **out, wt_context *ctx, const char *path, const wt_dataset_options *options, wt_err *err)
+wt_status wt_dataset_open(wt_dataset **out, wt_context *ctx, const char *path, const wt_dataset_options *options,
+                          wt_err *err)
 {
     wt_dataset_options o = wt_dataset_defaults();
     wt_core *core = NULL;
@@ -134,9 +145,11 @@ const char *wt_dataset_class_name(const wt_dataset *ds, uint64_t index)
     return index < ds->core->n_classes ? ds->core->classes[index] : NULL;
 }
 
-/* --- parts ---------------------------------------------------------------------------------------------------------------- */
+/* --- parts
+ * ---------------------------------------------------------------------------------------------------------------- */
 
-/* Where a content falls in 0..1; equal contents fall together, whatever they are called and whatever else is in the set. */
+/* Where a content falls in 0..1; equal contents fall together, whatever they are called and whatever else is in the
+ * set. */
 static double place(const wt_entry *e, uint64_t seed)
 {
     return (double)(wt_hash64(e->hash, sizeof e->hash, seed ^ 0x73706c69745f7731u) >> 11) * 0x1p-53;
@@ -168,7 +181,8 @@ static wt_status both_parts(const wt_dataset *ds, uint64_t seed, double *fractio
     return WT_OK;
 }
 
-wt_status wt_dataset_split(wt_dataset **out, wt_dataset *ds, wt_part part, double calibration_fraction, uint64_t seed, wt_err *err)
+wt_status wt_dataset_split(wt_dataset **out, wt_dataset *ds, wt_part part, double calibration_fraction, uint64_t seed,
+                           wt_err *err)
 {
     double fraction = calibration_fraction;
     *out = NULL;
@@ -201,7 +215,8 @@ wt_status wt_dataset_overlap(const wt_dataset *calibration, const wt_dataset *he
     size_t i = 0, k = 0, shared = 0;
     const wt_entry *first = NULL, *other = NULL;
     while (i < calibration->n && k < held_out->n) {
-        const wt_entry *a = &calibration->core->entries[calibration->order[i]], *b = &held_out->core->entries[held_out->order[k]];
+        const wt_entry *a = &calibration->core->entries[calibration->order[i]],
+                       *b = &held_out->core->entries[held_out->order[k]];
         const int c = memcmp(a->hash, b->hash, sizeof a->hash);
         if (c == 0) {
             first = first ? first : a;
@@ -213,13 +228,14 @@ wt_status wt_dataset_overlap(const wt_dataset *calibration, const wt_dataset *he
     }
     if (!shared)
         return WT_OK;
-    wt_fail(err, WT_EUSAGE, "%zu sample(s) are in both the calibration and the held-out data, such as %s and %s", shared,
-            name_of(calibration, first), name_of(held_out, other));
+    wt_fail(err, WT_EUSAGE, "%zu sample(s) are in both the calibration and the held-out data, such as %s and %s",
+            shared, name_of(calibration, first), name_of(held_out, other));
     wt_err_hint(err, "an accuracy measured on calibration data proves nothing: remove them from one of the two");
     return WT_EUSAGE;
 }
 
-/* --- reading ----------------------------------------------------------------------------------------------------------------- */
+/* --- reading
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 wt_status wt_dataset_read(wt_dataset *ds, uint64_t index, wt_sample *sample, wt_err *err)
 {

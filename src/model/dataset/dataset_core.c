@@ -1,4 +1,5 @@
-/* dataset_core.c - opening what all views of a set share: find the form, list, hash on all threads, resolve labels, sort. */
+/* dataset_core.c - opening what all views of a set share: find the form, list, hash on all threads, resolve labels,
+ * sort. */
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/pool.h"
@@ -20,7 +21,9 @@ wt_status wt_core_add(wt_core *core, wt_entry **out, wt_err *err)
     return WT_OK;
 }
 
-/* --- the form -------------------------------------------------------------------------------------------------------------------- */
+/* --- the form
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static wt_status folder_form(wt_core *core, wt_err *err)
 {
@@ -80,7 +83,8 @@ wt_status wt_core_find_form(wt_core *core, wt_err *err)
     return WT_EUNSUPPORTED;
 }
 
-/* --- hashing on all threads --------------------------------------------------------------------------------------------------------- */
+/* --- hashing on all threads
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct hashing {
     wt_core *core;
@@ -114,8 +118,7 @@ static void hash_some(void *arg, wt_team *team, int tid, int nthreads)
         if (e->name)
             wt_err_where(&err, "%s", e->name);
         atomic_store(&h->stop, true);
-        while (atomic_flag_test_and_set(&h->lock)) {
-        }
+        while (atomic_flag_test_and_set(&h->lock)) {}
         if (h->st == WT_OK || i < h->failed) {
             h->st = st;
             h->failed = i;
@@ -135,7 +138,8 @@ static wt_status hash_entries(wt_core *core, wt_err *err)
     return h.st;
 }
 
-/* --- order and opening ---------------------------------------------------------------------------------------------------------------- */
+/* --- order and opening
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static int entry_cmp(const void *pa, const void *pb)
 {
@@ -169,14 +173,15 @@ static void warn_contradictions(const wt_core *core)
         const wt_entry *a = &core->entries[i - 1], *b = a + 1;
         if (!wt_core_same(core, a, b))
             continue;
-        if (a->index != b->index || (core->kind == WT_LABEL_TEXT && a->label && b->label && strcmp(a->label, b->label))) {
+        if (a->index != b->index ||
+            (core->kind == WT_LABEL_TEXT && a->label && b->label && strcmp(a->label, b->label))) {
             n++;
             seen = b;
         }
     }
     if (seen)
-        wt_log(core->ctx, WT_LOG_WARN, "%s: %zu sample(s) have the same content as another, but another label (%s)", core->path, n,
-               seen->name ? seen->name : "see duplicates");
+        wt_log(core->ctx, WT_LOG_WARN, "%s: %zu sample(s) have the same content as another, but another label (%s)",
+               core->path, n, seen->name ? seen->name : "see duplicates");
 }
 
 static wt_status describe_applied(wt_core *core, wt_err *err)
@@ -231,7 +236,9 @@ static wt_status copy_inputs(wt_core *core, const wt_dataset_options *o, wt_err 
         if (!(inputs[i].name = wt_arena_strdup(&core->arena, o->inputs[i].name, err)))
             return WT_ENOMEM;
     }
-    core->reader = (wt_reader){ .ctx = core->ctx, .inputs = inputs, .n_inputs = o->n_inputs,
+    core->reader = (wt_reader){ .ctx = core->ctx,
+                                .inputs = inputs,
+                                .n_inputs = o->n_inputs,
                                 .max_bytes = o->max_bytes ? o->max_bytes : WT_DEFAULT_BYTES,
                                 .max_pixels = o->max_pixels ? o->max_pixels : WT_DEFAULT_PIXELS,
                                 .allow_nonfinite = o->allow_nonfinite != 0 };

@@ -1,8 +1,8 @@
 /* dataset_impl.h - the inside of a data set: entries, forms, and the store behind a sample.
  *
- * A form is a way in which a set lies on disk: files (one each, in folders or by a pattern), arrays (.npz, .npy), IDX pairs,
- * lines of text. It lists entries, hashes one, and reads one; everything else (order, views, labels, limits) is common.
- * The core is what all views of a set share; after opening nobody writes to it. */
+ * A form is a way in which a set lies on disk: files (one each, in folders or by a pattern), arrays (.npz, .npy), IDX
+ * pairs, lines of text. It lists entries, hashes one, and reads one; everything else (order, views, labels, limits) is
+ * common. The core is what all views of a set share; after opening nobody writes to it. */
 #ifndef WT_DATASET_IMPL_H
 #define WT_DATASET_IMPL_H
 #include "base/file.h"
@@ -11,7 +11,14 @@
 #include "model/dataset/npy.h"
 #include "model/dataset/sound_input.h"
 
-typedef enum wt_file_kind { WT_FILE_OTHER, WT_FILE_PICTURE, WT_FILE_SOUND, WT_FILE_NPY, WT_FILE_NPZ, WT_FILE_TEXT } wt_file_kind;
+typedef enum wt_file_kind {
+    WT_FILE_OTHER,
+    WT_FILE_PICTURE,
+    WT_FILE_SOUND,
+    WT_FILE_NPY,
+    WT_FILE_NPZ,
+    WT_FILE_TEXT
+} wt_file_kind;
 wt_file_kind wt_file_kind_of(const char *path); /* by extension */
 
 /* How one sample's data meets the model's inputs; also used alone, for `run --input`. */
@@ -28,7 +35,8 @@ typedef struct wt_reader {
 /* Checks that one picture / sound / array / text can feed the model, and prepares for it. */
 wt_status wt_reader_prepare(wt_reader *r, wt_file_kind kind, const wt_preprocess *pp, wt_err *err);
 
-/* --- a sample's memory ------------------------------------------------------------------------------------------------- */
+/* --- a sample's memory
+ * ------------------------------------------------------------------------------------------------- */
 typedef struct wt_sample_store {
     wt_sample sample; /* what the caller sees */
     wt_context *ctx;
@@ -46,8 +54,8 @@ typedef struct wt_sample_store {
 /* Empties the sample and makes room for the reader's inputs (data NULL). */
 wt_status wt_store_reset(wt_sample_store *s, const wt_reader *r, wt_err *err);
 /* Makes input i a tensor of this type with its own, undefined, bytes. */
-wt_status wt_store_input(wt_sample_store *s, const wt_reader *r, size_t i, wt_dtype dtype, const wt_shape *shape, void **data,
-                         wt_err *err);
+wt_status wt_store_input(wt_sample_store *s, const wt_reader *r, size_t i, wt_dtype dtype, const wt_shape *shape,
+                         void **data, wt_err *err);
 /* Text into the sample, and into the only input when that takes strings. */
 wt_status wt_store_text(wt_sample_store *s, const wt_reader *r, const char *text, size_t len, wt_err *err);
 /* WT_EFORMAT at the first NaN or infinity, unless they are allowed. */
@@ -55,52 +63,55 @@ wt_status wt_store_check(const wt_sample_store *s, const wt_reader *r, wt_err *e
 
 /* Rows [first, first + rows) of an array into input i: element type converted where nothing is lost, a batch dim of 1
  * added or dropped where that makes it fit. keep_axis: the leading axis stays. */
-wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, uint64_t first, uint64_t rows,
-                       bool keep_axis, wt_sample_store *s, wt_err *err);
+wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, uint64_t first,
+                       uint64_t rows, bool keep_axis, wt_sample_store *s, wt_err *err);
 /* A decoded 8-bit picture (s->picture) into the only input. */
 wt_status wt_read_picture(const wt_reader *r, wt_sample_store *s, wt_err *err);
 /* A file that holds one sample (or, of a sound, its frame). */
-wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *path, uint64_t frame, wt_sample_store *s, wt_err *err);
+wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *path, uint64_t frame, wt_sample_store *s,
+                            wt_err *err);
 
-/* --- entries and forms ---------------------------------------------------------------------------------------------------- */
+/* --- entries and forms
+ * ---------------------------------------------------------------------------------------------------- */
 typedef struct wt_entry {
     uint8_t hash[32];
-    const char *name;   /* of the file, below the set's root; NULL: a record of the one file */
-    uint64_t record;    /* index in arrays, byte offset of a line */
-    uint64_t number;    /* frame of a sound, number of a line (from 1) */
-    const char *label;  /* as the data gives it; NULL: none */
-    int64_t index;      /* the class, once resolved; before that a class given as a number; -1: none */
+    const char *name;  /* of the file, below the set's root; NULL: a record of the one file */
+    uint64_t record;   /* index in arrays, byte offset of a line */
+    uint64_t number;   /* frame of a sound, number of a line (from 1) */
+    const char *label; /* as the data gives it; NULL: none */
+    int64_t index;     /* the class, once resolved; before that a class given as a number; -1: none */
 } wt_entry;
 
 typedef struct wt_core wt_core;
 typedef struct wt_form {
     const char *name;
     wt_status (*list)(wt_core *core, wt_err *err);
-    wt_status (*hash)(const wt_core *core, wt_entry *e, wt_err *err);   /* from several threads */
-    wt_status (*expand)(wt_core *core, wt_err *err);                    /* NULL, or turns hashed files into several entries */
+    wt_status (*hash)(const wt_core *core, wt_entry *e, wt_err *err); /* from several threads */
+    wt_status (*expand)(wt_core *core, wt_err *err); /* NULL, or turns hashed files into several entries */
     wt_status (*read)(const wt_core *core, const wt_entry *e, wt_sample_store *s, wt_err *err);
-    void (*close)(wt_core *core);                                       /* NULL: nothing to close */
+    void (*close)(wt_core *core); /* NULL: nothing to close */
 } wt_form;
-extern const wt_form wt_form_class_folders, wt_form_files, wt_form_arrays, wt_form_idx, wt_form_lines, wt_form_json_lines;
+extern const wt_form wt_form_class_folders, wt_form_files, wt_form_arrays, wt_form_idx, wt_form_lines,
+    wt_form_json_lines;
 
 struct wt_core {
     wt_context *ctx;
     atomic_int refs;
-    wt_arena arena;      /* names, labels, copies of the options */
-    const char *path;    /* as given, without a '/' at the end */
+    wt_arena arena;   /* names, labels, copies of the options */
+    const char *path; /* as given, without a '/' at the end */
     const wt_form *form;
     const char *form_name; /* what is reported: "images", "npz", ... */
-    void *state;         /* of the form */
+    void *state;           /* of the form */
     wt_reader reader;
-    wt_preprocess pp;    /* as asked */
-    const char *labels;  /* labels.txt or NULL */
+    wt_preprocess pp;   /* as asked */
+    const char *labels; /* labels.txt or NULL */
     wt_label_kind kind;
     wt_entry *entries;
     size_t n, capacity;
     const char **classes;
     size_t n_classes;
     uint64_t ignored;
-    char *applied;       /* JSON */
+    char *applied; /* JSON */
 };
 enum { WT_DEFAULT_PIXELS = 1 << 28 };
 #define WT_DEFAULT_BYTES ((uint64_t)4 << 30)

@@ -1,8 +1,8 @@
 /* dataset_labels.c - class names, and what kind of label a set has.
  *
  * Labels come as text (folder names, CSV, JSON, strings of an array) or as class numbers. One kind holds for the whole
- * set. Unless the caller says which: class folders are classes; whole numbers are class numbers; other numbers are values;
- * names that labels.txt knows, or that repeat, are classes; anything else is text. */
+ * set. Unless the caller says which: class folders are classes; whole numbers are class numbers; other numbers are
+ * values; names that labels.txt knows, or that repeat, are classes; anything else is text. */
 #include "base/file.h"
 #include "model/dataset/dataset_impl.h"
 #include <jansson.h>
@@ -50,14 +50,18 @@ wt_status wt_core_load_classes(wt_core *core, wt_err *err)
     return st;
 }
 
-/* --- names to numbers ------------------------------------------------------------------------------------------------------------ */
+/* --- names to numbers
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct named {
     const char *name;
     size_t index;
 } named;
 
-static int named_cmp(const void *a, const void *b) { return strcmp(((const named *)a)->name, ((const named *)b)->name); }
+static int named_cmp(const void *a, const void *b)
+{
+    return strcmp(((const named *)a)->name, ((const named *)b)->name);
+}
 
 static wt_status sorted_classes(const wt_core *core, named **out, wt_err *err)
 {
@@ -88,7 +92,8 @@ static wt_status find_class(const wt_core *core, const named *sorted, const wt_e
         const size_t at = (size_t)(hit - sorted);
         if ((at > 0 && !strcmp(sorted[at - 1].name, hit->name)) ||
             (at + 1 < core->n_classes && !strcmp(sorted[at + 1].name, hit->name)))
-            return wt_fail(err, WT_EFORMAT, "the class name %s is there twice, so it does not say which class is meant", e->label);
+            return wt_fail(err, WT_EFORMAT, "the class name %s is there twice, so it does not say which class is meant",
+                           e->label);
         *out = (int64_t)hit->index;
         return WT_OK;
     }
@@ -119,7 +124,9 @@ static wt_status names_to_classes(wt_core *core, wt_err *err)
     return st;
 }
 
-/* --- which kind ------------------------------------------------------------------------------------------------------------------- */
+/* --- which kind
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool number_of(const char *s, double *out)
 {
@@ -183,7 +190,8 @@ static wt_status check_numbers(const wt_core *core, wt_err *err)
     for (size_t i = 0; i < core->n; i++) {
         const wt_entry *e = &core->entries[i];
         if (core->n_classes && e->index >= (int64_t)core->n_classes)
-            return wt_fail(err, WT_EFORMAT, "label %lld is no class: there are %zu names", (long long)e->index, core->n_classes);
+            return wt_fail(err, WT_EFORMAT, "label %lld is no class: there are %zu names", (long long)e->index,
+                           core->n_classes);
     }
     return WT_OK;
 }

@@ -1,8 +1,8 @@
 /* form_arrays.c - sets that are arrays: a .npz with an array for each input (and `label`), or one .npy.
  *
- * What one sample is follows from the ranks. An array with one dim more than its input is a stack of inputs. One with the
- * input's own rank is a batch along the first dim, cut into as many rows as the input's batch has (one, when that is
- * free). One with a dim less, or whose first dim the model has fixed to just that, is the same for every sample.
+ * What one sample is follows from the ranks. An array with one dim more than its input is a stack of inputs. One with
+ * the input's own rank is a batch along the first dim, cut into as many rows as the input's batch has (one, when that
+ * is free). One with a dim less, or whose first dim the model has fixed to just that, is the same for every sample.
  * Stored arrays are read where they lie in the file; compressed ones were inflated to a temporary file. */
 #include "base/hash.h"
 #include "model/dataset/dataset_impl.h"
@@ -11,7 +11,7 @@
 typedef struct column {
     const wt_npy *npy; /* NULL: not there */
     const uint8_t *file;
-    uint64_t rows;      /* of one sample; 0: the whole array is in every sample */
+    uint64_t rows; /* of one sample; 0: the whole array is in every sample */
     uint64_t samples;
     bool keep_axis;
 } column;
@@ -25,7 +25,8 @@ typedef struct arrays {
     uint64_t samples;
 } arrays;
 
-/* --- opening ------------------------------------------------------------------------------------------------------------------ */
+/* --- opening
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static void cut_column(column *c, const wt_shape *input)
 {
@@ -128,12 +129,15 @@ static wt_status agree(wt_core *core, arrays *a, wt_err *err)
     return WT_OK;
 }
 
-/* --- labels --------------------------------------------------------------------------------------------------------------------- */
+/* --- labels
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_class_array(const wt_core *core, const wt_npy *l)
 {
     const bool one = l->shape.rank <= 1 || (l->shape.rank == 2 && l->shape.dim[1] == 1);
-    const bool integer = l->kind == WT_NPY_PLAIN && !wt_dtype_is_float(l->dtype) && l->dtype != WT_C64 && l->dtype != WT_C128;
+    const bool integer = l->kind == WT_NPY_PLAIN && !wt_dtype_is_float(l->dtype) && l->dtype != WT_C64 &&
+                         l->dtype != WT_C128;
     return core->kind != WT_LABEL_VECTOR && one && integer;
 }
 
@@ -161,7 +165,8 @@ static wt_status list_label(wt_core *core, const arrays *a, wt_entry *e, wt_err 
     WT_TRY(wt_npy_copy(l, a->label.file, e->record, 1, bytes, err));
     const wt_tensor t = { .dtype = l->dtype, .shape = { 0 }, .data = bytes, .bytes = sizeof bytes };
     if (!wt_tensor_int(&t, 0, &e->index) || e->index < 0)
-        return wt_fail(err, WT_EFORMAT, "label %llu is no class (a whole number from 0)", (unsigned long long)e->record);
+        return wt_fail(err, WT_EFORMAT, "label %llu is no class (a whole number from 0)",
+                       (unsigned long long)e->record);
     return WT_OK;
 }
 
@@ -194,7 +199,8 @@ static wt_status list(wt_core *core, wt_err *err)
     return st;
 }
 
-/* --- hashing and reading ----------------------------------------------------------------------------------------------------------- */
+/* --- hashing and reading
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* The bytes of the inputs as the sample will have them, before conversion, in the order of the inputs. */
 static wt_status hash(const wt_core *core, wt_entry *e, wt_err *err)
@@ -212,8 +218,8 @@ static wt_status hash(const wt_core *core, wt_entry *e, wt_err *err)
             continue;
         }
         if (bytes > core->reader.max_bytes)
-            return wt_fail(err, WT_ELIMIT, "a sample of %llu bytes is larger than the %llu allowed", (unsigned long long)bytes,
-                           (unsigned long long)core->reader.max_bytes);
+            return wt_fail(err, WT_ELIMIT, "a sample of %llu bytes is larger than the %llu allowed",
+                           (unsigned long long)bytes, (unsigned long long)core->reader.max_bytes);
         void *row = wt_alloc_raw(core->ctx, (size_t)bytes, 1, err);
         if (!row)
             return WT_ENOMEM;
@@ -248,7 +254,9 @@ static wt_status read_vector(const wt_core *core, const column *c, uint64_t reco
         st = wt_convert(raw, c->npy->dtype, s->vector, WT_F32, (size_t)n, false, err);
     wt_free(core->ctx, raw);
     s->sample.label.kind = WT_LABEL_VECTOR;
-    s->sample.label.vector = (wt_tensor){ .dtype = WT_F32, .shape = shape, .data = s->vector, .bytes = (size_t)n * sizeof(float) };
+    s->sample.label.vector = (wt_tensor){
+        .dtype = WT_F32, .shape = shape, .data = s->vector, .bytes = (size_t)n * sizeof(float)
+    };
     return st;
 }
 
@@ -259,8 +267,8 @@ static wt_status read_entry(const wt_core *core, const wt_entry *e, wt_sample_st
     for (size_t i = 0; i < core->reader.n_inputs; i++) {
         const column *c = &a->inputs[i];
         const uint64_t all = c->npy->shape.rank ? (uint64_t)c->npy->shape.dim[0] : 1;
-        WT_TRY(wt_read_rows(&core->reader, i, c->npy, c->file, c->rows ? e->record * c->rows : 0, c->rows ? c->rows : all,
-                            c->rows ? c->keep_axis : true, s, err));
+        WT_TRY(wt_read_rows(&core->reader, i, c->npy, c->file, c->rows ? e->record * c->rows : 0,
+                            c->rows ? c->rows : all, c->rows ? c->keep_axis : true, s, err));
     }
     if (a->label.npy && core->kind == WT_LABEL_VECTOR)
         return read_vector(core, &a->label, e->record, s, err);

@@ -16,7 +16,8 @@ typedef struct files {
     wt_file_kind kind;
 } files;
 
-/* --- listing folders --------------------------------------------------------------------------------------------------------- */
+/* --- listing folders
+ * --------------------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
@@ -53,7 +54,9 @@ wt_status wt_list_folder(wt_arena *arena, const char *path, const char ***names,
     return st;
 }
 
-/* --- entries -------------------------------------------------------------------------------------------------------------------- */
+/* --- entries
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static wt_status need_state(wt_core *core, wt_err *err)
 {
@@ -69,7 +72,8 @@ static wt_status add_file(wt_core *core, const char *name, const char *label, bo
     const wt_file_kind kind = wt_file_kind_of(name);
     wt_entry *e = NULL;
     const bool note = !named && kind == WT_FILE_TEXT &&
-                      (!strcmp(wt_path_base(name), "labels.txt") || (f->kind != WT_FILE_TEXT && f->kind != WT_FILE_OTHER));
+                      (!strcmp(wt_path_base(name), "labels.txt") ||
+                       (f->kind != WT_FILE_TEXT && f->kind != WT_FILE_OTHER));
     if (kind == WT_FILE_OTHER || note) {
         core->ignored++;
         return WT_OK;
@@ -173,10 +177,12 @@ static wt_status list_csv(wt_core *core, const char *text, size_t len, wt_err *e
             continue;
         }
         if (n <= file || n <= label)
-            return wt_fail(err, WT_EFORMAT, "line %llu: the file or the label is missing", (unsigned long long)csv.line);
+            return wt_fail(err, WT_EFORMAT, "line %llu: the file or the label is missing",
+                           (unsigned long long)csv.line);
         const char *name = f[file];
         if (name[0] == '/' || !name[0] || strstr(name, "../") || wt_str_ends(name, ".."))
-            return wt_fail(err, WT_EFORMAT, "line %llu: %s is not a file below the folder", (unsigned long long)csv.line, name);
+            return wt_fail(err, WT_EFORMAT, "line %llu: %s is not a file below the folder",
+                           (unsigned long long)csv.line, name);
         char *path = wt_path_join(core->ctx, core->path, name, err);
         if (!path)
             return WT_ENOMEM;
@@ -257,7 +263,8 @@ static wt_status list_files(wt_core *core, wt_err *err)
     return add_file(core, name, NULL, true, err);
 }
 
-/* --- hashing and reading ------------------------------------------------------------------------------------------------------ */
+/* --- hashing and reading
+ * ------------------------------------------------------------------------------------------------------ */
 
 static wt_status path_of(const wt_core *core, const wt_entry *e, char **path, wt_err *err)
 {

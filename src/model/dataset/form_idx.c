@@ -23,7 +23,8 @@ bool wt_is_idx_name(const char *path)
 {
     const char *base = wt_path_base(path);
     return strstr(base, "idx") && (strstr(base, "-idx") || strstr(base, ".idx")) &&
-           (wt_str_ends(base, "byte") || wt_str_ends(base, "byte.gz") || wt_str_ends(base, ".idx") || wt_str_ends(base, ".idx.gz"));
+           (wt_str_ends(base, "byte") || wt_str_ends(base, "byte.gz") || wt_str_ends(base, ".idx") ||
+            wt_str_ends(base, ".idx.gz"));
 }
 
 static bool is_labels(const char *name) { return strstr(wt_path_base(name), "label") != NULL; }
@@ -44,7 +45,8 @@ wt_status wt_idx_in_folder(wt_core *core, const char *const *names, size_t count
     return WT_OK;
 }
 
-/* --- reading the two files ----------------------------------------------------------------------------------------------------- */
+/* --- reading the two files
+ * ----------------------------------------------------------------------------------------------------- */
 
 static wt_status parse(wt_npy *out, const uint8_t *p, uint64_t len, wt_err *err)
 {
@@ -61,7 +63,8 @@ static wt_status parse(wt_npy *out, const uint8_t *p, uint64_t len, wt_err *err)
     if (out->dtype == WT_DTYPE_NONE)
         return wt_fail_at(err, WT_EFORMAT, 2, "IDX: element type %u is unknown", p[2]);
     if (p[3] < 1 || p[3] > WT_MAX_RANK || len < 4 + 4 * (uint64_t)p[3])
-        return wt_fail_at(err, WT_EFORMAT, 3, "IDX: %u dims, expected 1 to %d that are all there", p[3], (int)WT_MAX_RANK);
+        return wt_fail_at(err, WT_EFORMAT, 3, "IDX: %u dims, expected 1 to %d that are all there", p[3],
+                          (int)WT_MAX_RANK);
     out->item = wt_dtype_get(out->dtype)->block_bytes;
     out->swap = out->item > 1;
     out->shape.rank = p[3];
@@ -140,7 +143,8 @@ static wt_status list(wt_core *core, wt_err *err)
         WT_TRY(open_file(core, &x->labels, labels, err));
         const wt_npy *l = &x->labels.npy;
         if (l->shape.rank != 1 || wt_dtype_is_float(l->dtype) || l->shape.dim[0] != n->shape.dim[0]) {
-            wt_fail(err, WT_EFORMAT, "%lld labels for %lld images", (long long)l->shape.dim[0], (long long)n->shape.dim[0]);
+            wt_fail(err, WT_EFORMAT, "%lld labels for %lld images", (long long)l->shape.dim[0],
+                    (long long)n->shape.dim[0]);
             wt_err_where(err, "%s", labels);
             return WT_EFORMAT;
         }

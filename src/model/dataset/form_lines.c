@@ -31,13 +31,16 @@ static bool blank(const wt_map *map, uint64_t at, uint64_t end)
 static wt_status check_line(const wt_map *map, uint64_t at, uint64_t end, uint64_t number, wt_err *err)
 {
     if (end - at > MAX_LINE)
-        return wt_fail_at(err, WT_ELIMIT, at, "line %llu is longer than the %d bytes allowed", (unsigned long long)number, (int)MAX_LINE);
+        return wt_fail_at(err, WT_ELIMIT, at, "line %llu is longer than the %d bytes allowed",
+                          (unsigned long long)number, (int)MAX_LINE);
     if (!wt_utf8_valid((const char *)map->data + at, (size_t)(end - at)))
         return wt_fail_at(err, WT_EFORMAT, at, "line %llu is not UTF-8", (unsigned long long)number);
     return WT_OK;
 }
 
-/* --- JSON lines ------------------------------------------------------------------------------------------------------------------- */
+/* --- JSON lines
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static wt_status parse_line(json_t **out, const wt_map *map, uint64_t at, uint64_t end, uint64_t number, wt_err *err)
 {
@@ -47,12 +50,14 @@ static wt_status parse_line(json_t **out, const wt_map *map, uint64_t at, uint64
         return st;
     }
     const bool text = json_is_string(json_object_get(*out, "text"));
-    const bool pair = json_is_string(json_object_get(*out, "prompt")) && json_is_string(json_object_get(*out, "answer"));
+    const bool pair = json_is_string(json_object_get(*out, "prompt")) &&
+                      json_is_string(json_object_get(*out, "answer"));
     if (text || pair)
         return WT_OK;
     json_decref(*out);
     *out = NULL;
-    wt_fail_at(err, WT_EFORMAT, at, "line %llu has neither \"text\" nor \"prompt\" and \"answer\"", (unsigned long long)number);
+    wt_fail_at(err, WT_EFORMAT, at, "line %llu has neither \"text\" nor \"prompt\" and \"answer\"",
+               (unsigned long long)number);
     return WT_EFORMAT;
 }
 
@@ -72,7 +77,9 @@ static wt_status json_label(wt_core *core, const json_t *object, wt_entry *e, wt
     return WT_OK;
 }
 
-/* --- both --------------------------------------------------------------------------------------------------------------------------- */
+/* --- both
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 static wt_status add_line(wt_core *core, const wt_map *map, uint64_t at, uint64_t end, uint64_t number, wt_err *err)
 {
@@ -105,8 +112,7 @@ static wt_status list(wt_core *core, wt_err *err)
         const uint64_t end = line_end(&l->map, at);
         if (!blank(&l->map, at, end))
             st = add_line(core, &l->map, at, end, number, err);
-        for (at = end; at < l->map.size && l->map.data[at] != '\n'; at++) {
-        }
+        for (at = end; at < l->map.size && l->map.data[at] != '\n'; at++) {}
         at++;
     }
     if (st != WT_OK)

@@ -5,7 +5,8 @@
 
 enum { MAX_SIDE = 1 << 20 };
 
-/* --- deciding --------------------------------------------------------------------------------------------------------------- */
+/* --- deciding
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool is_channels(int64_t dim) { return dim == 1 || dim == 3; }
 
@@ -24,7 +25,8 @@ static wt_status find_axes(wt_image_input *in, const char *name, wt_err *err)
         else
             last = !is_channels(s->dim[a]) && is_channels(s->dim[a + 2]);
         const int64_t c = last ? s->dim[a + 2] : s->dim[a];
-        const bool batch = rank == 3 && !last && c < 0 && !((pp->set & WT_PP_CHANNELS) && pp->channels != WT_CHANNELS_GRAY);
+        const bool batch = rank == 3 && !last && c < 0 &&
+                           !((pp->set & WT_PP_CHANNELS) && pp->channels != WT_CHANNELS_GRAY);
         if (!batch && (c < 0 || is_channels(c))) {
             in->axis_c = last ? a + 2 : a;
             in->axis_h = last ? a : a + 1;
@@ -87,12 +89,15 @@ static wt_status decide_channels(wt_image_input *in, const char *name, wt_err *e
         in->pp.channels = dim == 1 || in->flat ? WT_CHANNELS_GRAY : WT_CHANNELS_RGB;
     in->channels = in->pp.channels == WT_CHANNELS_GRAY ? 1 : 3;
     if (dim >= 0 && dim != in->channels) {
-        wt_fail(err, WT_EUSAGE, "pre-processing makes %d channel(s), but input %s has %lld", in->channels, name, (long long)dim);
+        wt_fail(err, WT_EUSAGE, "pre-processing makes %d channel(s), but input %s has %lld", in->channels, name,
+                (long long)dim);
         wt_err_hint(err, "set channels to %s", dim == 1 ? "gray" : "rgb or bgr");
         return WT_EUSAGE;
     }
-    if ((in->pp.mean_count != 1 && in->pp.mean_count != in->channels) || (in->pp.std_count != 1 && in->pp.std_count != in->channels))
-        return wt_fail(err, WT_EUSAGE, "pre-processing: mean or std has not one number for each of the %d channel(s)", in->channels);
+    if ((in->pp.mean_count != 1 && in->pp.mean_count != in->channels) ||
+        (in->pp.std_count != 1 && in->pp.std_count != in->channels))
+        return wt_fail(err, WT_EUSAGE, "pre-processing: mean or std has not one number for each of the %d channel(s)",
+                       in->channels);
     return WT_OK;
 }
 
@@ -113,13 +118,15 @@ static wt_status decide_size(wt_image_input *in, const char *name, wt_err *err)
     }
     const int64_t cw = pp->crop_width ? pp->crop_width : pp->width, ch = pp->crop_width ? pp->crop_height : pp->height;
     if ((w && cw != w) || (h && ch != h)) {
-        wt_fail(err, WT_EUSAGE, "pre-processing makes pictures of %lldx%lld, but input %s is %lldx%lld (width x height)", (long long)cw,
+        wt_fail(err, WT_EUSAGE,
+                "pre-processing makes pictures of %lldx%lld, but input %s is %lldx%lld (width x height)", (long long)cw,
                 (long long)ch, name, (long long)w, (long long)h);
         return WT_EUSAGE;
     }
-    if (in->flat && in->shape.dim[in->shape.rank - 1] > 0 && cw && ch && cw * ch * in->channels != in->shape.dim[in->shape.rank - 1])
-        return wt_fail(err, WT_EUSAGE, "pre-processing makes %lldx%lldx%d values, but input %s has %lld", (long long)cw, (long long)ch,
-                       in->channels, name, (long long)in->shape.dim[in->shape.rank - 1]);
+    if (in->flat && in->shape.dim[in->shape.rank - 1] > 0 && cw && ch &&
+        cw * ch * in->channels != in->shape.dim[in->shape.rank - 1])
+        return wt_fail(err, WT_EUSAGE, "pre-processing makes %lldx%lldx%d values, but input %s has %lld", (long long)cw,
+                       (long long)ch, in->channels, name, (long long)in->shape.dim[in->shape.rank - 1]);
     return WT_OK;
 }
 
@@ -142,7 +149,8 @@ wt_status wt_image_input_init(wt_image_input *out, const wt_preprocess *pp, cons
     return WT_OK;
 }
 
-/* --- where a picture goes ------------------------------------------------------------------------------------------------------ */
+/* --- where a picture goes
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t at_least_1(int64_t v) { return v < 1 ? 1 : v; }
@@ -208,13 +216,14 @@ wt_status wt_image_input_fit(const wt_image_input *in, int64_t w, int64_t h, wt_
         out->top = half(out->height - out->canvas_h);
     }
     if (out->width > in->max_pixels / out->height || out->canvas_w > in->max_pixels / out->canvas_h)
-        return wt_fail(err, WT_ELIMIT, "a picture of %lldx%lld would become %lldx%lld, more than the %lld pixels allowed", (long long)w,
+        return wt_fail(err, WT_ELIMIT,
+                       "a picture of %lldx%lld would become %lldx%lld, more than the %lld pixels allowed", (long long)w,
                        (long long)h, (long long)out->width, (long long)out->height, (long long)in->max_pixels);
     if (in->flat) {
         const int64_t need = in->shape.dim[in->shape.rank - 1], got = out->canvas_w * out->canvas_h * in->channels;
         if (need >= 0 && need != got) {
-            wt_fail(err, WT_EFORMAT, "a picture of %lldx%lld gives %lld values, but the input has %lld", (long long)w, (long long)h,
-                    (long long)got, (long long)need);
+            wt_fail(err, WT_EFORMAT, "a picture of %lldx%lld gives %lld values, but the input has %lld", (long long)w,
+                    (long long)h, (long long)got, (long long)need);
             wt_err_hint(err, "say which size it wants: \"size\":[width,height]");
             return WT_EFORMAT;
         }
@@ -235,10 +244,13 @@ wt_shape wt_image_input_shape(const wt_image_input *in, const wt_image_fit *fit)
     return s;
 }
 
-/* --- doing it -------------------------------------------------------------------------------------------------------------------- */
+/* --- doing it
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* One row of one channel, n values with `step` between them, into any dtype. */
-static wt_status store_row(const wt_image_input *in, const float *row, size_t n, size_t at, size_t step, void *out, wt_err *err)
+static wt_status store_row(const wt_image_input *in, const float *row, size_t n, size_t at, size_t step, void *out,
+                           wt_err *err)
 {
     if (in->dtype == WT_F32) {
         float *o = (float *)out + at;
@@ -264,10 +276,12 @@ static float clamp_to(const wt_image_input *in, float v)
 }
 
 /* Row y of the (resized) picture, channel `source`, as it falls on the canvas. */
-static void fill_row(float *row, const wt_image_fit *f, const wt_picture *src, int64_t y, size_t source, const float *table, float pad)
+static void fill_row(float *row, const wt_image_fit *f, const wt_picture *src, int64_t y, size_t source,
+                     const float *table, float pad)
 {
     const bool there = y >= 0 && y < src->height;
-    const int64_t begin = f->left < 0 ? lesser(-f->left, f->canvas_w) : 0, end = lesser(f->canvas_w, src->width - f->left);
+    const int64_t begin = f->left < 0 ? lesser(-f->left, f->canvas_w) : 0,
+                  end = lesser(f->canvas_w, src->width - f->left);
     const size_t channels = (size_t)src->channels;
     const uint8_t *p = there ? src->pixels + (size_t)(y * src->width + begin + f->left) * channels + source : NULL;
     for (int64_t x = 0; x < f->canvas_w; x++) {
@@ -280,8 +294,8 @@ static void fill_row(float *row, const wt_image_fit *f, const wt_picture *src, i
     }
 }
 
-wt_status wt_image_input_apply(const wt_image_input *in, const wt_image_fit *f, wt_picture *pic, wt_picture *work, void *out,
-                               wt_err *err)
+wt_status wt_image_input_apply(const wt_image_input *in, const wt_image_fit *f, wt_picture *pic, wt_picture *work,
+                               void *out, wt_err *err)
 {
     if (in->channels == 1)
         wt_picture_to_gray(pic);
@@ -290,7 +304,8 @@ wt_status wt_image_input_apply(const wt_image_input *in, const wt_image_fit *f, 
         WT_TRY(wt_resize_picture(work, pic, f->width, f->height, in->pp.resize, in->max_pixels, err));
         src = work;
     }
-    const size_t cw = (size_t)f->canvas_w, ch = (size_t)f->canvas_h, n = (size_t)in->channels, from = (size_t)src->channels;
+    const size_t cw = (size_t)f->canvas_w, ch = (size_t)f->canvas_h, n = (size_t)in->channels,
+                 from = (size_t)src->channels;
     const bool last = in->pp.layout == WT_NHWC;
     float *row = wt_alloc_raw(pic->ctx, cw, sizeof *row, err);
     if (!row)

@@ -9,20 +9,20 @@
 #include "model/tensor.h"
 
 typedef struct wt_image_input {
-    wt_preprocess pp;     /* complete: every picture key is set */
+    wt_preprocess pp; /* complete: every picture key is set */
     wt_dtype dtype;
-    wt_shape shape;       /* of the model's input; free dims are negative */
-    int channels;         /* 1 or 3 */
+    wt_shape shape;             /* of the model's input; free dims are negative */
+    int channels;               /* 1 or 3 */
     int axis_c, axis_h, axis_w; /* -1: not a dim of its own */
-    bool flat;            /* one dim holds the whole picture */
-    float table[3][256];  /* value of each code */
+    bool flat;                  /* one dim holds the whole picture */
+    float table[3][256];        /* value of each code */
     int64_t max_pixels;
 } wt_image_input;
 
 /* Where a picture of w x h goes. */
 typedef struct wt_image_fit {
-    int64_t width, height;     /* of the resized picture */
-    int64_t left, top;         /* of the canvas within it; negative: the picture starts later than the canvas */
+    int64_t width, height; /* of the resized picture */
+    int64_t left, top;     /* of the canvas within it; negative: the picture starts later than the canvas */
     int64_t canvas_w, canvas_h;
 } wt_image_fit;
 
@@ -33,6 +33,6 @@ wt_status wt_image_input_fit(const wt_image_input *in, int64_t w, int64_t h, wt_
 /* The tensor's shape for a picture that was fitted. */
 wt_shape wt_image_input_shape(const wt_image_input *in, const wt_image_fit *fit);
 /* pic (changed: its colours) and work (room for the resized picture) to `out`, which has the shape above. */
-wt_status wt_image_input_apply(const wt_image_input *in, const wt_image_fit *fit, wt_picture *pic, wt_picture *work, void *out,
-                               wt_err *err);
+wt_status wt_image_input_apply(const wt_image_input *in, const wt_image_fit *fit, wt_picture *pic, wt_picture *work,
+                               void *out, wt_err *err);
 #endif

@@ -22,9 +22,13 @@ void wt_spool_close(wt_spool *spool)
 }
 
 #if WHET_WITH_IMAGES
-uint32_t wt_crc32(uint32_t crc, const uint8_t *bytes, uint64_t len) { return (uint32_t)crc32_z(crc, bytes, (size_t)len); }
+uint32_t wt_crc32(uint32_t crc, const uint8_t *bytes, uint64_t len)
+{
+    return (uint32_t)crc32_z(crc, bytes, (size_t)len);
+}
 
-/* --- output: memory first, then a file -------------------------------------------------------------------------------- */
+/* --- output: memory first, then a file
+ * -------------------------------------------------------------------------------- */
 
 typedef struct sink {
     wt_context *ctx;
@@ -76,7 +80,8 @@ static wt_status sink_add(sink *s, const uint8_t *bytes, size_t len, wt_err *err
     if (len == 0)
         return WT_OK;
     if (len > s->limit - s->size)
-        return wt_fail(err, WT_ELIMIT, "the compressed data grows beyond the %llu bytes allowed", (unsigned long long)s->limit);
+        return wt_fail(err, WT_ELIMIT, "the compressed data grows beyond the %llu bytes allowed",
+                       (unsigned long long)s->limit);
     if (s->fd < 0 && s->size + len <= IN_MEMORY) {
         WT_TRY(wt_grow(s->ctx, &s->data, &s->cap, (size_t)s->size + len, 1, err));
         memcpy((uint8_t *)s->data + s->size, bytes, len);
@@ -112,7 +117,8 @@ static wt_status sink_finish(sink *s, wt_spool *out, wt_err *err)
     return WT_OK;
 }
 
-/* --- input ------------------------------------------------------------------------------------------------------------------ */
+/* --- input
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static wt_status explain(int code, const z_stream *z, uint64_t at, wt_err *err)
 {
@@ -124,7 +130,8 @@ static wt_status explain(int code, const z_stream *z, uint64_t at, wt_err *err)
     return WT_EFORMAT;
 }
 
-static wt_status inflate_all(z_stream *z, sink *out, const uint8_t *src, uint64_t len, bool members, wt_context *ctx, wt_err *err)
+static wt_status inflate_all(z_stream *z, sink *out, const uint8_t *src, uint64_t len, bool members, wt_context *ctx,
+                             wt_err *err)
 {
     uint8_t piece[PIECE / 4];
     uint64_t at = 0;
@@ -153,8 +160,8 @@ static wt_status inflate_all(z_stream *z, sink *out, const uint8_t *src, uint64_
     }
 }
 
-wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap, uint64_t limit,
-                     wt_err *err)
+wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap,
+                     uint64_t limit, wt_err *err)
 {
     memset(out, 0, sizeof *out);
     z_stream z = { 0 };
@@ -186,8 +193,8 @@ uint32_t wt_crc32(uint32_t crc, const uint8_t *bytes, uint64_t len)
     return ~crc;
 }
 
-wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap, uint64_t limit,
-                     wt_err *err)
+wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap,
+                     uint64_t limit, wt_err *err)
 {
     (void)ctx, (void)src, (void)len, (void)wrap, (void)limit;
     memset(out, 0, sizeof *out);

@@ -17,8 +17,8 @@ typedef struct wt_spool {
 } wt_spool;
 
 /* Inflates all of src. More than `limit` bytes are refused as WT_ELIMIT; offsets in errors are relative to src. */
-wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap, uint64_t limit,
-                     wt_err *err);
+wt_status wt_inflate(wt_spool *out, wt_context *ctx, const uint8_t *src, uint64_t len, wt_deflate_wrap wrap,
+                     uint64_t limit, wt_err *err);
 void wt_spool_close(wt_spool *spool); /* a zeroed one is fine */
 /* The checksum of zip and gzip, continued from crc (0 at the start). */
 uint32_t wt_crc32(uint32_t crc, const uint8_t *bytes, uint64_t len);

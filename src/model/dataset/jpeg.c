@@ -72,8 +72,8 @@ static void start(job *j, const uint8_t *bytes)
     jpeg_mem_src(&j->c, bytes, (unsigned long)j->len);
     jpeg_read_header(&j->c, TRUE);
     if ((int64_t)j->c.image_width > j->max_pixels / (int64_t)j->c.image_height) {
-        wt_fail(j->err, WT_ELIMIT, "a picture of %u x %u pixels is larger than the %lld pixels allowed", j->c.image_width,
-                j->c.image_height, (long long)j->max_pixels);
+        wt_fail(j->err, WT_ELIMIT, "a picture of %u x %u pixels is larger than the %lld pixels allowed",
+                j->c.image_width, j->c.image_height, (long long)j->max_pixels);
         wt_err_hint(j->err, "make it smaller first, or raise the limit");
         fail_out(j, WT_ELIMIT);
     }

@@ -8,12 +8,13 @@
 
 enum { MAGIC_LEN = 6, MAX_HEADER = 1 << 20 };
 
-/* --- the dictionary ------------------------------------------------------------------------------------------------ */
+/* --- the dictionary ------------------------------------------------------------------------------------------------
+ */
 
 typedef struct scanner {
-    const char *s;     /* the dictionary's text */
+    const char *s; /* the dictionary's text */
     size_t len, at;
-    uint64_t base;     /* offset of s in the file */
+    uint64_t base; /* offset of s in the file */
 } scanner;
 
 static wt_status bad(const scanner *sc, wt_err *err, const char *what)
@@ -78,7 +79,8 @@ static wt_status take_shape(scanner *sc, wt_shape *shape, wt_err *err)
         if (digits == 0)
             return bad(sc, err, "a dimension is not a count");
         if (shape->rank == WT_MAX_RANK)
-            return wt_fail_at(err, WT_EUNSUPPORTED, sc->base + sc->at, "npy header: more than %d dimensions", (int)WT_MAX_RANK);
+            return wt_fail_at(err, WT_EUNSUPPORTED, sc->base + sc->at, "npy header: more than %d dimensions",
+                              (int)WT_MAX_RANK);
         shape->dim[shape->rank++] = dim;
         if (sc->at < sc->len && sc->s[sc->at] == 'L') /* Python 2 */
             sc->at++;
@@ -91,7 +93,8 @@ static wt_status take_shape(scanner *sc, wt_shape *shape, wt_err *err)
     return WT_OK;
 }
 
-/* --- the element type ------------------------------------------------------------------------------------------------ */
+/* --- the element type ------------------------------------------------------------------------------------------------
+ */
 
 static wt_status unsupported_descr(const scanner *sc, const char *descr, wt_err *err)
 {
@@ -137,7 +140,8 @@ static wt_status parse_descr(const scanner *sc, const char *descr, wt_npy *out, 
     return unsupported_descr(sc, descr, err);
 }
 
-/* --- the header ---------------------------------------------------------------------------------------------------------- */
+/* --- the header
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static wt_status parse_dictionary(scanner *sc, wt_npy *out, wt_err *err)
 {
@@ -192,8 +196,9 @@ static wt_status check_extent(wt_npy *npy, uint64_t total, wt_err *err)
     const uint64_t there = total - npy->data_offset;
     if (bytes > there) {
         char text[160];
-        wt_fail_at(err, WT_EFORMAT, npy->data_offset, "npy header promises %llu bytes of elements (shape %s), but %llu follow",
-                   (unsigned long long)bytes, wt_shape_text(&npy->shape, NULL, text, sizeof text), (unsigned long long)there);
+        wt_fail_at(err, WT_EFORMAT, npy->data_offset,
+                   "npy header promises %llu bytes of elements (shape %s), but %llu follow", (unsigned long long)bytes,
+                   wt_shape_text(&npy->shape, NULL, text, sizeof text), (unsigned long long)there);
         wt_err_hint(err, "the file is cut off or damaged: save it again");
         return WT_EFORMAT;
     }
@@ -217,10 +222,11 @@ wt_status wt_npy_parse(wt_npy *out, const uint8_t *bytes, uint64_t have, uint64_
     if (major > 1)
         len |= (uint64_t)bytes[10] << 16 | (uint64_t)bytes[11] << 24;
     if (len > MAX_HEADER)
-        return wt_fail_at(err, WT_EFORMAT, 8, "npy header of %llu bytes is longer than the %d allowed", (unsigned long long)len,
-                          (int)MAX_HEADER);
+        return wt_fail_at(err, WT_EFORMAT, 8, "npy header of %llu bytes is longer than the %d allowed",
+                          (unsigned long long)len, (int)MAX_HEADER);
     if (len > have - prefix || len > total - prefix)
-        return wt_fail_at(err, WT_EFORMAT, 8, "npy header of %llu bytes does not fit in the file", (unsigned long long)len);
+        return wt_fail_at(err, WT_EFORMAT, 8, "npy header of %llu bytes does not fit in the file",
+                          (unsigned long long)len);
     scanner sc = { .s = (const char *)bytes + prefix, .len = (size_t)len, .base = prefix };
     WT_TRY(parse_dictionary(&sc, out, err));
     skip_blank(&sc);
@@ -230,7 +236,8 @@ wt_status wt_npy_parse(wt_npy *out, const uint8_t *bytes, uint64_t have, uint64_
     return check_extent(out, total, err);
 }
 
-/* --- the elements -------------------------------------------------------------------------------------------------------- */
+/* --- the elements
+ * -------------------------------------------------------------------------------------------------------- */
 
 uint64_t wt_npy_entry_bytes(const wt_npy *npy)
 {
@@ -349,7 +356,7 @@ wt_status wt_npy_text(const wt_npy *npy, const uint8_t *file, uint64_t index, ch
         while (n && p[n - 1] == 0)
             n--;
         memcpy(out, p, n);
-        out[*len = n] = 0;
+        out[ *len = n] = 0;
         return WT_OK;
     }
     size_t units = n / 4, w = 0;
@@ -363,11 +370,12 @@ wt_status wt_npy_text(const wt_npy *npy, const uint8_t *file, uint64_t index, ch
             return wt_fail_at(err, WT_EFORMAT, offset + i * 4, "0x%x is no character", c);
         w += put_utf8(c, out + w);
     }
-    out[*len = w] = 0;
+    out[ *len = w] = 0;
     return WT_OK;
 }
 
-/* --- whole arrays -------------------------------------------------------------------------------------------------------- */
+/* --- whole arrays
+ * -------------------------------------------------------------------------------------------------------- */
 
 static wt_status string_tensor(wt_tensor **out, wt_context *ctx, const wt_npy *npy, const uint8_t *file, wt_err *err)
 {

@@ -46,7 +46,8 @@ wt_status wt_npy_header(wt_buf *out, wt_dtype stored, size_t text_width, const w
     return WT_OK;
 }
 
-/* --- strings ------------------------------------------------------------------------------------------------------------ */
+/* --- strings
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* Code points of well-formed UTF-8; NumPy has no other text. */
 static wt_status count_points(const wt_string *s, size_t *points, wt_err *err)
@@ -79,7 +80,8 @@ static void put_utf32(wt_buf *out, const wt_string *s, size_t width)
     }
 }
 
-static wt_status emit_strings(wt_context *ctx, const wt_tensor *t, uint64_t count, wt_npy_sink *sink, void *user, wt_err *err)
+static wt_status emit_strings(wt_context *ctx, const wt_tensor *t, uint64_t count, wt_npy_sink *sink, void *user,
+                              wt_err *err)
 {
     const wt_string *strings = t->data;
     size_t width = 1, points; /* NumPy has no strings of width 0 */
@@ -105,9 +107,11 @@ static wt_status emit_strings(wt_context *ctx, const wt_tensor *t, uint64_t coun
     return st;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------------- */
+/* --- numbers
+ * ------------------------------------------------------------------------------------------------------------- */
 
-static wt_status emit_converted(const wt_tensor *t, wt_dtype stored, uint64_t count, wt_npy_sink *sink, void *user, wt_err *err)
+static wt_status emit_converted(const wt_tensor *t, wt_dtype stored, uint64_t count, wt_npy_sink *sink, void *user,
+                                wt_err *err)
 {
     enum { STEP = 1024 }; /* a multiple of every block length */
     float piece[STEP];    /* the widest of the stored types */
@@ -125,8 +129,8 @@ wt_status wt_npy_emit(wt_context *ctx, const wt_tensor *t, wt_npy_sink *sink, vo
 {
     int64_t count;
     size_t bytes;
-    if (t->layout != WT_PLAIN || t->dtype == WT_DTYPE_NONE || !wt_shape_count(&t->shape, &count) || !wt_tensor_size(t, &bytes) ||
-        (!t->data && bytes))
+    if (t->layout != WT_PLAIN || t->dtype == WT_DTYPE_NONE || !wt_shape_count(&t->shape, &count) ||
+        !wt_tensor_size(t, &bytes) || (!t->data && bytes))
         return wt_fail(err, WT_EUSAGE, "only a plain tensor with data can be written");
     if (t->dtype == WT_STRING)
         return emit_strings(ctx, t, (uint64_t)count, sink, user, err);

@@ -6,8 +6,8 @@
 #include "model/dataset/zip.h"
 
 typedef struct wt_npz_array {
-    const char *name;    /* without ".npy" */
-    bool open;           /* npy and file are valid */
+    const char *name; /* without ".npy" */
+    bool open;        /* npy and file are valid */
     wt_npy npy;
     const uint8_t *file; /* where the header was; wt_npy_copy(&a->npy, a->file, ...) */
     wt_zip_data data;
@@ -25,11 +25,11 @@ typedef struct wt_npz {
 
 /* Lists the arrays; none is read yet. `limit`: bytes of one array. */
 wt_status wt_npz_open(wt_npz *out, wt_context *ctx, const char *path, uint64_t limit, wt_err *err);
-void wt_npz_close(wt_npz *npz); /* a zeroed one is fine */
+void wt_npz_close(wt_npz *npz);                           /* a zeroed one is fine */
 wt_npz_array *wt_npz_find(wt_npz *npz, const char *name); /* NULL: there is none */
 /* Inflates and checks the array if that has not been done, and reads its header. */
 wt_status wt_npz_need(wt_npz *npz, wt_npz_array *array, wt_err *err);
 /* Stored, not compressed, so that readers can map it; the same arrays give the same bytes. */
-wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors, size_t count,
-                       bool force, wt_err *err);
+wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors,
+                       size_t count, bool force, wt_err *err);
 #endif

@@ -40,7 +40,10 @@ static wt_status add_crc(void *user, const void *bytes, size_t len, wt_err *err)
     return WT_OK;
 }
 
-static wt_status to_file(void *user, const void *bytes, size_t len, wt_err *err) { return wt_outfile_write(user, bytes, len, err); }
+static wt_status to_file(void *user, const void *bytes, size_t len, wt_err *err)
+{
+    return wt_outfile_write(user, bytes, len, err);
+}
 
 /* What local and central headers share: version .. name length. */
 static void put_common(wt_buf *b, const member *m, bool wide, size_t name)
@@ -160,8 +163,8 @@ static wt_status check_names(const char *const *names, size_t count, wt_err *err
     return WT_OK;
 }
 
-wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors, size_t count,
-                       bool force, wt_err *err)
+wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors,
+                       size_t count, bool force, wt_err *err)
 {
     wt_outfile *file = NULL;
     WT_TRY(check_names(names, count, err));
@@ -184,15 +187,16 @@ wt_status wt_npz_write(wt_context *ctx, const char *path, const char *const *nam
     return st;
 }
 
-/* --- the public names --------------------------------------------------------------------------------------------------- */
+/* --- the public names
+ * --------------------------------------------------------------------------------------------------- */
 
 wt_status wt_data_save_npy(wt_context *ctx, const char *path, const wt_tensor *tensor, int force, wt_err *err)
 {
     return wt_npy_write(ctx, path, tensor, force != 0, err);
 }
 
-wt_status wt_data_save_npz(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors, size_t count,
-                           int force, wt_err *err)
+wt_status wt_data_save_npz(wt_context *ctx, const char *path, const char *const *names, const wt_tensor *tensors,
+                           size_t count, int force, wt_err *err)
 {
     return wt_npz_write(ctx, path, names, tensors, count, force != 0, err);
 }

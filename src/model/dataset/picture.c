@@ -39,7 +39,8 @@ wt_status wt_picture_decode(wt_picture *pic, const uint8_t *bytes, uint64_t len,
         return wt_png_decode(pic, bytes, len, max_pixels, err);
     if (len >= 3 && memcmp(bytes, "\xff\xd8\xff", 3) == 0)
         return wt_jpeg_decode(pic, bytes, len, max_pixels, err);
-    wt_fail_at(err, len ? WT_EUNSUPPORTED : WT_EFORMAT, 0, len ? "neither a PNG nor a JPEG picture" : "an empty file is no picture");
+    wt_fail_at(err, len ? WT_EUNSUPPORTED : WT_EFORMAT, 0,
+               len ? "neither a PNG nor a JPEG picture" : "an empty file is no picture");
     if (len)
         wt_err_hint(err, "convert it to PNG first");
     return len ? WT_EUNSUPPORTED : WT_EFORMAT;

@@ -8,7 +8,11 @@
 #include <setjmp.h>
 #include <stdio.h>
 
-enum { MAX_CHUNK = 8 << 20 /* one inflated colour profile or text */, MAX_CHUNKS = 1000, MAX_RATIO = 1032 /* of deflate */ };
+enum {
+    MAX_CHUNK = 8 << 20 /* one inflated colour profile or text */,
+    MAX_CHUNKS = 1000,
+    MAX_RATIO = 1032 /* of deflate */
+};
 
 typedef struct job {
     wt_picture *pic;
@@ -76,8 +80,8 @@ static void start(job *j)
     png_read_info(j->png, j->info);
     const int64_t w = png_get_image_width(j->png, j->info), h = png_get_image_height(j->png, j->info);
     if (w > j->max_pixels / h) {
-        wt_fail_at(j->err, WT_ELIMIT, 16, "a picture of %lld x %lld pixels is larger than the %lld pixels allowed", (long long)w,
-                   (long long)h, (long long)j->max_pixels);
+        wt_fail_at(j->err, WT_ELIMIT, 16, "a picture of %lld x %lld pixels is larger than the %lld pixels allowed",
+                   (long long)w, (long long)h, (long long)j->max_pixels);
         wt_err_hint(j->err, "make it smaller first, or raise the limit");
         fail_out(j, WT_ELIMIT);
     }

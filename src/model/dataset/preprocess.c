@@ -13,7 +13,8 @@ enum { MAX_SIDE = 1 << 20, MAX_FILE = 1 << 20 };
 typedef bool read_fn(wt_preprocess *pp, const json_t *v);
 typedef json_t *write_fn(const wt_preprocess *pp);
 
-/* --- values --------------------------------------------------------------------------------------------------------------- */
+/* --- values
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static bool get_int(const json_t *v, int64_t lo, int64_t hi, int64_t *out)
 {
@@ -73,16 +74,23 @@ static const char *const resize_names[] = { "nearest", "bilinear", "bicubic", "a
 static const char *const channel_names[] = { "rgb", "bgr", "gray" };
 static const char *const layout_names[] = { "nchw", "nhwc" };
 
-/* --- one reader and one writer for each key ------------------------------------------------------------------------------- */
+/* --- one reader and one writer for each key
+ * ------------------------------------------------------------------------------- */
 
 static bool read_size(wt_preprocess *pp, const json_t *v) { return get_sides(v, true, &pp->width, &pp->height); }
-static bool read_crop(wt_preprocess *pp, const json_t *v) { return get_sides(v, false, &pp->crop_width, &pp->crop_height); }
+static bool read_crop(wt_preprocess *pp, const json_t *v)
+{
+    return get_sides(v, false, &pp->crop_width, &pp->crop_height);
+}
 static bool read_pad(wt_preprocess *pp, const json_t *v) { return get_number(v, &pp->pad); }
 static bool read_scale(wt_preprocess *pp, const json_t *v) { return get_number(v, &pp->scale) && pp->scale != 0; }
 static bool read_mean(wt_preprocess *pp, const json_t *v) { return get_channels(v, true, pp->mean, &pp->mean_count); }
 static bool read_std(wt_preprocess *pp, const json_t *v) { return get_channels(v, false, pp->std, &pp->std_count); }
 static bool read_multiple(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, 4096, &pp->multiple); }
-static bool read_rate(wt_preprocess *pp, const json_t *v) { return get_number(v, &pp->sample_rate) && pp->sample_rate >= 100 && pp->sample_rate <= 1e7; }
+static bool read_rate(wt_preprocess *pp, const json_t *v)
+{
+    return get_number(v, &pp->sample_rate) && pp->sample_rate >= 100 && pp->sample_rate <= 1e7;
+}
 static bool read_frame(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, INT32_MAX, &pp->frame); }
 static bool read_hop(wt_preprocess *pp, const json_t *v) { return get_int(v, 1, INT32_MAX, &pp->hop); }
 
@@ -183,12 +191,19 @@ static const struct {
     { "hop", WT_PP_HOP, read_hop, write_hop, "a whole number of samples" },
 };
 
-/* --- from JSON and from text ------------------------------------------------------------------------------------------------ */
+/* --- from JSON and from text
+ * ------------------------------------------------------------------------------------------------ */
 
 wt_preprocess wt_preprocess_defaults(void)
 {
-    return (wt_preprocess){ .size = sizeof(wt_preprocess), .resize = WT_RESIZE_BILINEAR, .scale = 1, .std = { 1 },
-                            .mean_count = 1, .std_count = 1, .multiple = 1, .mono = 1 };
+    return (wt_preprocess){ .size = sizeof(wt_preprocess),
+                            .resize = WT_RESIZE_BILINEAR,
+                            .scale = 1,
+                            .std = { 1 },
+                            .mean_count = 1,
+                            .std_count = 1,
+                            .multiple = 1,
+                            .mono = 1 };
 }
 
 static wt_status set_key(wt_preprocess *pp, const char *name, const json_t *value, wt_err *err)
@@ -206,7 +221,9 @@ static wt_status set_key(wt_preprocess *pp, const char *name, const json_t *valu
         return WT_OK;
     }
     wt_fail(err, WT_EFORMAT, "pre-processing: there is no key %s", name);
-    wt_err_hint(err, "keys: size resize keep_aspect pad crop channels layout scale mean std multiple sample_rate mono frame hop");
+    wt_err_hint(
+        err,
+        "keys: size resize keep_aspect pad crop channels layout scale mean std multiple sample_rate mono frame hop");
     return WT_EFORMAT;
 }
 
@@ -222,9 +239,7 @@ wt_status wt_preprocess_parse(wt_preprocess *out, const char *json, size_t len, 
     const char *name;
     json_t *value;
     if (st == WT_OK)
-        json_object_foreach(root, name, value)
-            if (st == WT_OK)
-                st = set_key(out, name, value, err);
+        json_object_foreach(root, name, value) if (st == WT_OK) st = set_key(out, name, value, err);
     json_decref(root);
     if (st != WT_OK)
         wt_err_where(err, "%s", where);

@@ -40,7 +40,8 @@ wt_status wt_reader_prepare(wt_reader *r, wt_file_kind kind, const wt_preprocess
     return WT_OK;
 }
 
-/* --- arrays ---------------------------------------------------------------------------------------------------------------- */
+/* --- arrays
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static bool dims_fit(const wt_shape *have, const wt_shape *want)
 {
@@ -68,16 +69,19 @@ static bool fit_shape(wt_shape *have, const wt_shape *want)
 
 static bool is_integer(wt_dtype t)
 {
-    return t == WT_U8 || t == WT_I8 || t == WT_U16 || t == WT_I16 || t == WT_U32 || t == WT_I32 || t == WT_U64 || t == WT_I64 ||
-           t == WT_BOOL;
+    return t == WT_U8 || t == WT_I8 || t == WT_U16 || t == WT_I16 || t == WT_U32 || t == WT_I32 || t == WT_U64 ||
+           t == WT_I64 || t == WT_BOOL;
 }
 
 /* Numbers to floats always (as NumPy users expect), integers to integers when every value fits. */
-static wt_status convert(const wt_reader *r, size_t i, const void *src, wt_dtype from, void *dst, wt_dtype to, size_t n, wt_err *err)
+static wt_status convert(const wt_reader *r, size_t i, const void *src, wt_dtype from, void *dst, wt_dtype to, size_t n,
+                         wt_err *err)
 {
     const bool to_int = is_integer(to);
-    if (!(is_integer(from) || wt_dtype_is_float(from)) || !(to_int || wt_dtype_is_float(to)) || (to_int && !is_integer(from))) {
-        wt_fail(err, WT_EFORMAT, "input %s is %s, but the array is %s", r->inputs[i].name, wt_dtype_name(to), wt_dtype_name(from));
+    if (!(is_integer(from) || wt_dtype_is_float(from)) || !(to_int || wt_dtype_is_float(to)) ||
+        (to_int && !is_integer(from))) {
+        wt_fail(err, WT_EFORMAT, "input %s is %s, but the array is %s", r->inputs[i].name, wt_dtype_name(to),
+                wt_dtype_name(from));
         wt_err_hint(err, "save the array as %s", wt_dtype_name(to));
         return WT_EFORMAT;
     }
@@ -88,14 +92,14 @@ static wt_status convert(const wt_reader *r, size_t i, const void *src, wt_dtype
     for (size_t k = 0; k < n && to_int; k++) {
         double x, y;
         if (!wt_tensor_double(&a, (int64_t)k, &x) || !wt_tensor_double(&b, (int64_t)k, &y) || x != y)
-            return wt_fail(err, WT_EFORMAT, "input %s is %s, which cannot hold element %zu of the array", r->inputs[i].name,
-                           wt_dtype_name(to), k);
+            return wt_fail(err, WT_EFORMAT, "input %s is %s, which cannot hold element %zu of the array",
+                           r->inputs[i].name, wt_dtype_name(to), k);
     }
     return WT_OK;
 }
 
-wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, uint64_t first, uint64_t rows,
-                       bool keep_axis, wt_sample_store *s, wt_err *err)
+wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, uint64_t first,
+                       uint64_t rows, bool keep_axis, wt_sample_store *s, wt_err *err)
 {
     const wt_data_input *in = &r->inputs[i];
     wt_shape shape = npy->shape;
@@ -120,8 +124,8 @@ wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const ui
         return wt_npy_copy(npy, file, first, rows, data, err);
     const uint64_t bytes = wt_npy_entry_bytes(npy) * rows;
     if (bytes > r->max_bytes)
-        return wt_fail(err, WT_ELIMIT, "an array of %llu bytes is larger than the %llu allowed", (unsigned long long)bytes,
-                       (unsigned long long)r->max_bytes);
+        return wt_fail(err, WT_ELIMIT, "an array of %llu bytes is larger than the %llu allowed",
+                       (unsigned long long)bytes, (unsigned long long)r->max_bytes);
     void *raw = wt_alloc_raw(r->ctx, (size_t)bytes, 1, err);
     if (!raw)
         return WT_ENOMEM;
@@ -132,7 +136,8 @@ wt_status wt_read_rows(const wt_reader *r, size_t i, const wt_npy *npy, const ui
     return st;
 }
 
-static wt_status read_whole(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, wt_sample_store *s, wt_err *err)
+static wt_status read_whole(const wt_reader *r, size_t i, const wt_npy *npy, const uint8_t *file, wt_sample_store *s,
+                            wt_err *err)
 {
     return wt_read_rows(r, i, npy, file, 0, npy->shape.rank ? (uint64_t)npy->shape.dim[0] : 1, true, s, err);
 }
@@ -155,7 +160,8 @@ static wt_status read_npz(const wt_reader *r, const char *path, wt_sample_store 
     return st;
 }
 
-/* --- the others -------------------------------------------------------------------------------------------------------------- */
+/* --- the others
+ * -------------------------------------------------------------------------------------------------------------- */
 
 wt_status wt_read_picture(const wt_reader *r, wt_sample_store *s, wt_err *err)
 {
@@ -181,14 +187,15 @@ static wt_status read_sound(const wt_reader *r, const wt_map *map, uint64_t fram
 static wt_status read_text(const wt_reader *r, const wt_map *map, wt_sample_store *s, wt_err *err)
 {
     if (map->size > r->max_bytes)
-        return wt_fail(err, WT_ELIMIT, "a text of %llu bytes is larger than the %llu allowed", (unsigned long long)map->size,
-                       (unsigned long long)r->max_bytes);
+        return wt_fail(err, WT_ELIMIT, "a text of %llu bytes is larger than the %llu allowed",
+                       (unsigned long long)map->size, (unsigned long long)r->max_bytes);
     if (!wt_utf8_valid((const char *)map->data, (size_t)map->size))
         return wt_fail(err, WT_EFORMAT, "the text is not UTF-8");
     return wt_store_text(s, r, (const char *)map->data, (size_t)map->size, err);
 }
 
-wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *path, uint64_t frame, wt_sample_store *s, wt_err *err)
+wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *path, uint64_t frame, wt_sample_store *s,
+                            wt_err *err)
 {
     wt_map map;
     wt_npy npy;
@@ -214,7 +221,8 @@ wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *p
     return st;
 }
 
-/* --- one file, for `run --input` ------------------------------------------------------------------------------------------------ */
+/* --- one file, for `run --input`
+ * ------------------------------------------------------------------------------------------------ */
 
 wt_status wt_data_load(wt_tensor **out, wt_context *ctx, const char *path, const wt_data_input *input,
                        const wt_preprocess *preprocess, wt_err *err)
@@ -222,7 +230,11 @@ wt_status wt_data_load(wt_tensor **out, wt_context *ctx, const char *path, const
     const wt_dataset_options limits = wt_dataset_defaults();
     const wt_preprocess none = wt_preprocess_defaults();
     const wt_file_kind kind = wt_file_kind_of(path);
-    wt_reader r = { .ctx = ctx, .inputs = input, .n_inputs = 1, .max_bytes = limits.max_bytes, .max_pixels = limits.max_pixels,
+    wt_reader r = { .ctx = ctx,
+                    .inputs = input,
+                    .n_inputs = 1,
+                    .max_bytes = limits.max_bytes,
+                    .max_pixels = limits.max_pixels,
                     .allow_nonfinite = true };
     wt_sample *sample = NULL;
     *out = NULL;

@@ -30,8 +30,8 @@ static void fill_kernel(float *kernel)
     }
 }
 
-wt_status wt_resample(wt_context *ctx, const wt_wav *wav, const uint8_t *bytes, int channel, double to, int64_t first, size_t n,
-                      float *out, wt_err *err)
+wt_status wt_resample(wt_context *ctx, const wt_wav *wav, const uint8_t *bytes, int channel, double to, int64_t first,
+                      size_t n, float *out, wt_err *err)
 {
     if (to == wav->rate) {
         wt_wav_read(wav, bytes, first, n, channel, out);

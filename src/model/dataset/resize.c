@@ -7,9 +7,9 @@
 #include <math.h>
 
 typedef struct axis {
-    size_t taps;     /* per output position */
-    int32_t *index;  /* [n * taps] source positions, clamped to the picture */
-    float *weight;   /* [n * taps] */
+    size_t taps;    /* per output position */
+    int32_t *index; /* [n * taps] source positions, clamped to the picture */
+    float *weight;  /* [n * taps] */
 } axis;
 
 static double clampd(double v, double lo, double hi) { return v < lo ? lo : v > hi ? hi : v; }
@@ -67,7 +67,8 @@ static void fill_area(axis *a, int64_t from, int64_t to)
         const double lo = (double)i * step, hi = clampd(lo + step, 0, (double)from);
         const int64_t first = (int64_t)floor(lo);
         for (size_t k = 0; k < a->taps; k++) {
-            const double l = clampd((double)(first + (int64_t)k), lo, hi), h = clampd((double)(first + (int64_t)k + 1), lo, hi);
+            const double l = clampd((double)(first + (int64_t)k), lo, hi),
+                         h = clampd((double)(first + (int64_t)k + 1), lo, hi);
             set_tap(a, i, k, first + (int64_t)k, from, (h - l) / (hi - lo));
         }
     }
@@ -86,7 +87,8 @@ static void fill_area_grow(axis *a, int64_t from, int64_t to)
     }
 }
 
-static wt_status make_axis(axis *a, wt_arena *arena, wt_resize mode, bool shrinks, int64_t from, int64_t to, wt_err *err)
+static wt_status make_axis(axis *a, wt_arena *arena, wt_resize mode, bool shrinks, int64_t from, int64_t to,
+                           wt_err *err)
 {
     switch (mode) {
     case WT_RESIZE_NEAREST: a->taps = 1; break;
@@ -131,7 +133,8 @@ static const float *slot_row(slots *s, const axis *ax, const wt_picture *src, in
     const size_t i = (size_t)y % s->count;
     if (s->held[i] != y) {
         const size_t channels = (size_t)src->channels;
-        across(ax, src->pixels + (size_t)y * (size_t)src->width * channels, s->row + i * s->n, s->n / channels, channels);
+        across(ax, src->pixels + (size_t)y * (size_t)src->width * channels, s->row + i * s->n, s->n / channels,
+               channels);
         s->held[i] = y;
     }
     return s->row + i * s->n;
@@ -155,11 +158,12 @@ static void down(wt_picture *dst, const wt_picture *src, const axis *ax, const a
     }
 }
 
-wt_status wt_resize_picture(wt_picture *dst, const wt_picture *src, int64_t w, int64_t h, wt_resize mode, int64_t max_pixels,
-                            wt_err *err)
+wt_status wt_resize_picture(wt_picture *dst, const wt_picture *src, int64_t w, int64_t h, wt_resize mode,
+                            int64_t max_pixels, wt_err *err)
 {
     if (src->width > INT32_MAX || src->height > INT32_MAX)
-        return wt_fail(err, WT_ELIMIT, "a picture of %lld x %lld pixels is too large", (long long)src->width, (long long)src->height);
+        return wt_fail(err, WT_ELIMIT, "a picture of %lld x %lld pixels is too large", (long long)src->width,
+                       (long long)src->height);
     WT_TRY(wt_picture_resize(dst, w, h, src->channels, max_pixels, err));
     if (w == src->width && h == src->height) {
         memcpy(dst->pixels, src->pixels, (size_t)(w * h) * (size_t)src->channels);

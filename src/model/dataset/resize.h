@@ -9,6 +9,6 @@
 #include "whet/dataset.h"
 
 /* dst (another picture than src) becomes w x h. */
-wt_status wt_resize_picture(wt_picture *dst, const wt_picture *src, int64_t w, int64_t h, wt_resize mode, int64_t max_pixels,
-                            wt_err *err);
+wt_status wt_resize_picture(wt_picture *dst, const wt_picture *src, int64_t w, int64_t h, wt_resize mode,
+                            int64_t max_pixels, wt_err *err);
 #endif

@@ -77,8 +77,8 @@ wt_status wt_store_reset(wt_sample_store *s, const wt_reader *r, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_store_input(wt_sample_store *s, const wt_reader *r, size_t i, wt_dtype dtype, const wt_shape *shape, void **data,
-                         wt_err *err)
+wt_status wt_store_input(wt_sample_store *s, const wt_reader *r, size_t i, wt_dtype dtype, const wt_shape *shape,
+                         void **data, wt_err *err)
 {
     wt_tensor t = { .dtype = dtype, .shape = *shape };
     char text[128];

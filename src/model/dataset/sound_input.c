@@ -33,7 +33,8 @@ wt_status wt_sound_input_init(wt_sound_input *out, const wt_preprocess *pp, cons
             out->axis_channel = i;
     for (int i = 0; i < shape->rank; i++)
         if (shape->dim[i] > 1 && i != out->axis_time && i != out->axis_channel) {
-            wt_fail(err, WT_EUNSUPPORTED, "input %s of shape %s cannot take a sound", name, wt_shape_text(shape, NULL, text, sizeof text));
+            wt_fail(err, WT_EUNSUPPORTED, "input %s of shape %s cannot take a sound", name,
+                    wt_shape_text(shape, NULL, text, sizeof text));
             wt_err_hint(err, "expected 1xN, 1xCxN or 1xNxC; give features as .npy or .npz");
             return WT_EUNSUPPORTED;
         }
@@ -41,15 +42,18 @@ wt_status wt_sound_input_init(wt_sound_input *out, const wt_preprocess *pp, cons
     if (!(pp->set & WT_PP_FRAME))
         out->pp.frame = fixed > 0 ? fixed : 0;
     else if (fixed > 0 && fixed != pp->frame)
-        return wt_fail(err, WT_EUSAGE, "pre-processing makes frames of %lld samples, but input %s has %lld", (long long)pp->frame, name,
-                       (long long)fixed);
+        return wt_fail(err, WT_EUSAGE, "pre-processing makes frames of %lld samples, but input %s has %lld",
+                       (long long)pp->frame, name, (long long)fixed);
     if (!(pp->set & WT_PP_HOP))
         out->pp.hop = out->pp.frame;
     out->pp.set |= WT_PP_MONO | (out->pp.frame ? (uint32_t)(WT_PP_FRAME | WT_PP_HOP) : 0);
     return WT_OK;
 }
 
-static double rate_of(const wt_sound_input *in, const wt_wav *wav) { return in->pp.sample_rate > 0 ? in->pp.sample_rate : wav->rate; }
+static double rate_of(const wt_sound_input *in, const wt_wav *wav)
+{
+    return in->pp.sample_rate > 0 ? in->pp.sample_rate : wav->rate;
+}
 
 static uint64_t length_of(const wt_sound_input *in, const wt_wav *wav)
 {
@@ -83,13 +87,14 @@ wt_status wt_sound_input_shape(const wt_sound_input *in, const wt_wav *wav, wt_s
     return WT_OK;
 }
 
-wt_status wt_sound_input_apply(const wt_sound_input *in, wt_context *ctx, const wt_wav *wav, const uint8_t *bytes, uint64_t frame,
-                               void *out, wt_err *err)
+wt_status wt_sound_input_apply(const wt_sound_input *in, wt_context *ctx, const wt_wav *wav, const uint8_t *bytes,
+                               uint64_t frame, void *out, wt_err *err)
 {
     const int channels = channels_of(in, wav);
     const size_t n = (size_t)(in->pp.frame ? in->pp.frame : (int64_t)length_of(in, wav));
     const int64_t first = (int64_t)(frame * (uint64_t)in->pp.hop);
-    const size_t step = in->axis_channel > in->axis_time ? (size_t)channels : 1, item = wt_dtype_get(in->dtype)->block_bytes;
+    const size_t step = in->axis_channel > in->axis_time ? (size_t)channels : 1,
+                 item = wt_dtype_get(in->dtype)->block_bytes;
     float *one = wt_alloc_raw(ctx, n, sizeof *one, err);
     if (!one)
         return WT_ENOMEM;

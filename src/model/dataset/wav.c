@@ -27,8 +27,8 @@ static wt_status parse_format(wt_wav *wav, const uint8_t *p, uint64_t len, uint6
     if (wav->channels < 1 || wav->channels > MAX_CHANNELS || wav->rate < 1 || wav->rate > 10000000)
         return wt_fail_at(err, WT_EFORMAT, at, "WAV: %d channels at %u Hz", wav->channels, wav->rate);
     if (le16(p + 12) != wav->channels * wav->bits / 8)
-        return wt_fail_at(err, WT_EFORMAT, at + 12, "WAV: a frame of %u bytes does not hold %d channels of %d bits", le16(p + 12),
-                          wav->channels, wav->bits);
+        return wt_fail_at(err, WT_EFORMAT, at + 12, "WAV: a frame of %u bytes does not hold %d channels of %d bits",
+                          le16(p + 12), wav->channels, wav->bits);
     return WT_OK;
 }
 
@@ -44,8 +44,8 @@ wt_status wt_wav_parse(wt_wav *out, const uint8_t *bytes, uint64_t len, wt_err *
         if (data && size == UINT32_MAX)
             size = there; /* written to a pipe: to the end of the file */
         if (size > there)
-            return wt_fail_at(err, WT_EFORMAT, at, "WAV: a chunk promises %llu bytes, but %llu follow", (unsigned long long)size,
-                              (unsigned long long)there);
+            return wt_fail_at(err, WT_EFORMAT, at, "WAV: a chunk promises %llu bytes, but %llu follow",
+                              (unsigned long long)size, (unsigned long long)there);
         if (memcmp(bytes + at, "fmt ", 4) == 0)
             WT_TRY(parse_format(out, bytes + at + 8, size, at + 8, err));
         if (data) {
@@ -67,7 +67,8 @@ static float sample(const wt_wav *wav, const uint8_t *p)
     switch (wav->bits) {
     case 8: return ((float)p[0] - 128) / 128;
     case 16: return (float)(int16_t)le16(p) / 32768;
-    case 24: return (float)((int32_t)((uint32_t)p[0] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 24) >> 8) / 8388608;
+    case 24:
+        return (float)((int32_t)((uint32_t)p[0] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 24) >> 8) / 8388608;
     case 32:
         if (!wav->is_float)
             return (float)((double)(int32_t)le32(p) / 2147483648.0);

@@ -14,7 +14,7 @@ typedef struct wt_wav {
 } wt_wav;
 
 wt_status wt_wav_parse(wt_wav *out, const uint8_t *bytes, uint64_t len, wt_err *err);
-/* Frames [first, first + n) of one channel, or their mean over channels when channel is -1, as -1..1. Frames outside the file
- * are 0. `bytes` is what was parsed. */
+/* Frames [first, first + n) of one channel, or their mean over channels when channel is -1, as -1..1. Frames outside
+ * the file are 0. `bytes` is what was parsed. */
 void wt_wav_read(const wt_wav *wav, const uint8_t *bytes, int64_t first, size_t n, int channel, float *out);
 #endif

@@ -1,21 +1,27 @@
 /* zip.c - reading the directory of a zip archive.
  *
  * The end record is searched backwards (a comment of up to 64 KiB may follow it), then the central directory is
- * walked once. Three things keep a small file from asking for much: a member cannot inflate beyond 1032 times its packed
- * size (deflate cannot), packed sizes together cannot exceed the archive (so members cannot share bytes), and the
- * number of members is bounded by the directory's own length. */
+ * walked once. Three things keep a small file from asking for much: a member cannot inflate beyond 1032 times its
+ * packed size (deflate cannot), packed sizes together cannot exceed the archive (so members cannot share bytes), and
+ * the number of members is bounded by the directory's own length. */
 #include "model/dataset/zip.h"
 #include "base/str.h"
 #include <stdlib.h>
 
 enum {
-    END_SIG = 0x06054b50, END_LEN = 22,
-    END64_SIG = 0x06064b50, END64_LEN = 56,
-    LOCATOR_SIG = 0x07064b50, LOCATOR_LEN = 20,
-    CENTRAL_SIG = 0x02014b50, CENTRAL_LEN = 46,
-    LOCAL_SIG = 0x04034b50, LOCAL_LEN = 30,
+    END_SIG = 0x06054b50,
+    END_LEN = 22,
+    END64_SIG = 0x06064b50,
+    END64_LEN = 56,
+    LOCATOR_SIG = 0x07064b50,
+    LOCATOR_LEN = 20,
+    CENTRAL_SIG = 0x02014b50,
+    CENTRAL_LEN = 46,
+    LOCAL_SIG = 0x04034b50,
+    LOCAL_LEN = 30,
     ZIP64_EXTRA = 1,
-    MAX_RATIO = 1032, MAX_MEMBERS = 1 << 16
+    MAX_RATIO = 1032,
+    MAX_MEMBERS = 1 << 16
 };
 
 static uint16_t le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
@@ -105,8 +111,8 @@ static wt_status check_member(const wt_zip_member *m, uint16_t flags, uint64_t d
         return WT_EUNSUPPORTED;
     }
     if (m->method != 0 && m->method != 8)
-        return wt_fail_at(err, WT_EUNSUPPORTED, at, "zip member %s uses compression method %u (stored and deflate are read)",
-                          m->name, m->method);
+        return wt_fail_at(err, WT_EUNSUPPORTED, at,
+                          "zip member %s uses compression method %u (stored and deflate are read)", m->name, m->method);
     if (m->header > dir_offset || dir_offset - m->header < LOCAL_LEN || m->packed > dir_offset - m->header - LOCAL_LEN)
         return bad(err, at, "a member lies outside the file");
     if (m->method == 0 && m->packed != m->size)
@@ -132,7 +138,10 @@ static wt_status read_members(wt_zip *zip, const directory *dir, wt_err *err)
         if (name + extra + comment > left - CENTRAL_LEN)
             return bad(err, at, "the directory is cut off");
         wt_zip_member *m = &zip->members[zip->count++];
-        *m = (wt_zip_member){ .header = le32(p + 42), .packed = le32(p + 20), .size = le32(p + 24), .crc = le32(p + 16),
+        *m = (wt_zip_member){ .header = le32(p + 42),
+                              .packed = le32(p + 20),
+                              .size = le32(p + 24),
+                              .crc = le32(p + 16),
                               .method = le16(p + 10) };
         if (!wt_utf8_valid((const char *)p + CENTRAL_LEN, name))
             return bad(err, at, "a member's name is not UTF-8");
@@ -197,7 +206,8 @@ wt_status wt_zip_read(wt_zip_data *out, const wt_zip *zip, const wt_zip_member *
         out->data = zip->bytes + start;
         out->size = m->size;
     } else {
-        const wt_status st = wt_inflate(&out->spool, zip->arena.ctx, zip->bytes + start, m->packed, WT_DEFLATE_RAW, m->size, err);
+        const wt_status st = wt_inflate(&out->spool, zip->arena.ctx, zip->bytes + start, m->packed, WT_DEFLATE_RAW,
+                                        m->size, err);
         if (st == WT_ELIMIT)
             return bad(err, m->header, "a member inflates to more than the directory says");
         if (st != WT_OK) {

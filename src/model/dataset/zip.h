@@ -11,7 +11,7 @@ typedef struct wt_zip_member {
     uint64_t header;  /* offset of the local header */
     uint64_t packed, size;
     uint32_t crc;
-    uint16_t method;  /* 0 stored, 8 deflated */
+    uint16_t method; /* 0 stored, 8 deflated */
 } wt_zip_member;
 
 typedef struct wt_zip {
@@ -24,7 +24,8 @@ typedef struct wt_zip {
 
 wt_status wt_zip_open(wt_zip *out, wt_context *ctx, const uint8_t *bytes, uint64_t len, wt_err *err);
 void wt_zip_close(wt_zip *zip); /* a zeroed one is fine */
-/* The member's bytes: a view of the archive (out->size bytes that out does not own) when it is stored, else inflated. */
+/* The member's bytes: a view of the archive (out->size bytes that out does not own) when it is stored, else inflated.
+ */
 typedef struct wt_zip_data {
     const uint8_t *data;
     uint64_t size;

@@ -16,10 +16,7 @@ wt_status wt_infer_same(wt_infer *c, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_infer_bool(wt_infer *c, wt_err *err)
-{
-    return wt_infer_set(c, 0, WT_BOOL, wt_rule_shape(c, 0), err);
-}
+wt_status wt_infer_bool(wt_infer *c, wt_err *err) { return wt_infer_set(c, 0, WT_BOOL, wt_rule_shape(c, 0), err); }
 
 static wt_status cast_type(const wt_infer *c, wt_dtype *to, wt_err *err)
 {
@@ -116,7 +113,8 @@ static wt_status publish_step(wt_infer *c, wt_err *err)
     int64_t v[3][WT_SMALL_MAX], out[WT_SMALL_MAX], n;
     bool scalar[3];
     const wt_dtype in = wt_rule_dtype(c, 0);
-    if (!c->arena || c->n_in != 2 || c->n_out == 0 || (in != WT_I64 && in != WT_I32) || !small_operands(c, 0, v, scalar, &n))
+    if (!c->arena || c->n_in != 2 || c->n_out == 0 || (in != WT_I64 && in != WT_I32) ||
+        !small_operands(c, 0, v, scalar, &n))
         return WT_OK;
     for (int64_t k = 0; k < n; k++)
         if (!small_step(c->op_type, v[0][scalar[0] ? 0 : k], v[1][scalar[1] ? 0 : k], &out[k]) ||

@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* --- Pad -------------------------------------------------------------------------------------------------------------- */
+/* --- Pad
+ * -------------------------------------------------------------------------------------------------------------- */
 wt_status wt_pads_read(const wt_infer *c, wt_pads *out, wt_err *err)
 {
     const int rank = wt_rule_shape(c, 0)->rank;
@@ -30,17 +31,18 @@ wt_status wt_pads_read(const wt_infer *c, wt_pads *out, wt_err *err)
 }
 
 /* dim + before + after; negative pads cut, at most down to nothing. */
-static wt_status padded_dim(const wt_infer *c, int axis, int64_t dim, int64_t before, int64_t after, int64_t *out, wt_err *err)
+static wt_status padded_dim(const wt_infer *c, int axis, int64_t dim, int64_t before, int64_t after, int64_t *out,
+                            wt_err *err)
 {
     *out = WT_DIM_ANY;
     if (dim < 0) {
         *out = before == 0 && after == 0 ? dim : WT_DIM_ANY;
         return WT_OK;
     }
-    if (__builtin_add_overflow(dim, before, out) || __builtin_add_overflow(*out, after, out) || *out < 0 || before < -dim ||
-        after < -dim)
-        return wt_infer_bad(c, err, "axis %d has %" PRId64 " elements and cannot be padded by %" PRId64 " and %" PRId64, axis, dim,
-                            before, after);
+    if (__builtin_add_overflow(dim, before, out) || __builtin_add_overflow(*out, after, out) || *out < 0 ||
+        before < -dim || after < -dim)
+        return wt_infer_bad(c, err, "axis %d has %" PRId64 " elements and cannot be padded by %" PRId64 " and %" PRId64,
+                            axis, dim, before, after);
     return WT_OK;
 }
 
@@ -96,7 +98,8 @@ wt_status wt_infer_center_crop_pad(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
-/* --- Resize ----------------------------------------------------------------------------------------------------------- */
+/* --- Resize
+ * ----------------------------------------------------------------------------------------------------------- */
 static bool given(const wt_infer *c, size_t i)
 {
     const wt_tensor *t = wt_rule_in(c, i); /* an empty tensor means omitted, as older exporters write it */
@@ -149,8 +152,8 @@ static wt_status resize_by_sizes(const wt_infer *c, const wt_ints *axes, wt_resi
     for (int64_t k = 0; k < axes->count; k++) {
         const int axis = (int)axes->v[k];
         if (sizes.v[k] < 0 || (x->dim[axis] == 0 && sizes.v[k] > 0))
-            return wt_infer_bad(c, err, "axis %d has %" PRId64 " elements and cannot be resized to %" PRId64, axis, x->dim[axis],
-                                sizes.v[k]);
+            return wt_infer_bad(c, err, "axis %d has %" PRId64 " elements and cannot be resized to %" PRId64, axis,
+                                x->dim[axis], sizes.v[k]);
         p->out[axis] = sizes.v[k];
         p->scale[axis] = x->dim[axis] ? (double)sizes.v[k] / (double)x->dim[axis] : 1;
     }
@@ -267,7 +270,8 @@ wt_status wt_infer_resize(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
-/* --- sampling and columns ---------------------------------------------------------------------------------------------- */
+/* --- sampling and columns
+ * ---------------------------------------------------------------------------------------------- */
 wt_status wt_infer_grid_sample(wt_infer *c, wt_err *err)
 {
     const wt_shape *x = wt_rule_shape(c, 0), *grid = wt_rule_shape(c, 1);
@@ -320,8 +324,10 @@ wt_status wt_infer_col2im(wt_infer *c, wt_err *err)
     WT_TRY(wt_rule_need_rank(c, 0, 3, 3, err));
     WT_TRY(wt_infer_ints(c, 1, &image, err));
     WT_TRY(wt_infer_ints(c, 2, &block, err));
-    if (image.count >= 0 && (image.count < 1 || image.count > WT_MAX_RANK - 2 || (block.count >= 0 && block.count != image.count)))
-        return wt_infer_bad(c, err, "image_shape has %" PRId64 " and block_shape %" PRId64 " elements", image.count, block.count);
+    if (image.count >= 0 &&
+        (image.count < 1 || image.count > WT_MAX_RANK - 2 || (block.count >= 0 && block.count != image.count)))
+        return wt_infer_bad(c, err, "image_shape has %" PRId64 " and block_shape %" PRId64 " elements", image.count,
+                            block.count);
     wt_shape s = wt_rule_unknown(image.count >= 0 ? (int)image.count + 2 : -1);
     if (s.rank > 0 && x->rank == 3)
         s.dim[0] = x->dim[0];

@@ -1,9 +1,11 @@
-/* make.c - rules of what makes tensors out of little: constants, ranges, one-hot, windows, random numbers; and of signals. */
+/* make.c - rules of what makes tensors out of little: constants, ranges, one-hot, windows, random numbers; and of
+ * signals. */
 #include "model/shape/shape.h"
 #include <inttypes.h>
 #include <math.h>
 
-/* --- Constant ---------------------------------------------------------------------------------------------------------- */
+/* --- Constant
+ * ---------------------------------------------------------------------------------------------------------- */
 static wt_status constant_scalar(wt_infer *c, wt_dtype dtype, int64_t count, bool vector, wt_err *err)
 {
     const wt_shape s = { .rank = vector ? 1 : 0, .dim = { count } };
@@ -46,7 +48,8 @@ static wt_status shape_input(const wt_infer *c, size_t i, wt_shape *s, wt_err *e
     wt_ints dims;
     WT_TRY(wt_infer_ints(c, i, &dims, err));
     if (dims.count > WT_MAX_RANK)
-        return wt_infer_bad(c, err, "the result would have %" PRId64 " dimensions, at most %d can be handled", dims.count, WT_MAX_RANK);
+        return wt_infer_bad(c, err, "the result would have %" PRId64 " dimensions, at most %d can be handled",
+                            dims.count, WT_MAX_RANK);
     *s = wt_rule_unknown(dims.count >= 0 ? (int)dims.count : -1);
     for (int k = 0; dims.state == WT_KNOWN && k < s->rank; k++) {
         if (dims.v[k] < 0)
@@ -72,7 +75,8 @@ wt_status wt_infer_constant_of_shape(wt_infer *c, wt_err *err)
     return wt_infer_publish(c, 0, v, n, err);
 }
 
-/* --- Range, EyeLike, OneHot ---------------------------------------------------------------------------------------------- */
+/* --- Range, EyeLike, OneHot
+ * ---------------------------------------------------------------------------------------------- */
 static wt_status range_length(const wt_infer *c, int64_t *len, wt_err *err)
 {
     double v[3];
@@ -113,7 +117,8 @@ wt_status wt_infer_range(wt_infer *c, wt_err *err)
     WT_TRY(wt_rule_need_same_dtype(c, 0, 2, err));
     WT_TRY(range_length(c, &s.dim[0], err));
     WT_TRY(wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err));
-    if (!c->arena || s.dim[0] < 0 || s.dim[0] > WT_SMALL_MAX || !wt_tensor_int(c->in[0], 0, &start) || !wt_tensor_int(c->in[2], 0, &step))
+    if (!c->arena || s.dim[0] < 0 || s.dim[0] > WT_SMALL_MAX || !wt_tensor_int(c->in[0], 0, &start) ||
+        !wt_tensor_int(c->in[2], 0, &step))
         return WT_OK;
     for (int64_t k = 0; k < s.dim[0]; k++)
         v[k] = (int64_t)((uint64_t)start + (uint64_t)k * (uint64_t)step);
@@ -153,7 +158,8 @@ wt_status wt_infer_onehot(wt_infer *c, wt_err *err)
     }
     if (at->rank >= 0) {
         if (at->rank + 1 > WT_MAX_RANK)
-            return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", at->rank + 1, WT_MAX_RANK);
+            return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", at->rank + 1,
+                                WT_MAX_RANK);
         WT_TRY(wt_infer_axis(c, "axis", -1, at->rank + 1, false, &axis, err));
         s.rank = at->rank + 1;
         for (int i = 0, k = 0; i < s.rank; i++)
@@ -162,7 +168,8 @@ wt_status wt_infer_onehot(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, wt_rule_dtype(c, 2), &s, err);
 }
 
-/* --- random ------------------------------------------------------------------------------------------------------------ */
+/* --- random
+ * ------------------------------------------------------------------------------------------------------------ */
 wt_status wt_infer_random(wt_infer *c, wt_err *err)
 {
     wt_ints dims;
@@ -198,7 +205,8 @@ wt_status wt_infer_multinomial(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, dtype, &s, err);
 }
 
-/* --- signals ----------------------------------------------------------------------------------------------------------- */
+/* --- signals
+ * ----------------------------------------------------------------------------------------------------------- */
 wt_status wt_infer_window(wt_infer *c, wt_err *err)
 {
     wt_shape s = wt_rule_unknown(1);
@@ -313,7 +321,8 @@ wt_status wt_infer_stft(wt_infer *c, wt_err *err)
         return wt_infer_bad(c, err, "the frame step is %" PRId64, step);
     if (step_state == WT_KNOWN && len_state == WT_KNOWN && x->rank >= 2 && x->dim[1] >= 0) {
         if (x->dim[1] < len)
-            return wt_infer_bad(c, err, "the signal of %" PRId64 " samples is shorter than a frame of %" PRId64, x->dim[1], len);
+            return wt_infer_bad(c, err, "the signal of %" PRId64 " samples is shorter than a frame of %" PRId64,
+                                x->dim[1], len);
         s.dim[1] = (x->dim[1] - len) / step + 1;
     }
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);

@@ -8,7 +8,8 @@ wt_status wt_infer_matmul(wt_infer *c, wt_err *err)
     WT_TRY(wt_rule_need_same_dtype(c, 0, 1, err));
     WT_TRY(wt_rule_matmul(c->op_type, wt_rule_shape(c, 0), wt_rule_shape(c, 1), &s, err));
     if (s.rank > WT_MAX_RANK)
-        return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", s.rank, WT_MAX_RANK);
+        return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", s.rank,
+                            WT_MAX_RANK);
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
@@ -30,19 +31,27 @@ wt_status wt_infer_gemm(wt_infer *c, wt_err *err)
         const wt_shape *bias = wt_rule_shape(c, 2);
         WT_TRY(wt_shape_broadcast(&s, bias, &both, err));
         if (bias->rank > 2 || (wt_shape_known(&both) && wt_shape_known(&s) && !wt_shape_equal(&both, &s)))
-            return wt_infer_bad(c, err, "C does not broadcast to the %" PRId64 " x %" PRId64 " result", s.dim[0], s.dim[1]);
+            return wt_infer_bad(c, err, "C does not broadcast to the %" PRId64 " x %" PRId64 " result", s.dim[0],
+                                s.dim[1]);
     }
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
-/* --- Einsum ------------------------------------------------------------------------------------------------------------- */
+/* --- Einsum
+ * ------------------------------------------------------------------------------------------------------------- */
 #define UNSET INT64_MIN /* no operand has shown the length of this label yet */
-enum { ELLIPSIS_FIRST = 52 }; /* labels 0..51 are letters, the rest are the dims an ellipsis stands for, right-aligned */
+enum {
+    ELLIPSIS_FIRST = 52
+}; /* labels 0..51 are letters, the rest are the dims an ellipsis stands for, right-aligned */
 
-static int letter_label(char ch) { return ch >= 'a' && ch <= 'z' ? ch - 'a' : ch >= 'A' && ch <= 'Z' ? 26 + ch - 'A' : -1; }
+static int letter_label(char ch)
+{
+    return ch >= 'a' && ch <= 'z' ? ch - 'a' : ch >= 'A' && ch <= 'Z' ? 26 + ch - 'A' : -1;
+}
 
 /* One term up to its end: labels, and where an ellipsis stands (-1: nowhere). */
-static wt_status read_term(const wt_infer *c, const char **p, const char *end, int *labels, int *n, int *ellipsis, wt_err *err)
+static wt_status read_term(const wt_infer *c, const char **p, const char *end, int *labels, int *n, int *ellipsis,
+                           wt_err *err)
 {
     *n = 0;
     *ellipsis = -1;
@@ -58,7 +67,8 @@ static wt_status read_term(const wt_infer *c, const char **p, const char *end, i
         }
         const int label = letter_label(**p);
         if (label < 0)
-            return wt_infer_bad(c, err, "the equation contains '%c', expected letters", (unsigned char)**p < 32 ? '?' : **p);
+            return wt_infer_bad(c, err, "the equation contains '%c', expected letters",
+                                (unsigned char)**p < 32 ? '?' : **p);
         if (*n == WT_MAX_RANK)
             return wt_infer_bad(c, err, "a term of the equation has more than %d labels", WT_MAX_RANK);
         labels[(*n)++] = label;
@@ -83,8 +93,9 @@ static wt_status operand_dims(const wt_infer *c, size_t i, wt_einsum *e, wt_err 
         if (*dim == UNSET || *dim == d || *dim == 1 || (d >= 0 && *dim < 0 && d != 1))
             *dim = *dim == 1 && d < 0 ? WT_DIM_ANY : d;
         else if (*dim >= 0 && d >= 0 && d != 1)
-            return wt_infer_bad(c, err, "dimension %d of input %zu is %" PRId64 ", the same label stands for %" PRId64 " elsewhere", k, i,
-                                d, *dim);
+            return wt_infer_bad(
+                c, err, "dimension %d of input %zu is %" PRId64 ", the same label stands for %" PRId64 " elsewhere", k,
+                i, d, *dim);
     }
     return WT_OK;
 }
@@ -106,7 +117,8 @@ static void implicit_output(wt_einsum *e, size_t n_in, int widest)
 }
 
 /* The term behind "->". */
-static wt_status explicit_output(const wt_infer *c, const char *p, const char *end, wt_einsum *e, int widest, wt_err *err)
+static wt_status explicit_output(const wt_infer *c, const char *p, const char *end, wt_einsum *e, int widest,
+                                 wt_err *err)
 {
     int at;
     unsigned seen_low = 0, seen_high = 0;
@@ -124,7 +136,8 @@ static wt_status explicit_output(const wt_infer *c, const char *p, const char *e
         *seen |= bit;
     }
     if (at >= 0 && e->n_out + widest > WT_MAX_RANK)
-        return wt_infer_bad(c, err, "the output would have %d dimensions, at most %d can be handled", e->n_out + widest, WT_MAX_RANK);
+        return wt_infer_bad(c, err, "the output would have %d dimensions, at most %d can be handled", e->n_out + widest,
+                            WT_MAX_RANK);
     if (at >= 0)
         spread(e->out, &e->n_out, at, widest);
     return WT_OK;
@@ -146,7 +159,8 @@ wt_status wt_einsum_read(const wt_infer *c, wt_einsum *e, wt_err *err)
         WT_TRY(read_term(c, &p, end, e->in[i], &e->n_in[i], &at, err));
         const int rank = wt_rule_shape(c, i)->rank, extra = rank - e->n_in[i];
         if (!c->in[i] || rank < 0 || extra < 0 || (extra > 0 && at < 0))
-            return wt_infer_bad(c, err, "term %zu of the equation has %d labels, the input has %d dimensions", i, e->n_in[i], rank);
+            return wt_infer_bad(c, err, "term %zu of the equation has %d labels, the input has %d dimensions", i,
+                                e->n_in[i], rank);
         if (at >= 0)
             spread(e->in[i], &e->n_in[i], at, extra);
         widest = at >= 0 && extra > widest ? extra : widest;

@@ -1,9 +1,9 @@
-/* ml_shape.c - shape rules of ai.onnx.ml. Maps are not values of the IR: ZipMap hands on the tensor of probabilities whose
- * columns are its keys. */
+/* ml_shape.c - shape rules of ai.onnx.ml. Maps are not values of the IR: ZipMap hands on the tensor of probabilities
+ * whose columns are its keys. */
 #include "model/shape/ml_shape.h"
 
-#define NUMERIC                                                                                                          \
-    (WT_DTYPES_FLOAT | WT_DTYPES_BYTE | WT_DTYPE_BIT(WT_I64) | WT_DTYPE_BIT(WT_I32) | WT_DTYPE_BIT(WT_I16) |             \
+#define NUMERIC                                                                                                        \
+    (WT_DTYPES_FLOAT | WT_DTYPES_BYTE | WT_DTYPE_BIT(WT_I64) | WT_DTYPE_BIT(WT_I32) | WT_DTYPE_BIT(WT_I16) |           \
      WT_DTYPE_BIT(WT_U16) | WT_DTYPE_BIT(WT_BOOL))
 
 wt_status wt_ml_rows(const wt_shape *x, const char *op_type, int64_t *n, int64_t *c, wt_err *err)
@@ -37,7 +37,8 @@ wt_status wt_ml_labels_read(const wt_attrs *attrs, const char *op_type, wt_ml_la
     return WT_OK;
 }
 
-wt_status wt_ml_scores(const wt_attrs *attrs, const char *op_type, const wt_ml_labels *labels, int64_t *out, wt_err *err)
+wt_status wt_ml_scores(const wt_attrs *attrs, const char *op_type, const wt_ml_labels *labels, int64_t *out,
+                       wt_err *err)
 {
     const int64_t n = (int64_t)labels->count;
     *out = n;
@@ -47,7 +48,8 @@ wt_status wt_ml_scores(const wt_attrs *attrs, const char *op_type, const wt_ml_l
             *out = (int64_t)rows;
         return WT_OK;
     }
-    if (strcmp(op_type, "SVMClassifier") == 0 && wt_attr_count(attrs, "prob_a") == 0 && wt_attr_count(attrs, "vectors_per_class") && n > 2) {
+    if (strcmp(op_type, "SVMClassifier") == 0 && wt_attr_count(attrs, "prob_a") == 0 &&
+        wt_attr_count(attrs, "vectors_per_class") && n > 2) {
         if (n > 65536)
             return wt_fail(err, WT_EFORMAT, "%s: too many classes", op_type);
         *out = n * (n - 1) / 2;
@@ -125,7 +127,11 @@ wt_status wt_infer_category_mapper(wt_infer *c, wt_err *err)
 {
     const wt_dtype x = wt_rule_dtype(c, 0);
     WT_TRY(wt_rule_need_dtype(c, 0, WT_DTYPE_BIT(WT_I64) | WT_DTYPE_BIT(WT_STRING), err));
-    return wt_infer_set(c, 0, x == WT_I64 ? WT_STRING : x == WT_STRING ? WT_I64 : WT_DTYPE_NONE, wt_rule_shape(c, 0), err);
+    return wt_infer_set(c, 0,
+                        x == WT_I64      ? WT_STRING
+                        : x == WT_STRING ? WT_I64
+                                         : WT_DTYPE_NONE,
+                        wt_rule_shape(c, 0), err);
 }
 
 wt_status wt_infer_feature_vectorizer(wt_infer *c, wt_err *err)

@@ -6,12 +6,13 @@
 /* The class labels of a classifier: ints or strings. count 0: the attribute is missing. */
 typedef struct wt_ml_labels {
     size_t count;
-    const int64_t *ints;       /* NULL: strings */
+    const int64_t *ints; /* NULL: strings */
     const wt_string *strings;
 } wt_ml_labels;
 wt_status wt_ml_labels_read(const wt_attrs *attrs, const char *op_type, wt_ml_labels *out, wt_err *err);
 /* Scores per row of a classifier. */
-wt_status wt_ml_scores(const wt_attrs *attrs, const char *op_type, const wt_ml_labels *labels, int64_t *out, wt_err *err);
+wt_status wt_ml_scores(const wt_attrs *attrs, const char *op_type, const wt_ml_labels *labels, int64_t *out,
+                       wt_err *err);
 /* Elements of a list attribute; 0 when absent. */
 static inline size_t wt_attr_count(const wt_attrs *attrs, const char *name)
 {

@@ -2,7 +2,8 @@
 #include "model/shape/shape.h"
 #include <inttypes.h>
 
-/* --- Concat, Split ---------------------------------------------------------------------------------------------------- */
+/* --- Concat, Split
+ * ---------------------------------------------------------------------------------------------------- */
 /* The values of a concatenation of small known vectors. */
 static wt_status publish_concat(wt_infer *c, wt_err *err)
 {
@@ -43,7 +44,8 @@ wt_status wt_infer_concat(wt_infer *c, wt_err *err)
             if (k == axis)
                 WT_TRY(wt_dim_add(c, s.dim[k], x->dim[k], &s.dim[k], err));
             else if (!wt_rule_join(&s.dim[k], x->dim[k]))
-                return wt_infer_bad(c, err, "dimension %d of input %zu is %" PRId64 ", expected %" PRId64, k, i, x->dim[k], s.dim[k]);
+                return wt_infer_bad(c, err, "dimension %d of input %zu is %" PRId64 ", expected %" PRId64, k, i,
+                                    x->dim[k], s.dim[k]);
         }
     }
     if (unknown && s.rank >= 0)
@@ -107,7 +109,8 @@ wt_status wt_infer_split(wt_infer *c, wt_err *err)
     return WT_OK;
 }
 
-/* --- Slice ------------------------------------------------------------------------------------------------------------ */
+/* --- Slice
+ * ------------------------------------------------------------------------------------------------------------ */
 /* start, end, step of one axis of length dim: clamped as numpy does, without overflow at the ends of int64. */
 static void slice_axis(wt_slice *out, int axis, int64_t dim, int64_t start, int64_t end, int64_t step)
 {
@@ -151,7 +154,8 @@ wt_status wt_slice_read(const wt_infer *c, wt_slice *out, wt_err *err)
             out->known[i] = false, out->count[i] = WT_DIM_ANY;
         return WT_OK;
     }
-    if ((end.count >= 0 && end.count != n) || (axes.count >= 0 && axes.count != n) || (step.count >= 0 && step.count != n))
+    if ((end.count >= 0 && end.count != n) || (axes.count >= 0 && axes.count != n) ||
+        (step.count >= 0 && step.count != n))
         return wt_infer_bad(c, err, "starts has %" PRId64 " elements, but ends, axes or steps have another number", n);
     if (axes.state == WT_ABSENT) {
         axes.count = n;
@@ -188,7 +192,8 @@ wt_status wt_infer_slice(wt_infer *c, wt_err *err)
     return wt_infer_publish(c, 0, out, slice.count[0], err);
 }
 
-/* --- Gather and relatives ------------------------------------------------------------------------------------------------ */
+/* --- Gather and relatives
+ * ------------------------------------------------------------------------------------------------ */
 /* The published values of a Gather from a known vector. */
 static wt_status publish_gather(wt_infer *c, wt_err *err)
 {
@@ -213,8 +218,8 @@ wt_status wt_infer_gather(wt_infer *c, wt_err *err)
         WT_TRY(wt_infer_axis(c, "axis", 0, x->rank, false, &axis, err));
     if (x->rank >= 0 && at->rank >= 0) {
         if (x->rank - 1 + at->rank > WT_MAX_RANK)
-            return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", x->rank - 1 + at->rank,
-                                WT_MAX_RANK);
+            return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled",
+                                x->rank - 1 + at->rank, WT_MAX_RANK);
         s.rank = 0;
         for (int i = 0; i < axis; i++)
             s.dim[s.rank++] = x->dim[i];
@@ -237,8 +242,8 @@ wt_status wt_infer_gather_elements(wt_infer *c, wt_err *err)
             return wt_infer_bad(c, err, "the indices have %d dimensions, the data %d", at->rank, x->rank);
         for (int i = 0; at->rank >= 0 && i < x->rank; i++)
             if (i != axis && at->dim[i] >= 0 && x->dim[i] >= 0 && at->dim[i] > x->dim[i])
-                return wt_infer_bad(c, err, "dimension %d of the indices is %" PRId64 ", more than the data's %" PRId64, i,
-                                    at->dim[i], x->dim[i]);
+                return wt_infer_bad(c, err, "dimension %d of the indices is %" PRId64 ", more than the data's %" PRId64,
+                                    i, at->dim[i], x->dim[i]);
     }
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), at, err);
 }
@@ -257,14 +262,17 @@ wt_status wt_infer_gather_nd(wt_infer *c, wt_err *err)
                                 (x->rank < at->rank ? x->rank : at->rank) - 1);
         for (int i = 0; i < batch; i++)
             if (x->dim[i] >= 0 && at->dim[i] >= 0 && x->dim[i] != at->dim[i])
-                return wt_infer_bad(c, err, "batch dimension %d is %" PRId64 " in the data and %" PRId64 " in the indices", i,
+                return wt_infer_bad(c, err,
+                                    "batch dimension %d is %" PRId64 " in the data and %" PRId64 " in the indices", i,
                                     x->dim[i], at->dim[i]);
         if (width >= 0 && (width < 1 || batch + width > x->rank))
-            return wt_infer_bad(c, err, "an index has %" PRId64 " coordinates, the data offers %d", width, x->rank - (int)batch);
+            return wt_infer_bad(c, err, "an index has %" PRId64 " coordinates, the data offers %d", width,
+                                x->rank - (int)batch);
         if (width >= 0) {
             const int rank = at->rank - 1 + x->rank - (int)(batch + width);
             if (rank > WT_MAX_RANK)
-                return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", rank, WT_MAX_RANK);
+                return wt_infer_bad(c, err, "the result would have %d dimensions, at most %d can be handled", rank,
+                                    WT_MAX_RANK);
             s.rank = 0;
             for (int i = 0; i + 1 < at->rank; i++)
                 s.dim[s.rank++] = at->dim[i];
@@ -275,7 +283,8 @@ wt_status wt_infer_gather_nd(wt_infer *c, wt_err *err)
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
 }
 
-/* --- blocks and space ------------------------------------------------------------------------------------------------- */
+/* --- blocks and space
+ * ------------------------------------------------------------------------------------------------- */
 static wt_status block_size(const wt_infer *c, int64_t *block, wt_err *err)
 {
     *block = wt_attr_int(c->attrs, "blocksize", 0);
@@ -312,7 +321,8 @@ wt_status wt_infer_space_to_depth(wt_infer *c, wt_err *err)
         WT_TRY(wt_dim_mul(c, x->dim[1], block * block, &s.dim[1], err));
         for (int i = 2; i < 4; i++) {
             if (x->dim[i] >= 0 && x->dim[i] % block)
-                return wt_infer_bad(c, err, "dimension %d is %" PRId64 ", not a multiple of %" PRId64, i, x->dim[i], block);
+                return wt_infer_bad(c, err, "dimension %d is %" PRId64 ", not a multiple of %" PRId64, i, x->dim[i],
+                                    block);
             s.dim[i] = x->dim[i] >= 0 ? x->dim[i] / block : WT_DIM_ANY;
         }
     }

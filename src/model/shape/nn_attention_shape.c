@@ -1,5 +1,5 @@
-/* nn_attention_shape.c - the rule of Attention (opset 23 and 24): data [batch, heads, length, size] or, with the number of
- * heads as attributes, [batch, length, heads * size]. */
+/* nn_attention_shape.c - the rule of Attention (opset 23 and 24): data [batch, heads, length, size] or, with the number
+ * of heads as attributes, [batch, length, heads * size]. */
 #include "model/shape/nn_attention_shape.h"
 
 enum { Q, K, V, MASK, PAST_KEY, PAST_VALUE, NONPAD };
@@ -12,7 +12,8 @@ static wt_status read_heads(const wt_infer *c, const char *name, int64_t *out, w
 {
     *out = wt_attr_int(c->attrs, name, 0);
     if (*out < 1 || *out > INT32_MAX)
-        return wt_infer_bad(c, err, "%s is %lld, expected 1 or more for data of three dimensions", name, (long long)*out);
+        return wt_infer_bad(c, err, "%s is %lld, expected 1 or more for data of three dimensions", name,
+                            (long long)*out);
     return WT_OK;
 }
 
@@ -31,7 +32,8 @@ static wt_status read_operand(const wt_infer *c, size_t i, int rank, const char 
         WT_TRY(read_heads(c, heads_name, &out->heads, err));
         out->length = wt_rule_dim(t, 1);
         if (all >= 0 && all % out->heads)
-            return wt_infer_bad(c, err, "%lld elements do not divide into %lld heads", (long long)all, (long long)out->heads);
+            return wt_infer_bad(c, err, "%lld elements do not divide into %lld heads", (long long)all,
+                                (long long)out->heads);
         out->size = all < 0 ? WT_DIM_ANY : all / out->heads;
     }
     return WT_OK;
@@ -42,7 +44,8 @@ static wt_status join(const wt_infer *c, int64_t *dim, int64_t other, const char
     const int64_t before = *dim;
     if (wt_rule_join(dim, other))
         return WT_OK;
-    return wt_infer_bad(c, err, "the %s is %lld in one input and %lld in another", what, (long long)before, (long long)other);
+    return wt_infer_bad(c, err, "the %s is %lld in one input and %lld in another", what, (long long)before,
+                        (long long)other);
 }
 
 static wt_status read_past(const wt_infer *c, wt_attention_dims *d, wt_err *err)
@@ -96,7 +99,8 @@ static wt_status check_mask(const wt_infer *c, const wt_attention_dims *d, int64
         const int64_t have = m->dim[i], w = want[4 - m->rank + i];
         if (have < 0 || w < 0 || have == 1 || have == w || (i == m->rank - 1 && have < w))
             continue;
-        return wt_infer_bad(c, err, "dimension %d of the mask is %lld, expected 1 or %lld", i, (long long)have, (long long)w);
+        return wt_infer_bad(c, err, "dimension %d of the mask is %lld, expected 1 or %lld", i, (long long)have,
+                            (long long)w);
     }
     return WT_OK;
 }

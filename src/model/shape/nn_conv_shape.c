@@ -1,5 +1,5 @@
-/* nn_conv_shape.c - shape rules of the convolutions, quantized ones included: they differ in where the inputs lie and in the
- * element type of the result, not in geometry. */
+/* nn_conv_shape.c - shape rules of the convolutions, quantized ones included: they differ in where the inputs lie and
+ * in the element type of the result, not in geometry. */
 #include "model/shape/nn_conv_shape.h"
 
 /* Spatial rank from the data, or from the weights when the data's is unknown; -1: neither is known. */
@@ -40,14 +40,15 @@ static wt_status check_channels(const wt_infer *c, size_t xi, size_t wi, int64_t
     const int64_t ic = wt_rule_dim(wt_rule_in(c, xi), 1), oc = wt_rule_dim(wt_rule_in(c, wi), 0);
     const int64_t per = wt_rule_dim(wt_rule_in(c, wi), 1);
     if (oc >= 0 && oc % group)
-        return wt_fail(err, WT_EFORMAT, "%s: %lld output channels do not divide into %lld groups", c->op_type, (long long)oc,
-                       (long long)group);
+        return wt_fail(err, WT_EFORMAT, "%s: %lld output channels do not divide into %lld groups", c->op_type,
+                       (long long)oc, (long long)group);
     if (ic >= 0 && ic % group)
-        return wt_fail(err, WT_EFORMAT, "%s: %lld input channels do not divide into %lld groups", c->op_type, (long long)ic,
-                       (long long)group);
+        return wt_fail(err, WT_EFORMAT, "%s: %lld input channels do not divide into %lld groups", c->op_type,
+                       (long long)ic, (long long)group);
     if (ic >= 0 && per >= 0 && per != ic / group)
-        return wt_fail(err, WT_EFORMAT, "%s: weights take %lld channels per group, but the data has %lld in %lld groups",
-                       c->op_type, (long long)per, (long long)ic, (long long)group);
+        return wt_fail(err, WT_EFORMAT,
+                       "%s: weights take %lld channels per group, but the data has %lld in %lld groups", c->op_type,
+                       (long long)per, (long long)ic, (long long)group);
     return WT_OK;
 }
 

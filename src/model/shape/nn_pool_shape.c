@@ -119,8 +119,8 @@ wt_status wt_infer_roi_align(wt_infer *c, wt_err *err)
     WT_TRY(wt_rule_need_vector(c, 2, out.dim[0], err));
     wt_rule_join(&out.dim[0], wt_rule_dim(wt_rule_in(c, 2), 0));
     if (h < 1 || h > INT32_MAX || w < 1 || w > INT32_MAX)
-        return wt_fail(err, WT_EFORMAT, "%s: output_height x output_width is %lldx%lld, expected positive numbers", c->op_type,
-                       (long long)h, (long long)w);
+        return wt_fail(err, WT_EFORMAT, "%s: output_height x output_width is %lldx%lld, expected positive numbers",
+                       c->op_type, (long long)h, (long long)w);
     out.dim[1] = wt_rule_dim(x, 1);
     out.dim[2] = h;
     out.dim[3] = w;

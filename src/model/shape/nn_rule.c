@@ -16,7 +16,8 @@ wt_status wt_rule_need_rank(const wt_infer *c, size_t i, int min, int max, wt_er
         return WT_OK;
     if (min == max)
         return wt_fail(err, WT_EFORMAT, "%s: input %zu has %d dimensions, expected %d", c->op_type, i, rank, min);
-    return wt_fail(err, WT_EFORMAT, "%s: input %zu has %d dimensions, expected %d to %d", c->op_type, i, rank, min, max);
+    return wt_fail(err, WT_EFORMAT, "%s: input %zu has %d dimensions, expected %d to %d", c->op_type, i, rank, min,
+                   max);
 }
 
 wt_status wt_rule_need_dim(const wt_infer *c, size_t i, int axis, int64_t n, wt_err *err)
@@ -39,8 +40,8 @@ wt_status wt_rule_need_same_dtype(const wt_infer *c, size_t i, size_t j, wt_err 
     const wt_tensor *a = wt_rule_in(c, i), *b = wt_rule_in(c, j);
     if (!a || !b || !a->dtype || !b->dtype || a->dtype == b->dtype)
         return WT_OK;
-    return wt_fail(err, WT_EFORMAT, "%s: input %zu is %s but input %zu is %s, expected the same element type", c->op_type, i,
-                   wt_dtype_get(a->dtype)->name, j, wt_dtype_get(b->dtype)->name);
+    return wt_fail(err, WT_EFORMAT, "%s: input %zu is %s but input %zu is %s, expected the same element type",
+                   c->op_type, i, wt_dtype_get(a->dtype)->name, j, wt_dtype_get(b->dtype)->name);
 }
 
 wt_status wt_rule_need_dtype(const wt_infer *c, size_t i, uint64_t set, wt_err *err)

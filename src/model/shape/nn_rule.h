@@ -34,7 +34,7 @@ wt_status wt_rule_need_same_dtype(const wt_infer *c, size_t i, size_t j, wt_err 
 /* Input i, if there and known, has an element type whose bit is in `set` (WT_DTYPE_BIT). */
 #define WT_DTYPE_BIT(t) (UINT64_C(1) << (t))
 #define WT_DTYPES_FLOAT (WT_DTYPE_BIT(WT_F32) | WT_DTYPE_BIT(WT_F16) | WT_DTYPE_BIT(WT_F64) | WT_DTYPE_BIT(WT_BF16))
-#define WT_DTYPES_BYTE (WT_DTYPE_BIT(WT_U8) | WT_DTYPE_BIT(WT_I8))
+#define WT_DTYPES_BYTE  (WT_DTYPE_BIT(WT_U8) | WT_DTYPE_BIT(WT_I8))
 wt_status wt_rule_need_dtype(const wt_infer *c, size_t i, uint64_t set, wt_err *err);
 /* numpy's matmul of two shapes (vectors included). */
 wt_status wt_rule_matmul(const char *op_type, const wt_shape *a, const wt_shape *b, wt_shape *out, wt_err *err);

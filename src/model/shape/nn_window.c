@@ -1,8 +1,8 @@
 /* nn_window.c - arithmetic of sliding windows, as ai.onnx 21 defines it. */
 #include "model/shape/nn_window.h"
 
-static wt_status read_list(int64_t *out, size_t want, int64_t fallback, int64_t low, const char *name, const char *op_type,
-                           const wt_attrs *attrs, wt_err *err)
+static wt_status read_list(int64_t *out, size_t want, int64_t fallback, int64_t low, const char *name,
+                           const char *op_type, const wt_attrs *attrs, wt_err *err)
 {
     int64_t v[2 * WT_WINDOW_MAX];
     const size_t have = wt_attr_ints(attrs, name, v, WT_ARRAY_LEN(v));
@@ -17,7 +17,8 @@ static wt_status read_list(int64_t *out, size_t want, int64_t fallback, int64_t 
     return WT_OK;
 }
 
-static wt_status read_kernel(wt_window *w, const char *op_type, const wt_attrs *attrs, const int64_t *kernel, wt_err *err)
+static wt_status read_kernel(wt_window *w, const char *op_type, const wt_attrs *attrs, const int64_t *kernel,
+                             wt_err *err)
 {
     if (!wt_attr_find(attrs, "kernel_shape")) {
         if (!kernel)
@@ -59,7 +60,8 @@ static wt_status read_auto_pad(wt_window *w, const char *op_type, const wt_attrs
     return wt_fail(err, WT_EFORMAT, "%s: auto_pad is none of NOTSET, SAME_UPPER, SAME_LOWER, VALID", op_type);
 }
 
-wt_status wt_window_parse(wt_window *w, const char *op_type, const wt_attrs *attrs, int n, const int64_t *kernel, wt_err *err)
+wt_status wt_window_parse(wt_window *w, const char *op_type, const wt_attrs *attrs, int n, const int64_t *kernel,
+                          wt_err *err)
 {
     int64_t pads[2 * WT_WINDOW_MAX];
     memset(w, 0, sizeof *w);
@@ -92,7 +94,8 @@ static wt_status forward_one(wt_window *w, int i, const char *op_type, wt_err *e
 {
     const int64_t in = w->in[i], extent = wt_window_extent(w, i), stride = w->stride[i];
     if (in > INT64_MAX / 4)
-        return wt_fail(err, WT_EFORMAT, "%s: spatial dimension %d is %lld, which is too large", op_type, i, (long long)in);
+        return wt_fail(err, WT_EFORMAT, "%s: spatial dimension %d is %lld, which is too large", op_type, i,
+                       (long long)in);
     if (w->auto_pad == WT_PAD_SAME_UPPER || w->auto_pad == WT_PAD_SAME_LOWER) {
         w->out[i] = (in + stride - 1) / stride;
         const int64_t total = (w->out[i] - 1) * stride + extent - in;
@@ -102,8 +105,8 @@ static wt_status forward_one(wt_window *w, int i, const char *op_type, wt_err *e
     const int64_t room = in + w->begin[i] + w->end[i] - extent;
     if (room < 0 && in > 0)
         return wt_fail(err, WT_EFORMAT,
-                       "%s: the window spans %lld positions of spatial dimension %d, which has %lld with its padding", op_type,
-                       (long long)extent, i, (long long)(room + extent));
+                       "%s: the window spans %lld positions of spatial dimension %d, which has %lld with its padding",
+                       op_type, (long long)extent, i, (long long)(room + extent));
     if (room < 0) {
         w->out[i] = 0;
         return WT_OK;
@@ -126,11 +129,13 @@ wt_status wt_window_forward(wt_window *w, const char *op_type, wt_err *err)
 }
 
 /* Positions a transposed window reaches before padding is cut off: what stride, kernel and output_padding give. */
-static wt_status transposed_extent(const wt_window *w, int i, int64_t extra, const char *op_type, int64_t *full, wt_err *err)
+static wt_status transposed_extent(const wt_window *w, int i, int64_t extra, const char *op_type, int64_t *full,
+                                   wt_err *err)
 {
     if (extra >= w->stride[i] && extra >= w->dilation[i])
-        return wt_fail(err, WT_EFORMAT, "%s: output_padding %lld is smaller neither than the stride nor than the dilation",
-                       op_type, (long long)extra);
+        return wt_fail(err, WT_EFORMAT,
+                       "%s: output_padding %lld is smaller neither than the stride nor than the dilation", op_type,
+                       (long long)extra);
     if (__builtin_mul_overflow(w->in[i] - 1, w->stride[i], full) || *full > INT64_MAX / 4 ||
         wt_window_extent(w, i) > INT64_MAX / 4)
         return wt_fail(err, WT_EFORMAT, "%s: spatial dimension %d of the output is too large", op_type, i);

@@ -18,9 +18,10 @@ typedef struct wt_window {
     int64_t begin[WT_WINDOW_MAX], end[WT_WINDOW_MAX]; /* padding */
 } wt_window;
 
-/* Reads kernel_shape, strides, dilations, pads, auto_pad, ceil_mode for n spatial dimensions. kernel: spatial dimensions of the
- * weights (entries may be unknown), which kernel_shape must equal; NULL: kernel_shape is required. */
-wt_status wt_window_parse(wt_window *w, const char *op_type, const wt_attrs *attrs, int n, const int64_t *kernel, wt_err *err);
+/* Reads kernel_shape, strides, dilations, pads, auto_pad, ceil_mode for n spatial dimensions. kernel: spatial
+ * dimensions of the weights (entries may be unknown), which kernel_shape must equal; NULL: kernel_shape is required. */
+wt_status wt_window_parse(wt_window *w, const char *op_type, const wt_attrs *attrs, int n, const int64_t *kernel,
+                          wt_err *err);
 /* From w->in (set by the caller) to out, begin and end. */
 wt_status wt_window_forward(wt_window *w, const char *op_type, wt_err *err);
 /* ConvTranspose: reads output_padding and output_shape too; fills out, begin and end. */

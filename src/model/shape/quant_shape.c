@@ -1,9 +1,9 @@
 /* quant_shape.c - shape rules of the quantized operators that files may hold. */
 #include "model/shape/nn_conv_shape.h"
 
-#define QUANT_TYPES                                                                                                     \
-    (WT_DTYPES_BYTE | WT_DTYPE_BIT(WT_U16) | WT_DTYPE_BIT(WT_I16) | WT_DTYPE_BIT(WT_F8E4M3FN) |                         \
-     WT_DTYPE_BIT(WT_F8E4M3FNUZ) | WT_DTYPE_BIT(WT_F8E5M2) | WT_DTYPE_BIT(WT_F8E5M2FNUZ) | WT_DTYPE_BIT(WT_U4) |        \
+#define QUANT_TYPES                                                                                                    \
+    (WT_DTYPES_BYTE | WT_DTYPE_BIT(WT_U16) | WT_DTYPE_BIT(WT_I16) | WT_DTYPE_BIT(WT_F8E4M3FN) |                        \
+     WT_DTYPE_BIT(WT_F8E4M3FNUZ) | WT_DTYPE_BIT(WT_F8E5M2) | WT_DTYPE_BIT(WT_F8E5M2FNUZ) | WT_DTYPE_BIT(WT_U4) |       \
      WT_DTYPE_BIT(WT_I4) | WT_DTYPE_BIT(WT_F4E2M1) | WT_DTYPE_BIT(WT_U2) | WT_DTYPE_BIT(WT_I2))
 #define SCALE_TYPES (WT_DTYPES_FLOAT | WT_DTYPE_BIT(WT_F8E8M0))
 

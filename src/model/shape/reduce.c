@@ -69,7 +69,9 @@ wt_status wt_infer_arg(wt_infer *c, wt_err *err)
         WT_TRY(wt_infer_axis(c, "axis", 0, x->rank, false, &axis, err));
         if (x->dim[axis] == 0)
             return wt_infer_bad(c, err, "axis %d is empty: there is no extremum", axis);
-        const wt_reduction r = { .state = WT_KNOWN, .axes = 1u << axis, .keepdims = wt_attr_int(c->attrs, "keepdims", 1) != 0 };
+        const wt_reduction r = { .state = WT_KNOWN,
+                                 .axes = 1u << axis,
+                                 .keepdims = wt_attr_int(c->attrs, "keepdims", 1) != 0 };
         s = reduced_shape(x, &r);
     }
     return wt_infer_set(c, 0, WT_I64, &s, err);

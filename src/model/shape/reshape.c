@@ -1,7 +1,7 @@
 /* reshape.c - rules of Shape and Size, of views (Reshape, Flatten, Squeeze, Unsqueeze) and of Transpose, Expand, Tile.
  *
- * A target shape comes from the file or from arithmetic on shapes; nothing about it is believed: zeros and -1 have their
- * ONNX meaning, other negative values, counts that differ and products that overflow are refused. */
+ * A target shape comes from the file or from arithmetic on shapes; nothing about it is believed: zeros and -1 have
+ * their ONNX meaning, other negative values, counts that differ and products that overflow are refused. */
 #include "model/shape/shape.h"
 #include <inttypes.h>
 
@@ -36,7 +36,8 @@ wt_status wt_infer_size(wt_infer *c, wt_err *err)
     return wt_shape_count(wt_rule_shape(c, 0), &n) ? wt_infer_publish(c, 0, &n, 1, err) : WT_OK;
 }
 
-/* --- Reshape ---------------------------------------------------------------------------------------------------------- */
+/* --- Reshape
+ * ---------------------------------------------------------------------------------------------------------- */
 /* Fills the dim that -1 stands for (or checks the count) when the input's count is known. */
 static wt_status solve_reshape(const wt_infer *c, wt_shape *s, int hole, wt_err *err)
 {
@@ -95,7 +96,8 @@ wt_status wt_infer_reshape(wt_infer *c, wt_err *err)
     wt_ints target;
     WT_TRY(wt_infer_ints(c, 1, &target, err));
     if (target.count > WT_MAX_RANK)
-        return wt_infer_bad(c, err, "the target has %" PRId64 " dimensions, at most %d can be handled", target.count, WT_MAX_RANK);
+        return wt_infer_bad(c, err, "the target has %" PRId64 " dimensions, at most %d can be handled", target.count,
+                            WT_MAX_RANK);
     wt_shape s = wt_rule_unknown(target.count >= 0 ? (int)target.count : -1);
     int hole = -1;
     bool open = target.state != WT_KNOWN; /* a dim is unknown for another reason than -1 */
@@ -114,7 +116,8 @@ wt_status wt_infer_reshape(wt_infer *c, wt_err *err)
         else if (i < x->rank)
             s.dim[i] = x->dim[i];
         else
-            return wt_infer_bad(c, err, "dimension %d of the target is 0, but the input has only %d dimensions", i, x->rank);
+            return wt_infer_bad(c, err, "dimension %d of the target is 0, but the input has only %d dimensions", i,
+                                x->rank);
     }
     if (!open && x->rank >= 0) {
         solve_symbols(x, &s, hole);
@@ -196,7 +199,8 @@ wt_status wt_infer_unsqueeze(wt_infer *c, wt_err *err)
     return WT_OK;
 }
 
-/* --- Transpose, Expand, Tile ------------------------------------------------------------------------------------------ */
+/* --- Transpose, Expand, Tile
+ * ------------------------------------------------------------------------------------------ */
 wt_status wt_infer_transpose(wt_infer *c, wt_err *err)
 {
     const wt_shape *x = wt_rule_shape(c, 0);
@@ -224,7 +228,8 @@ wt_status wt_infer_expand(wt_infer *c, wt_err *err)
     wt_ints target;
     WT_TRY(wt_infer_ints(c, 1, &target, err));
     if (target.count > WT_MAX_RANK)
-        return wt_infer_bad(c, err, "the target has %" PRId64 " dimensions, at most %d can be handled", target.count, WT_MAX_RANK);
+        return wt_infer_bad(c, err, "the target has %" PRId64 " dimensions, at most %d can be handled", target.count,
+                            WT_MAX_RANK);
     wt_shape s = wt_rule_unknown(target.count >= 0 ? (int)target.count : -1);
     for (int i = 0; target.state == WT_KNOWN && i < s.rank; i++) {
         if (target.v[i] < 0)
@@ -234,7 +239,8 @@ wt_status wt_infer_expand(wt_infer *c, wt_err *err)
     const wt_status st = wt_shape_broadcast(wt_rule_shape(c, 0), &s, &s, err);
     if (st != WT_OK)
         return st;
-    if (target.state != WT_KNOWN) /* an unknown target may stretch a known 1 only, but may also be longer than assumed */
+    if (target.state !=
+        WT_KNOWN) /* an unknown target may stretch a known 1 only, but may also be longer than assumed */
         for (int i = 0; i < s.rank; i++)
             s.dim[i] = s.dim[i] > 1 ? s.dim[i] : WT_DIM_ANY;
     return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);

@@ -34,8 +34,8 @@ static wt_status read_sizes(const wt_infer *c, wt_rnn_dims *d, wt_err *err)
         if (hidden < 1 || hidden > INT32_MAX)
             return wt_infer_bad(c, err, "hidden_size is %lld, expected 1 or more", (long long)hidden);
         if (!wt_rule_join(&d->hidden, hidden))
-            return wt_infer_bad(c, err, "hidden_size is %lld, but the recurrence weights are for %lld", (long long)hidden,
-                                (long long)d->hidden);
+            return wt_infer_bad(c, err, "hidden_size is %lld, but the recurrence weights are for %lld",
+                                (long long)hidden, (long long)d->hidden);
         d->hidden = hidden;
     }
     if (d->hidden == 0 || d->hidden > INT32_MAX)

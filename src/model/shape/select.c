@@ -7,7 +7,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* --- NonZero, Compress ------------------------------------------------------------------------------------------------ */
+/* --- NonZero, Compress
+ * ------------------------------------------------------------------------------------------------ */
 bool wt_element_nonzero(const wt_tensor *x, int64_t i)
 {
     double v = 0;
@@ -49,10 +50,12 @@ wt_status wt_compress_count(const wt_infer *c, const wt_tensor *condition, int64
     return WT_OK;
 }
 
-/* --- a stable sort of indices ----------------------------------------------------------------------------------------- */
+/* --- a stable sort of indices
+ * ----------------------------------------------------------------------------------------- */
 typedef bool before_fn(const void *arg, int64_t a, int64_t b); /* must b come before a? (strictly) */
 
-static void merge(const void *arg, before_fn *later, const int64_t *from, int64_t *to, int64_t lo, int64_t mid, int64_t hi)
+static void merge(const void *arg, before_fn *later, const int64_t *from, int64_t *to, int64_t lo, int64_t mid,
+                  int64_t hi)
 {
     int64_t i = lo, j = mid;
     for (int64_t k = lo; k < hi; k++) {
@@ -79,7 +82,8 @@ static void sort_stable(const void *arg, before_fn *later, int64_t *v, int64_t *
         memcpy(v, from, (size_t)n * sizeof *v);
 }
 
-/* --- Unique ----------------------------------------------------------------------------------------------------------- */
+/* --- Unique
+ * ----------------------------------------------------------------------------------------------------------- */
 wt_status wt_unique_read(const wt_infer *c, wt_unique *out, wt_err *err)
 {
     const wt_shape *x = wt_rule_shape(c, 0);
@@ -127,7 +131,9 @@ static unique_walk walk_of(const wt_unique *u, const wt_tensor *x)
 {
     if (u->flat)
         return (unique_walk){ .x = x, .outer = 1, .len = wt_unique_items(u, x), .inner = 1 };
-    return (unique_walk){ .x = x, .outer = wt_shape_product(&x->shape, 0, u->axis), .len = x->shape.dim[u->axis],
+    return (unique_walk){ .x = x,
+                          .outer = wt_shape_product(&x->shape, 0, u->axis),
+                          .len = x->shape.dim[u->axis],
                           .inner = wt_shape_product(&x->shape, u->axis + 1, x->shape.rank) };
 }
 
@@ -173,7 +179,8 @@ wt_status wt_unique_count(wt_context *ctx, const wt_unique *u, const wt_tensor *
     return WT_OK;
 }
 
-/* --- NonMaxSuppression ------------------------------------------------------------------------------------------------ */
+/* --- NonMaxSuppression
+ * ------------------------------------------------------------------------------------------------ */
 static wt_status nms_scalar(const wt_infer *c, size_t i, double *out, bool *given, wt_err *err)
 {
     const wt_tensor *t = wt_rule_in(c, i);
@@ -195,9 +202,17 @@ wt_status wt_nms_read(const wt_infer *c, wt_nms *out, wt_err *err)
     WT_TRY(nms_scalar(c, 4, &threshold, &given, err));
     if (!(iou >= 0 && iou <= 1))
         return wt_infer_bad(c, err, "the IoU threshold is %g, expected 0 to 1", iou);
-    *out = (wt_nms){ .batches = b->dim[0], .classes = s->dim[1], .boxes = b->dim[1], .box = c->in[0]->data, .score = c->in[1]->data,
-                     .max_per_class = most < 0 ? 0 : most > (double)b->dim[1] ? b->dim[1] : (int64_t)most, .iou = (float)iou,
-                     .threshold = (float)threshold, .has_threshold = given,
+    *out = (wt_nms){ .batches = b->dim[0],
+                     .classes = s->dim[1],
+                     .boxes = b->dim[1],
+                     .box = c->in[0]->data,
+                     .score = c->in[1]->data,
+                     .max_per_class = most < 0                   ? 0
+                                      : most > (double)b->dim[1] ? b->dim[1]
+                                                                 : (int64_t)most,
+                     .iou = (float)iou,
+                     .threshold = (float)threshold,
+                     .has_threshold = given,
                      .centered = wt_attr_int(c->attrs, "center_point_box", 0) != 0 };
     return WT_OK;
 }
@@ -255,7 +270,8 @@ int64_t wt_nms_select(const wt_nms *n, int64_t *work, int64_t *out)
     int64_t total = 0;
     for (int64_t b = 0; b < n->batches; b++)
         for (int64_t s = 0; s < n->classes; s++) {
-            const int64_t kept = nms_class(n, n->box + b * n->boxes * 4, n->score + (b * n->classes + s) * n->boxes, work);
+            const int64_t kept = nms_class(n, n->box + b * n->boxes * 4, n->score + (b * n->classes + s) * n->boxes,
+                                           work);
             for (int64_t k = 0; out && k < kept; k++) {
                 int64_t *row = out + (total + k) * 3;
                 row[0] = b, row[1] = s, row[2] = work[k];

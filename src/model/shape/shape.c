@@ -27,7 +27,8 @@ wt_status wt_infer_set(wt_infer *c, size_t o, wt_dtype dtype, const wt_shape *sh
     return WT_OK;
 }
 
-wt_status wt_infer_axis(const wt_infer *c, const char *name, int64_t fallback, int rank, bool allow_end, int *axis, wt_err *err)
+wt_status wt_infer_axis(const wt_infer *c, const char *name, int64_t fallback, int rank, bool allow_end, int *axis,
+                        wt_err *err)
 {
     const int64_t given = wt_attr_int(c->attrs, name, fallback);
     *axis = wt_axis(given, rank, allow_end);

@@ -1,9 +1,9 @@
 /* shape.h - every shape rule, and what the rules share.
  *
  * A rule works in three situations with one text: while compiling, when dims may be unknown or symbols; while a plan is
- * specialized, when all dims are known; and while running, when the data is known too. So everything here has three answers:
- * known, unknown (never an error) and contradictory (WT_EFORMAT, with what was expected). Kernels call the readers of
- * attributes and small inputs too, so that rule and kernel cannot disagree about them. */
+ * specialized, when all dims are known; and while running, when the data is known too. So everything here has three
+ * answers: known, unknown (never an error) and contradictory (WT_EFORMAT, with what was expected). Kernels call the
+ * readers of attributes and small inputs too, so that rule and kernel cannot disagree about them. */
 #ifndef WT_SHAPE_H
 #define WT_SHAPE_H
 #include "model/op.h"
@@ -30,13 +30,15 @@ static inline const wt_shape *wt_rule_shape(const wt_infer *c, size_t i)
     return t ? &t->shape : &unknown;
 }
 /* Attribute `name` as an axis of a tensor of `rank` dims, normalized. */
-wt_status wt_infer_axis(const wt_infer *c, const char *name, int64_t fallback, int rank, bool allow_end, int *axis, wt_err *err);
+wt_status wt_infer_axis(const wt_infer *c, const char *name, int64_t fallback, int rank, bool allow_end, int *axis,
+                        wt_err *err);
 
 /* Dims with unknowns: unknown op known is unknown; an overflow is an error. */
 wt_status wt_dim_mul(const wt_infer *c, int64_t a, int64_t b, int64_t *out, wt_err *err);
 wt_status wt_dim_add(const wt_infer *c, int64_t a, int64_t b, int64_t *out, wt_err *err);
 
-/* --- small integer arguments (axes, starts, pads, target shapes), from an input or an attribute -------------------- */
+/* --- small integer arguments (axes, starts, pads, target shapes), from an input or an attribute --------------------
+ */
 enum { WT_INTS_MAX = 16 };
 typedef enum wt_known { WT_ABSENT = 0, WT_NOT_KNOWN, WT_KNOWN } wt_known;
 typedef struct wt_ints {
@@ -53,16 +55,19 @@ wt_status wt_infer_int(const wt_infer *c, size_t i, wt_known *state, int64_t *ou
 /* Axes that are known: normalized in place, refused when out of range or repeated. Returns the set as bits. */
 wt_status wt_infer_axes(const wt_infer *c, wt_ints *axes, int rank, unsigned *set, wt_err *err);
 
-/* --- small results known from shapes alone ------------------------------------------------------------------------- */
+/* --- small results known from shapes alone -------------------------------------------------------------------------
+ */
 enum { WT_SMALL_MAX = 64 };
 /* Reads input i if it is an integer or bool tensor whose data is known, of at most WT_SMALL_MAX elements. */
 bool wt_infer_small(const wt_infer *c, size_t i, int64_t *v, int64_t *n);
-/* Publishes n values as the data of output o (I64, I32 or BOOL; dtype and shape are set). Does nothing without an arena. */
+/* Publishes n values as the data of output o (I64, I32 or BOOL; dtype and shape are set). Does nothing without an
+ * arena. */
 wt_status wt_infer_publish(wt_infer *c, size_t o, const int64_t *v, int64_t n, wt_err *err);
 /* The output of a view has its input's data. */
 void wt_infer_publish_view(wt_infer *c);
 
-/* --- shared readings of operators ------------------------------------------------------------------------------------ */
+/* --- shared readings of operators ------------------------------------------------------------------------------------
+ */
 typedef struct wt_slice {
     int rank;
     bool known[WT_MAX_RANK];    /* start, step and count are known for this axis */
@@ -72,8 +77,8 @@ typedef struct wt_slice {
 } wt_slice;
 wt_status wt_slice_read(const wt_infer *c, wt_slice *out, wt_err *err);
 
-/* Reductions: which axes go (bits); state is WT_NOT_KNOWN when the axes are not known yet. identity: the axes are empty and
- * noop_with_empty_axes asks for no reduction. */
+/* Reductions: which axes go (bits); state is WT_NOT_KNOWN when the axes are not known yet. identity: the axes are empty
+ * and noop_with_empty_axes asks for no reduction. */
 typedef struct wt_reduction {
     wt_known state;
     unsigned axes;

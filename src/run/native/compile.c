@@ -18,8 +18,8 @@ static void fix_inputs(wt_graph *g, const wt_tensor *inputs, size_t n)
         g->inputs[i]->type.shape = inputs[i].shape;
 }
 
-/* Kernels need natural alignment; constants in a mapped file have none. prepare sees an aligned copy under the name of the
- * original (pack.h); it stays only if the kernel did not pack it. */
+/* Kernels need natural alignment; constants in a mapped file have none. prepare sees an aligned copy under the name of
+ * the original (pack.h); it stays only if the kernel did not pack it. */
 static wt_status aligned_const(compiler *c, const wt_tensor *t, wt_tensor *out, bool *copied)
 {
     const size_t align = wt_dtype_get(t->dtype)->block_bytes;
@@ -32,10 +32,7 @@ static wt_status aligned_const(compiler *c, const wt_tensor *t, wt_tensor *out, 
     return WT_OK;
 }
 
-static bool tensor_static(const wt_tensor *t)
-{
-    return t->dtype != WT_DTYPE_NONE && wt_shape_known(&t->shape);
-}
+static bool tensor_static(const wt_tensor *t) { return t->dtype != WT_DTYPE_NONE && wt_shape_known(&t->shape); }
 
 static bool node_static(const wt_node *node)
 {
@@ -70,8 +67,9 @@ static bool waits_for_data(const wt_tensor *const *in, size_t n)
     return false;
 }
 
-/* The kernel of a static step, and what it prepared. *fits is false when no row takes the case. *waits: a row takes it, but
- * not before it has seen data (the axes of a reduction whose output shape the file declares): then the step is dynamic. */
+/* The kernel of a static step, and what it prepared. *fits is false when no row takes the case. *waits: a row takes it,
+ * but not before it has seen data (the axes of a reduction whose output shape the file declares): then the step is
+ * dynamic. */
 static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *waits)
 {
     const wt_node *node = step->node;
@@ -102,9 +100,20 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
         out[i] = node->out[i] ? &node->out[i]->type : NULL;
     /* Constants that this specialization made itself die with it, and so do their packings. */
     WT_TRY(wt_pack_transient(&packs, c->plan->packs, &spec->arena, lasting, n_lasting, c->err));
-    wt_prep prep = { .ctx = c->plan->ctx, .op = node->op->code, .op_type = node->op_type, .node_name = node->name,
-                     .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out, .n_out = node->n_out,
-                     .threads = c->plan->threads, .cpu = c->plan->cpu, .arena = &spec->arena, .packs = packs, .max_threads = 1 };
+    wt_prep prep = { .ctx = c->plan->ctx,
+                     .op = node->op->code,
+                     .op_type = node->op_type,
+                     .node_name = node->name,
+                     .attrs = &node->attrs,
+                     .in = in,
+                     .n_in = node->n_in,
+                     .out = out,
+                     .n_out = node->n_out,
+                     .threads = c->plan->threads,
+                     .cpu = c->plan->cpu,
+                     .arena = &spec->arena,
+                     .packs = packs,
+                     .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&prep, NULL);
     if (k && k->prepare)
         st = k->prepare(&prep, c->err);
@@ -297,7 +306,10 @@ static wt_status map_taps(compiler *c)
 static wt_status run_passes(compiler *c)
 {
     wt_plan *plan = c->plan;
-    wt_pass_ctx pc = { .ctx = plan->ctx, .cpu = plan->cpu, .packs = plan->packs, .taps = plan->options.taps,
+    wt_pass_ctx pc = { .ctx = plan->ctx,
+                       .cpu = plan->cpu,
+                       .packs = plan->packs,
+                       .taps = plan->options.taps,
                        .n_taps = plan->options.n_taps };
     return wt_passes_run(&pc, c->spec->graph, false, NULL, plan->options.off, plan->options.n_off, c->err);
 }

@@ -1,13 +1,11 @@
 /* control.c - If, Loop and Scan: bodies run on the calling member while the others wait.
  *
- * An If hands its branch's results on without copying: branches have their own part of the arena. What a loop carries must
- * survive the next iteration, which writes the same arena again, so it is copied into the region of run-time values. */
+ * An If hands its branch's results on without copying: branches have their own part of the arena. What a loop carries
+ * must survive the next iteration, which writes the same arena again, so it is copied into the region of run-time
+ * values. */
 #include "run/native/native.h"
 
-static wt_tensor *tensor_of(wt_session *s, const wt_value *v)
-{
-    return &s->now->tensors[v->id];
-}
+static wt_tensor *tensor_of(wt_session *s, const wt_value *v) { return &s->now->tensors[v->id]; }
 
 /* Shapes that were planned must be met. */
 static wt_status assign_value(wt_session *s, const wt_value *to, const wt_tensor *from, wt_err *err)
@@ -22,7 +20,8 @@ static wt_status assign_value(wt_session *s, const wt_value *to, const wt_tensor
         fits = planned->shape.dim[d] < 0 || planned->shape.dim[d] == from->shape.dim[d];
     if (!fits)
         return wt_fail(err, WT_EFORMAT, "value '%s' has shape %s while running, %s was declared", to->name,
-                       wt_shape_text(&from->shape, NULL, a, sizeof a), wt_shape_text(&planned->shape, NULL, b, sizeof b));
+                       wt_shape_text(&from->shape, NULL, a, sizeof a),
+                       wt_shape_text(&planned->shape, NULL, b, sizeof b));
     *tensor_of(s, to) = *from;
     return WT_OK;
 }
@@ -57,7 +56,8 @@ static wt_status if_run(wt_session *s, const wt_step *step, wt_err *err)
     WT_TRY(truth(tensor_of(s, step->node->in[0]), "the condition", &cond, err));
     const wt_program *branch = step->body[cond ? 0 : 1];
     if (branch->graph->n_outputs != step->node->n_out)
-        return wt_fail(err, WT_EFORMAT, "the branch gives %zu results, %zu are expected", branch->graph->n_outputs, step->node->n_out);
+        return wt_fail(err, WT_EFORMAT, "the branch gives %zu results, %zu are expected", branch->graph->n_outputs,
+                       step->node->n_out);
     WT_TRY(wt_program_run_alone(s, branch, err));
     for (size_t i = 0; i < step->node->n_out; i++)
         if (step->node->out[i])
@@ -65,7 +65,8 @@ static wt_status if_run(wt_session *s, const wt_step *step, wt_err *err)
     return WT_OK;
 }
 
-/* --- what a loop collects: one tensor an iteration, stacked along an axis at the end ---------------------------------- */
+/* --- what a loop collects: one tensor an iteration, stacked along an axis at the end
+ * ---------------------------------- */
 typedef struct stack {
     wt_tensor *items;
     size_t n, cap;
@@ -86,8 +87,8 @@ static wt_status stack_add(wt_session *s, stack *k, const wt_tensor *t, wt_err *
     return copy_tensor(s, t, &k->items[k->n++], err);
 }
 
-static wt_status stack_join(wt_session *s, const stack *k, const wt_tensor *element, int64_t axis, bool reverse, wt_tensor *out,
-                            wt_err *err)
+static wt_status stack_join(wt_session *s, const stack *k, const wt_tensor *element, int64_t axis, bool reverse,
+                            wt_tensor *out, wt_err *err)
 {
     wt_tensor t = k->n ? k->items[0] : *element;
     const int rank = t.shape.rank + 1, at = wt_axis(axis, rank, false);
@@ -127,16 +128,19 @@ static wt_status carry(wt_session *s, const wt_graph *body, size_t first, wt_ten
     return WT_OK;
 }
 
-static wt_status loop_iterations(wt_session *s, const wt_step *step, int64_t limit, bool go_on, wt_tensor *carried, size_t n_carried,
-                                 stack *stacks, size_t n_stacks, wt_err *err)
+static wt_status loop_iterations(wt_session *s, const wt_step *step, int64_t limit, bool go_on, wt_tensor *carried,
+                                 size_t n_carried, stack *stacks, size_t n_stacks, wt_err *err)
 {
     const wt_program *body = step->body[0];
     const wt_graph *g = body->graph;
     for (int64_t it = 0; (limit < 0 || it < limit) && go_on; it++) {
         const bool cond = true;
-        wt_tensor number = { .dtype = WT_I64, .data = &it, .bytes = sizeof it }, flag = { .dtype = WT_BOOL, .data = &cond, .bytes = 1 };
-        number.shape = tensor_of(s, g->inputs[0])->shape.rank == 1 ? wt_shape_make(1, (const int64_t[]){ 1 }) : number.shape;
-        flag.shape = tensor_of(s, g->inputs[1])->shape.rank == 1 ? wt_shape_make(1, (const int64_t[]){ 1 }) : flag.shape;
+        wt_tensor number = { .dtype = WT_I64, .data = &it, .bytes = sizeof it },
+                  flag = { .dtype = WT_BOOL, .data = &cond, .bytes = 1 };
+        number.shape = tensor_of(s, g->inputs[0])->shape.rank == 1 ? wt_shape_make(1, (const int64_t[]){ 1 })
+                                                                   : number.shape;
+        flag.shape = tensor_of(s, g->inputs[1])->shape.rank == 1 ? wt_shape_make(1, (const int64_t[]){ 1 })
+                                                                 : flag.shape;
         *tensor_of(s, g->inputs[0]) = number;
         *tensor_of(s, g->inputs[1]) = flag;
         for (size_t i = 0; i < n_carried; i++)
@@ -159,7 +163,8 @@ static wt_status loop_run(wt_session *s, const wt_step *step, wt_err *err)
     int64_t limit = -1;
     bool go_on = true;
     if (g->n_inputs != n->n_in || g->n_outputs < 1 + n_carried || g->n_outputs - 1 < n->n_out)
-        return wt_fail(err, WT_EFORMAT, "the loop's body has %zu inputs and %zu outputs, which do not match its %zu inputs", g->n_inputs,
+        return wt_fail(err, WT_EFORMAT,
+                       "the loop's body has %zu inputs and %zu outputs, which do not match its %zu inputs", g->n_inputs,
                        g->n_outputs, n->n_in);
     const size_t n_stacks = g->n_outputs - 1 - n_carried;
     if (n->in[0] && !wt_tensor_int(tensor_of(s, n->in[0]), 0, &limit))
@@ -182,13 +187,15 @@ static wt_status loop_run(wt_session *s, const wt_step *step, wt_err *err)
         if (i < n_carried)
             t = carried[i];
         else
-            WT_TRY(stack_join(s, &stacks[i - n_carried], &s->now->spec->slots[g->outputs[1 + i]->id].type, 0, false, &t, err));
+            WT_TRY(stack_join(s, &stacks[i - n_carried], &s->now->spec->slots[g->outputs[1 + i]->id].type, 0, false, &t,
+                              err));
         WT_TRY(assign_value(s, n->out[i], &t, err));
     }
     return WT_OK;
 }
 
-/* --- Scan ------------------------------------------------------------------------------------------------------------- */
+/* --- Scan
+ * ------------------------------------------------------------------------------------------------------------- */
 static int64_t nth(const wt_node *n, const char *attr, size_t i, int64_t fallback)
 {
     int64_t v[64];
@@ -209,7 +216,8 @@ static wt_status take_slice(wt_session *s, const wt_tensor *t, int axis, int64_t
     *out = *t;
     out->data = data;
     out->bytes = outer * inner;
-    memmove(&out->shape.dim[axis], &out->shape.dim[axis + 1], (size_t)(t->shape.rank - 1 - axis) * sizeof out->shape.dim[0]);
+    memmove(&out->shape.dim[axis], &out->shape.dim[axis + 1],
+            (size_t)(t->shape.rank - 1 - axis) * sizeof out->shape.dim[0]);
     out->shape.rank--;
     return WT_OK;
 }
@@ -225,7 +233,8 @@ static wt_status scan_check(wt_session *s, const wt_step *step, scan *sc, wt_err
     const wt_graph *g = step->body[0]->graph;
     const int64_t m = wt_attr_int(&n->attrs, "num_scan_inputs", 0);
     if (m < 1 || (size_t)m > n->n_in || g->n_inputs != n->n_in || g->n_outputs != n->n_out)
-        return wt_fail(err, WT_EFORMAT, "num_scan_inputs %lld does not fit %zu inputs and a body of %zu inputs and %zu outputs",
+        return wt_fail(err, WT_EFORMAT,
+                       "num_scan_inputs %lld does not fit %zu inputs and a body of %zu inputs and %zu outputs",
                        (long long)m, n->n_in, g->n_inputs, g->n_outputs);
     sc->n_scan = (size_t)m;
     sc->n_state = n->n_in - sc->n_scan;
@@ -242,8 +251,8 @@ static wt_status scan_check(wt_session *s, const wt_step *step, scan *sc, wt_err
     return WT_OK;
 }
 
-static wt_status scan_iteration(wt_session *s, const wt_step *step, const scan *sc, int64_t it, wt_tensor *state, stack *stacks,
-                                wt_err *err)
+static wt_status scan_iteration(wt_session *s, const wt_step *step, const scan *sc, int64_t it, wt_tensor *state,
+                                stack *stacks, wt_err *err)
 {
     const wt_node *n = step->node;
     const wt_graph *g = step->body[0]->graph;
@@ -253,8 +262,8 @@ static wt_status scan_iteration(wt_session *s, const wt_step *step, const scan *
         wt_tensor slice;
         const wt_tensor *t = tensor_of(s, n->in[sc->n_state + i]);
         const bool back = nth(n, "scan_input_directions", i, 0) != 0;
-        WT_TRY(take_slice(s, t, wt_axis(nth(n, "scan_input_axes", i, 0), t->shape.rank, false), back ? sc->length - 1 - it : it,
-                          &slice, err));
+        WT_TRY(take_slice(s, t, wt_axis(nth(n, "scan_input_axes", i, 0), t->shape.rank, false),
+                          back ? sc->length - 1 - it : it, &slice, err));
         WT_TRY(assign_value(s, g->inputs[sc->n_state + i], &slice, err));
     }
     WT_TRY(wt_program_run_alone(s, step->body[0], err));
@@ -297,13 +306,9 @@ static wt_status scan_run(wt_session *s, const wt_step *step, wt_err *err)
 wt_status wt_control_run(wt_session *s, const wt_step *step, wt_err *err)
 {
     switch (step->node->op->code) {
-    case WT_OP_IF:
-        return if_run(s, step, err);
-    case WT_OP_LOOP:
-        return loop_run(s, step, err);
-    case WT_OP_SCAN:
-        return scan_run(s, step, err);
-    default:
-        return wt_fail(err, WT_EINTERNAL, "%s is no control operator", step->node->op_type);
+    case WT_OP_IF: return if_run(s, step, err);
+    case WT_OP_LOOP: return loop_run(s, step, err);
+    case WT_OP_SCAN: return scan_run(s, step, err);
+    default: return wt_fail(err, WT_EINTERNAL, "%s is no control operator", step->node->op_type);
     }
 }

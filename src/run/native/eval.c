@@ -46,8 +46,8 @@ static wt_status outputs_alloc(const wt_eval *e, const wt_node *node, wt_tensor 
 }
 
 /* Packings of what is no constant must not be remembered by its address. */
-static wt_status transient_packs(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, struct wt_pack_cache **out,
-                                 wt_err *err)
+static wt_status transient_packs(const wt_eval *e, const wt_node *node, const wt_tensor *const *in,
+                                 struct wt_pack_cache **out, wt_err *err)
 {
     size_t n = 0;
     *out = NULL;
@@ -60,7 +60,8 @@ static wt_status transient_packs(const wt_eval *e, const wt_node *node, const wt
     return wt_pack_transient(out, e->packs, e->arena, constants, n, err);
 }
 
-static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, wt_tensor *out, wt_err *err)
+static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, wt_tensor *out,
+                            wt_err *err)
 {
     const wt_tensor **out_types = wt_arena_alloc(e->arena, 2 * node->n_out, sizeof *out_types, err);
     if (!out_types)
@@ -71,16 +72,33 @@ static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tens
             out_types[i] = out_run[i] = &out[i];
     struct wt_pack_cache *packs;
     WT_TRY(transient_packs(e, node, in, &packs, err));
-    wt_prep prep = { .ctx = e->ctx, .op = node->op->code, .op_type = node->op_type, .node_name = node->name,
-                     .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out_types, .n_out = node->n_out, .threads = 1,
-                     .cpu = e->cpu, .arena = e->arena, .packs = packs, .max_threads = 1 };
+    wt_prep prep = { .ctx = e->ctx,
+                     .op = node->op->code,
+                     .op_type = node->op_type,
+                     .node_name = node->name,
+                     .attrs = &node->attrs,
+                     .in = in,
+                     .n_in = node->n_in,
+                     .out = out_types,
+                     .n_out = node->n_out,
+                     .threads = 1,
+                     .cpu = e->cpu,
+                     .arena = e->arena,
+                     .packs = packs,
+                     .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&prep, NULL);
     if (!k)
         return wt_eval_refuse(node, in, err);
     if (k->prepare)
         WT_TRY(k->prepare(&prep, err));
-    wt_run run = { .params = prep.params, .in = in, .n_in = node->n_in, .out = out_run, .n_out = node->n_out, .texts = e->arena,
-                   .tid = 0, .nthreads = 1 };
+    wt_run run = { .params = prep.params,
+                   .in = in,
+                   .n_in = node->n_in,
+                   .out = out_run,
+                   .n_out = node->n_out,
+                   .texts = e->arena,
+                   .tid = 0,
+                   .nthreads = 1 };
     if (prep.scratch_bytes) {
         char *scratch = wt_arena_alloc(e->arena, prep.scratch_bytes + 64, 1, err);
         if (!scratch)
@@ -96,8 +114,13 @@ wt_status wt_eval_node(const wt_eval *e, const wt_node *node, const wt_tensor *c
         return wt_fail(err, WT_EUNSUPPORTED, "operator %s of domain '%s' is not known", node->op_type, node->domain);
     for (size_t i = 0; i < node->n_out; i++)
         out[i] = (wt_tensor){ .shape.rank = -1 };
-    wt_infer infer = { .op_type = node->op_type, .attrs = &node->attrs, .in = in, .n_in = node->n_in, .out = out,
-                       .n_out = node->n_out, .arena = e->arena };
+    wt_infer infer = { .op_type = node->op_type,
+                       .attrs = &node->attrs,
+                       .in = in,
+                       .n_in = node->n_in,
+                       .out = out,
+                       .n_out = node->n_out,
+                       .arena = e->arena };
     WT_TRY(node->op->infer(&infer, err));
     for (size_t i = 0; i < node->n_out; i++) /* what a rule publishes may be borrowed: the kernel writes its own */
         out[i].data = NULL;

@@ -8,8 +8,8 @@ typedef struct wt_eval {
     wt_context *ctx;
     uint32_t cpu;
     struct wt_pack_cache *packs;
-    wt_arena *arena;   /* outputs, params and scratch */
-    uint64_t limit;    /* refuse a single output above this; 0: none */
+    wt_arena *arena; /* outputs, params and scratch */
+    uint64_t limit;  /* refuse a single output above this; 0: none */
 } wt_eval;
 /* in[i]: NULL for omitted, data known. out[i] is filled for every output of the node that exists (shape, data in the
  * arena; a view may share in[0]'s data). WT_EUNSUPPORTED when no kernel takes it. */

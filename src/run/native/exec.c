@@ -1,7 +1,8 @@
 /* exec.c - the loop over steps. Every member of the team runs it; see pool.h for what a barrier costs.
  *
- * Consecutive steps of one member need no barrier between them. A step that fails is remembered by its place in the order
- * of execution, and members leave at the first barrier behind that place: so all leave at the same one, whoever is late. */
+ * Consecutive steps of one member need no barrier between them. A step that fails is remembered by its place in the
+ * order of execution, and members leave at the first barrier behind that place: so all leave at the same one, whoever
+ * is late. */
 #include "base/clock.h"
 #include "run/native/eval.h"
 #include "run/native/native.h"
@@ -25,7 +26,8 @@ static wt_status dynamic_run(wt_session *s, const wt_step *step, wt_err *err)
     const wt_tensor *in[64];
     wt_tensor out[16];
     if (node->n_in > WT_ARRAY_LEN(in) || node->n_out > WT_ARRAY_LEN(out))
-        return wt_fail(err, WT_EUNSUPPORTED, "%zu inputs and %zu outputs are more than the engine takes where shapes depend on data",
+        return wt_fail(err, WT_EUNSUPPORTED,
+                       "%zu inputs and %zu outputs are more than the engine takes where shapes depend on data",
                        node->n_in, node->n_out);
     for (size_t i = 0; i < node->n_in; i++)
         in[i] = node->in[i] ? &b->tensors[node->in[i]->id] : NULL;
@@ -65,12 +67,9 @@ static wt_status step_run(wt_session *s, const wt_step *step, wt_team *team, int
         run.tid = tid;
         run.nthreads = nthreads;
         return step->kernel->run(&run, err);
-    case WT_STEP_VIEW:
-        return view_run(s, step, err);
-    case WT_STEP_DYNAMIC:
-        return dynamic_run(s, step, err);
-    case WT_STEP_CONTROL:
-        return wt_control_run(s, step, err);
+    case WT_STEP_VIEW: return view_run(s, step, err);
+    case WT_STEP_DYNAMIC: return dynamic_run(s, step, err);
+    case WT_STEP_CONTROL: return wt_control_run(s, step, err);
     }
     return WT_EINTERNAL;
 }

@@ -1,7 +1,7 @@
 /* memory.c - offsets in the arena: which values can share bytes because they never live together.
  *
- * A buffer is a value with all its views and in-place successors; its life is from the step that makes it to the last step
- * that reads it (a body reads at its control step; graph outputs and taps of unknown readers live to the end).
+ * A buffer is a value with all its views and in-place successors; its life is from the step that makes it to the last
+ * step that reads it (a body reads at its control step; graph outputs and taps of unknown readers live to the end).
  * Greedy by size with best fit: largest first, at the lowest gap that is free for the whole life. That is within a few
  * per cent of the lower bound on the networks of the field. */
 #include <stdlib.h>
@@ -176,7 +176,9 @@ static wt_status collect(planner *p, wt_err *err)
             return wt_fail(err, WT_ELIMIT, "a value of the model would need more memory than can be addressed");
         buffer *b = &p->buffers[p->n_buffers++];
         /* 64 bytes of slack: vector loads of a tail may not leave the arena. */
-        *b = (buffer){ .bytes = wt_align_up(bytes + 64, 64), .first = p->first_use[i], .last = p->last_use[i], .root = (uint32_t)i };
+        *b = (buffer){
+            .bytes = wt_align_up(bytes + 64, 64), .first = p->first_use[i], .last = p->last_use[i], .root = (uint32_t)i
+        };
     }
     return WT_OK;
 }
@@ -211,7 +213,8 @@ static wt_status assign(planner *p, size_t base, size_t *end, buffer **placed, w
     return WT_OK;
 }
 
-wt_status wt_place_values(wt_spec *spec, const wt_program *program, size_t base, size_t *end, wt_context *ctx, wt_err *err)
+wt_status wt_place_values(wt_spec *spec, const wt_program *program, size_t base, size_t *end, wt_context *ctx,
+                          wt_err *err)
 {
     const size_t n = spec->n_values + 1;
     planner p = { .spec = spec, .program = program, .ctx = ctx };

@@ -7,7 +7,8 @@
 
 wt_plan_options wt_plan_defaults(void)
 {
-    return (wt_plan_options){ .size = sizeof(wt_plan_options), .dynamic_limit = UINT64_C(1) << 30, .specializations = 4 };
+    return (
+        wt_plan_options){ .size = sizeof(wt_plan_options), .dynamic_limit = UINT64_C(1) << 30, .specializations = 4 };
 }
 
 static wt_status copy_names(wt_plan *plan, const char *const *src, size_t n, const char *const **out, wt_err *err)
@@ -84,7 +85,7 @@ static wt_status rewrite_base(wt_plan *plan, wt_err *err)
 
 static int by_address(const void *a, const void *b)
 {
-    const uintptr_t x = (uintptr_t)*(const void *const *)a, y = (uintptr_t)*(const void *const *)b;
+    const uintptr_t x = (uintptr_t) * (const void *const *)a, y = (uintptr_t) * (const void *const *)b;
     return x < y ? -1 : x > y;
 }
 
@@ -126,7 +127,8 @@ static wt_status plan_open(wt_plan *plan, const wt_plan_options *options, wt_err
     return compile_fixed(plan, err);
 }
 
-wt_status wt_plan_open_graph(wt_plan **out, wt_context *ctx, const wt_graph *graph, const wt_plan_options *options, wt_err *err)
+wt_status wt_plan_open_graph(wt_plan **out, wt_context *ctx, const wt_graph *graph, const wt_plan_options *options,
+                             wt_err *err)
 {
     *out = NULL;
     wt_plan *plan = wt_alloc(ctx, 1, sizeof *plan, err);
@@ -222,15 +224,9 @@ void wt_plan_release(wt_plan *plan, wt_spec *spec)
     pthread_mutex_unlock(&plan->lock);
 }
 
-size_t wt_plan_input_count(const wt_plan *plan)
-{
-    return plan->graph->n_inputs;
-}
+size_t wt_plan_input_count(const wt_plan *plan) { return plan->graph->n_inputs; }
 
-size_t wt_plan_output_count(const wt_plan *plan)
-{
-    return plan->graph->n_outputs;
-}
+size_t wt_plan_output_count(const wt_plan *plan) { return plan->graph->n_outputs; }
 
 static const char *describe(wt_value *const *values, size_t n, size_t index, wt_tensor *type)
 {
@@ -269,7 +265,8 @@ wt_plan_memory wt_plan_memory_use(wt_plan *plan)
     return m;
 }
 
-wt_status wt_model_apply_passes(struct wt_model *model, const char *last, const char *const *off, size_t n_off, wt_err *err)
+wt_status wt_model_apply_passes(struct wt_model *model, const char *last, const char *const *off, size_t n_off,
+                                wt_err *err)
 {
     wt_graph *graph = wt_model_graph(model);
     wt_pass_ctx pc = { .ctx = graph->ctx, .cpu = wt_context_cpu(graph->ctx) };

@@ -19,10 +19,7 @@ void wt_session_profile(wt_session *s, int on)
     s->profile = on != 0;
 }
 
-size_t wt_session_step_count(const wt_session *s)
-{
-    return s->now ? s->now->spec->n_steps : 0;
-}
+size_t wt_session_step_count(const wt_session *s) { return s->now ? s->now->spec->n_steps : 0; }
 
 static const wt_step *find_step(const wt_program *p, size_t index)
 {
@@ -45,9 +42,12 @@ wt_status wt_session_step(const wt_session *s, size_t index, wt_step_profile *ou
     if (!step)
         return wt_fail(err, WT_EUSAGE, "there is no step %zu", index);
     static const char *const kinds[] = { "", "decided while running", "view", "control" };
-    *out = (wt_step_profile){ .name = step->node->name, .op = step->node->op_type,
-                              .kernel = step->kernel ? step->kernel->name : kinds[step->kind], .flops = step->flops,
-                              .bytes = step->bytes, .threads = step->threads };
+    *out = (wt_step_profile){ .name = step->node->name,
+                              .op = step->node->op_type,
+                              .kernel = step->kernel ? step->kernel->name : kinds[step->kind],
+                              .flops = step->flops,
+                              .bytes = step->bytes,
+                              .threads = step->threads };
     if (step->node->n_out && step->node->out[0])
         wt_shape_text(&s->now->tensors[step->node->out[0]->id].shape, NULL, out->shape, sizeof out->shape);
     if (s->now->profiled && s->now->ns_total) {

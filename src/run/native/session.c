@@ -69,7 +69,10 @@ static void fill_runs(wt_binding *b, const wt_program *p, const wt_tensor **args
             in[k] = n->in[k] ? &b->tensors[n->in[k]->id] : NULL;
         for (size_t k = 0; k < n->n_out; k++)
             out[k] = n->out[k] ? &b->tensors[n->out[k]->id] : NULL;
-        *run = (wt_run){ .params = step->params, .in = in, .n_in = n->n_in, .out = (wt_tensor *const *)(const void *)out,
+        *run = (wt_run){ .params = step->params,
+                         .in = in,
+                         .n_in = n->n_in,
+                         .out = (wt_tensor *const *)(const void *)out,
                          .n_out = n->n_out };
         for (int k = 0; k < 2; k++)
             if (step->body[k])
@@ -165,7 +168,8 @@ static wt_status check_input(const wt_value *v, const wt_tensor *t, wt_err *err)
         fits = want->dim[d] < 0 || want->dim[d] == got->dim[d];
     if (!fits || !wt_shape_known(got)) {
         wt_status st = wt_fail(err, WT_EUSAGE, "input '%s' has shape %s, the model takes %s", v->name,
-                               wt_shape_text(got, NULL, a, sizeof a), wt_shape_text(want, v->graph->root->symbols, b, sizeof b));
+                               wt_shape_text(got, NULL, a, sizeof a),
+                               wt_shape_text(want, v->graph->root->symbols, b, sizeof b));
         wt_err_where(err, "input '%s'", v->name);
         return st;
     }
@@ -205,7 +209,8 @@ static wt_status take_inputs(wt_session *s, const wt_tensor *inputs, size_t n, w
         if (!wt_tensor_size(t, &bytes) || (!data && bytes))
             return wt_fail(err, WT_EUSAGE, "input '%s' has no data", g->inputs[i]->name);
         if (inputs[i].data && inputs[i].bytes < bytes)
-            return wt_fail(err, WT_EUSAGE, "input '%s' has %zu bytes, its shape needs %zu", g->inputs[i]->name, inputs[i].bytes, bytes);
+            return wt_fail(err, WT_EUSAGE, "input '%s' has %zu bytes, its shape needs %zu", g->inputs[i]->name,
+                           inputs[i].bytes, bytes);
         const size_t unit = wt_dtype_get(t->dtype)->block_bytes, align = unit > 8 ? 8 : unit;
         if ((uintptr_t)data & (align - 1)) {
             void *copy = wt_arena_alloc(&s->dyn, bytes + 64, 1, err);

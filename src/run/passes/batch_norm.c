@@ -3,7 +3,8 @@
 #include <math.h>
 #include "run/passes/pass.h"
 
-/* Channel c of a constant shaped [C], [C,1,1], [1,C,1,1] (or one number) behind a tensor of `rank`; false when it is not. */
+/* Channel c of a constant shaped [C], [C,1,1], [1,C,1,1] (or one number) behind a tensor of `rank`; false when it is
+ * not. */
 static bool per_channel(const wt_value *v, int rank, int64_t channels)
 {
     int64_t n;
@@ -118,7 +119,9 @@ static wt_status new_bias(wt_node *conv, const affine *a, int64_t channels, wt_e
         return WT_ENOMEM;
     for (int64_t c = 0; c < channels; c++)
         b[c] = (float)((old ? channel(old, c) : 0.0) * a->scale[c] + a->shift[c]);
-    const wt_tensor t = { .dtype = WT_F32, .shape = wt_shape_make(1, &channels), .data = b, .bytes = 4 * (size_t)channels };
+    const wt_tensor t = {
+        .dtype = WT_F32, .shape = wt_shape_make(1, &channels), .data = b, .bytes = 4 * (size_t)channels
+    };
     WT_TRY(wt_graph_add_value(&v, conv->graph, NULL, err));
     WT_TRY(wt_graph_set_constant(v, &t, err));
     return wt_node_set_input(conv, 2, v, err);

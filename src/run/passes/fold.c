@@ -1,8 +1,8 @@
 /* fold.c - infer and fold in one walk: a node whose inputs are all known is computed, its result becomes a constant.
  *
- * Shapes that are known make Shape and everything behind it fold, so that a model exported with dynamic sizes and compiled
- * for fixed ones loses its shape arithmetic here. An If whose condition is known is replaced by its branch. Results
- * above FOLD_LIMIT are left alone unless all their inputs die with them: folding must not blow the model up
+ * Shapes that are known make Shape and everything behind it fold, so that a model exported with dynamic sizes and
+ * compiled for fixed ones loses its shape arithmetic here. An If whose condition is known is replaced by its branch.
+ * Results above FOLD_LIMIT are left alone unless all their inputs die with them: folding must not blow the model up
  * (ConstantOfShape, Expand). */
 #include "run/native/eval.h"
 #include "run/passes/pass.h"
@@ -219,7 +219,4 @@ static wt_status fold_graph(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_pass_fold(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
-{
-    return fold_graph(pc, graph, err);
-}
+wt_status wt_pass_fold(wt_pass_ctx *pc, wt_graph *graph, wt_err *err) { return fold_graph(pc, graph, err); }

@@ -1,5 +1,5 @@
-/* fuse.c - what follows a convolution or a Linear moves into its store: an activation, or the sum with a tensor of the same
- * shape and then an activation (a residual is added before the activation: run/internal_ops.h). Each saves one
+/* fuse.c - what follows a convolution or a Linear moves into its store: an activation, or the sum with a tensor of the
+ * same shape and then an activation (a residual is added before the activation: run/internal_ops.h). Each saves one
  * pass over the activations, which is what elementwise operators cost. */
 #include "run/passes/pass.h"
 
@@ -7,30 +7,17 @@ static wt_act_params activation_of(const wt_node *n)
 {
     wt_act_params a = { WT_ACT_NONE, 0, 0 };
     switch (n->op ? n->op->code : WT_OP_UNKNOWN) {
-    case WT_OP_RELU:
-        a.act = WT_ACT_RELU;
-        break;
-    case WT_OP_LEAKYRELU:
-        a = (wt_act_params){ WT_ACT_LEAKY, wt_attr_float(&n->attrs, "alpha", 0.01f), 0 };
-        break;
-    case WT_OP_SIGMOID:
-        a.act = WT_ACT_SIGMOID;
-        break;
-    case WT_OP_TANH:
-        a.act = WT_ACT_TANH;
-        break;
+    case WT_OP_RELU: a.act = WT_ACT_RELU; break;
+    case WT_OP_LEAKYRELU: a = (wt_act_params){ WT_ACT_LEAKY, wt_attr_float(&n->attrs, "alpha", 0.01f), 0 }; break;
+    case WT_OP_SIGMOID: a.act = WT_ACT_SIGMOID; break;
+    case WT_OP_TANH: a.act = WT_ACT_TANH; break;
     case WT_OP_HARDSIGMOID:
-        a = (wt_act_params){ WT_ACT_HARDSIGMOID, wt_attr_float(&n->attrs, "alpha", 0.2f), wt_attr_float(&n->attrs, "beta", 0.5f) };
+        a = (wt_act_params){ WT_ACT_HARDSIGMOID, wt_attr_float(&n->attrs, "alpha", 0.2f),
+                             wt_attr_float(&n->attrs, "beta", 0.5f) };
         break;
-    case WT_OP_HARDSWISH:
-        a = (wt_act_params){ WT_ACT_HARDSWISH, 1.0f / 6, 0.5f };
-        break;
-    case WT_OP_SWISH:
-        a = (wt_act_params){ WT_ACT_SILU, wt_attr_float(&n->attrs, "alpha", 1), 0 };
-        break;
-    case WT_OP_GELU:
-        a.act = wt_attr_is(&n->attrs, "approximate", "tanh") ? WT_ACT_GELU_TANH : WT_ACT_GELU;
-        break;
+    case WT_OP_HARDSWISH: a = (wt_act_params){ WT_ACT_HARDSWISH, 1.0f / 6, 0.5f }; break;
+    case WT_OP_SWISH: a = (wt_act_params){ WT_ACT_SILU, wt_attr_float(&n->attrs, "alpha", 1), 0 }; break;
+    case WT_OP_GELU: a.act = wt_attr_is(&n->attrs, "approximate", "tanh") ? WT_ACT_GELU_TANH : WT_ACT_GELU; break;
     case WT_OP_CLIP: {
         float lo = -__FLT_MAX__, hi = __FLT_MAX__;
         const bool known = (n->n_in < 2 || !n->in[1] || wt_const_scalar(n->in[1], &lo)) &&
@@ -39,16 +26,12 @@ static wt_act_params activation_of(const wt_node *n)
             a = (wt_act_params){ WT_ACT_CLIP, lo, hi };
         break;
     }
-    default:
-        break;
+    default: break;
     }
     return a;
 }
 
-static bool has_store(const wt_node *n)
-{
-    return wt_node_is(n, WT_OP_CONV) || wt_node_is(n, WT_OP_LINEAR);
-}
+static bool has_store(const wt_node *n) { return wt_node_is(n, WT_OP_CONV) || wt_node_is(n, WT_OP_LINEAR); }
 
 /* x * sigmoid(x) */
 static wt_status find_swish(wt_pass_ctx *pc, wt_node *mul, wt_err *err)
@@ -57,8 +40,8 @@ static wt_status find_swish(wt_pass_ctx *pc, wt_node *mul, wt_err *err)
         return WT_OK;
     for (size_t i = 0; i < 2; i++) {
         wt_value *s = mul->in[i], *x = mul->in[1 - i];
-        if (!s || !x || !s->producer || !wt_node_is(s->producer, WT_OP_SIGMOID) || s->producer->in[0] != x || s->quant ||
-            !wt_pass_may_fuse(pc, s) || x->type.dtype != WT_F32)
+        if (!s || !x || !s->producer || !wt_node_is(s->producer, WT_OP_SIGMOID) || s->producer->in[0] != x ||
+            s->quant || !wt_pass_may_fuse(pc, s) || x->type.dtype != WT_F32)
             continue;
         mul->attrs = (wt_attrs){ NULL, 0 };
         WT_TRY(wt_node_set_op(mul, "", "Swish", err));
@@ -105,7 +88,8 @@ static wt_status take_residual(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err *
     /* The other term may be made later than n: then n moves down to where the sum was. If that term is itself a fusable
      * product, the later one takes the earlier one. */
     if (r->producer && r->producer->graph == n->graph && is_before(n, r->producer)) {
-        if (has_store(r->producer) && wt_pass_may_fuse(pc, r) && !r->quant && !wt_attr_int(&r->producer->attrs, "act", 0))
+        if (has_store(r->producer) && wt_pass_may_fuse(pc, r) && !r->quant &&
+            !wt_attr_int(&r->producer->attrs, "act", 0))
             return WT_OK;
         wt_node_move_before(n, add);
     }

@@ -8,22 +8,21 @@
 #include <math.h>
 #include "run/passes/pass.h"
 
-static bool close_to(float a, double b)
-{
-    return fabs((double)a - b) <= 1e-4 * fabs(b);
-}
+static bool close_to(float a, double b) { return fabs((double)a - b) <= 1e-4 * fabs(b); }
 
 /* v is made by an operator `code` and may vanish into its user. */
 static wt_node *inner(const wt_pass_ctx *pc, const wt_value *v, wt_opcode code)
 {
-    return v && v->producer && wt_node_is(v->producer, code) && wt_pass_may_fuse(pc, v) && !v->quant ? v->producer : NULL;
+    return v && v->producer && wt_node_is(v->producer, code) && wt_pass_may_fuse(pc, v) && !v->quant ? v->producer
+                                                                                                     : NULL;
 }
 
 /* value = other (op) scalar */
 static bool scalar_of(const wt_node *n, wt_opcode code, wt_value **other, float *c)
 {
     int at;
-    return wt_node_is(n, code) && wt_binary_scalar(n, other, c, &at) && (at == 1 || code == WT_OP_ADD || code == WT_OP_MUL);
+    return wt_node_is(n, code) && wt_binary_scalar(n, other, c, &at) &&
+           (at == 1 || code == WT_OP_ADD || code == WT_OP_MUL);
 }
 
 /* v = k * u for a constant k (through Mul or Div); u may be v itself with k 1. */
@@ -46,7 +45,8 @@ static float strip_factor(const wt_pass_ctx *pc, wt_value **v)
 
 static bool clip_bounds(const wt_node *clip, float *lo, float *hi)
 {
-    return clip->n_in == 3 && clip->in[1] && clip->in[2] && wt_const_scalar(clip->in[1], lo) && wt_const_scalar(clip->in[2], hi);
+    return clip->n_in == 3 && clip->in[1] && clip->in[2] && wt_const_scalar(clip->in[1], lo) &&
+           wt_const_scalar(clip->in[2], hi);
 }
 
 /* v = k * clip(x + b, 0, c): fills x, alpha, beta of k*c * HardSigmoid(x); also v = HardSigmoid itself. */
@@ -141,7 +141,8 @@ wt_status wt_pass_activation_idioms(wt_pass_ctx *pc, wt_graph *graph, wt_err *er
     return WT_OK;
 }
 
-/* --- Gelu ----------------------------------------------------------------------------------------------------------- */
+/* --- Gelu -----------------------------------------------------------------------------------------------------------
+ */
 /* v = 1 + erf(x / sqrt 2), maybe times a constant. */
 static bool erf_part(const wt_pass_ctx *pc, wt_value *v, wt_value **x, float *factor)
 {
@@ -184,13 +185,14 @@ static bool match_gelu(const wt_pass_ctx *pc, const wt_node *n, wt_value **x)
     return false;
 }
 
-/* --- LayerNormalization ------------------------------------------------------------------------------------------------ */
+/* --- LayerNormalization
+ * ------------------------------------------------------------------------------------------------ */
 static bool reduces_last_axis(const wt_node *n)
 {
     int64_t axis, count;
     const int rank = n->in[0]->type.shape.rank;
-    if (rank < 1 || n->n_in < 2 || !wt_value_is_const(n->in[1]) || !wt_shape_count(&n->in[1]->type.shape, &count) || count != 1 ||
-        !wt_attr_int(&n->attrs, "keepdims", 1) || !wt_tensor_int(&n->in[1]->type, 0, &axis))
+    if (rank < 1 || n->n_in < 2 || !wt_value_is_const(n->in[1]) || !wt_shape_count(&n->in[1]->type.shape, &count) ||
+        count != 1 || !wt_attr_int(&n->attrs, "keepdims", 1) || !wt_tensor_int(&n->in[1]->type, 0, &axis))
         return false;
     return wt_axis(axis, rank, false) == rank - 1;
 }
@@ -204,7 +206,8 @@ static bool is_square_of(const wt_node *n, const wt_value *v)
     return scalar_of(n, WT_OP_POW, &base, &two) && two == 2 && base == v;
 }
 
-/* div = (x - mean x) / sqrt(mean((x - mean x)^2) + eps): fills x and eps. The difference may be computed once or twice. */
+/* div = (x - mean x) / sqrt(mean((x - mean x)^2) + eps): fills x and eps. The difference may be computed once or twice.
+ */
 static bool match_norm(const wt_node *div, wt_value **x, float *eps)
 {
     wt_value *u;
@@ -230,8 +233,8 @@ static bool match_norm(const wt_node *div, wt_value **x, float *eps)
 static bool last_axis_vector(const wt_value *v, const wt_value *x)
 {
     const wt_shape *s = &x->type.shape;
-    return wt_value_is_const(v) && !v->quant && v->type.dtype == x->type.dtype && v->type.shape.rank == 1 && s->rank > 0 &&
-           s->dim[s->rank - 1] == v->type.shape.dim[0];
+    return wt_value_is_const(v) && !v->quant && v->type.dtype == x->type.dtype && v->type.shape.rank == 1 &&
+           s->rank > 0 && s->dim[s->rank - 1] == v->type.shape.dim[0];
 }
 
 /* The only user of v, when it is `code` with a vector of the last axis as its other operand. */

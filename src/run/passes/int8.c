@@ -1,9 +1,9 @@
 /* int8.c - a graph whose values say how they are quantized becomes one that computes with the integers.
  *
- * One walk in order. A node that has an integer form and whose operands are quantized takes codes and makes codes; every
- * other node gets real numbers: a DequantizeLinear per value, and a QuantizeLinear where its result is wanted as codes.
- * What only moves or selects hands its operand's quantization on. So integer islands are as large as they can be, and
- * the values are those that the file's QuantizeLinear/DequantizeLinear pairs describe. */
+ * One walk in order. A node that has an integer form and whose operands are quantized takes codes and makes codes;
+ * every other node gets real numbers: a DequantizeLinear per value, and a QuantizeLinear where its result is wanted as
+ * codes. What only moves or selects hands its operand's quantization on. So integer islands are as large as they can
+ * be, and the values are those that the file's QuantizeLinear/DequantizeLinear pairs describe. */
 #include "run/passes/int8.h"
 #include "model/qdq.h"
 #include "model/quantize.h"
@@ -26,7 +26,8 @@ bool wt_int8_activation(const wt_value *v)
 
 bool wt_int8_same(const wt_quant *a, const wt_quant *b)
 {
-    return a->dtype == b->dtype && a->count == 1 && b->count == 1 && a->scale[0] == b->scale[0] && a->zero_point[0] == b->zero_point[0];
+    return a->dtype == b->dtype && a->count == 1 && b->count == 1 && a->scale[0] == b->scale[0] &&
+           a->zero_point[0] == b->zero_point[0];
 }
 
 static wt_status parameters(wt_int8 *p, const wt_quant *q, wt_value **scale, wt_value **zero, wt_err *err)
@@ -38,7 +39,8 @@ static wt_status parameters(wt_int8 *p, const wt_quant *q, wt_value **scale, wt_
 }
 
 /* op(v, scale, zero point) in front of `before` (NULL: at the end). */
-static wt_status border(wt_int8 *p, const char *op, wt_value *v, const wt_quant *q, wt_value *out, wt_node *before, wt_err *err)
+static wt_status border(wt_int8 *p, const char *op, wt_value *v, const wt_quant *q, wt_value *out, wt_node *before,
+                        wt_err *err)
 {
     wt_value *in[3] = { v };
     wt_node *node;

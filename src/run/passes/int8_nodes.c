@@ -10,7 +10,8 @@ static wt_status set_pair(wt_node *n, const char *scale, const char *zp, const w
     return wt_node_set_attr_int(n, zp, q->zero_point[0], err);
 }
 
-/* --- Conv and Linear ------------------------------------------------------------------------------------------------- */
+/* --- Conv and Linear -------------------------------------------------------------------------------------------------
+ */
 typedef struct product {
     wt_value *x, *w, *bias, *residual;
     int64_t channels;
@@ -56,16 +57,14 @@ static wt_status integer_weights(wt_int8 *ps, const product *p, wt_value **out, 
     return wt_graph_set_constant(*out, &t, err);
 }
 
-static float w_scale(const product *p, int64_t c)
-{
-    return p->w->quant->scale[p->w->quant->count == 1 ? 0 : c];
-}
+static float w_scale(const product *p, int64_t c) { return p->w->quant->scale[p->w->quant->count == 1 ? 0 : c]; }
 
 /* The file's int32 bias has exactly the scale that the accumulators have. */
 static bool bias_as_stored(const product *p)
 {
     const wt_quant *q = p->bias->quant;
-    if (!q || p->bias->type.dtype != WT_I32 || p->bias->type.shape.rank != 1 || (q->count != 1 && q->count != (size_t)p->channels))
+    if (!q || p->bias->type.dtype != WT_I32 || p->bias->type.shape.rank != 1 ||
+        (q->count != 1 && q->count != (size_t)p->channels))
         return false;
     for (int64_t c = 0; c < p->channels; c++) {
         const float want = p->x->quant->scale[0] * w_scale(p, c), got = q->scale[q->count == 1 ? 0 : c];
@@ -98,7 +97,9 @@ static wt_status integer_bias(wt_int8 *ps, const product *p, wt_value **out, wt_
         v = nearbyint(v / ((double)p->x->quant->scale[0] * (double)w_scale(p, c)));
         b[c] = (int32_t)(v > INT32_MAX ? INT32_MAX : v < INT32_MIN ? INT32_MIN : v);
     }
-    const wt_tensor t = { .dtype = WT_I32, .shape = wt_shape_make(1, &p->channels), .data = b, .bytes = 4 * (size_t)p->channels };
+    const wt_tensor t = {
+        .dtype = WT_I32, .shape = wt_shape_make(1, &p->channels), .data = b, .bytes = 4 * (size_t)p->channels
+    };
     WT_TRY(wt_graph_add_value(out, ps->graph, NULL, err));
     return wt_graph_set_constant(*out, &t, err);
 }
@@ -124,8 +125,9 @@ static bool scales_through(wt_node *n)
     return act == WT_ACT_NONE || act == WT_ACT_RELU || act == WT_ACT_LEAKY || act == WT_ACT_CLIP;
 }
 
-/* One factor a channel takes accumulators to codes: (sx * sw) / sy in float32, rounded in this order, which is how other
- * engines do it: so codes are equal to the last bit. Said to the kernels as x_scale 1, w_scale that factor, y_scale 1. */
+/* One factor a channel takes accumulators to codes: (sx * sw) / sy in float32, rounded in this order, which is how
+ * other engines do it: so codes are equal to the last bit. Said to the kernels as x_scale 1, w_scale that factor,
+ * y_scale 1. */
 static wt_status fold_scales(wt_int8 *ps, wt_node *n, const product *p, const wt_quant *yq, wt_err *err)
 {
     const size_t count = p->w->quant->count;
@@ -155,7 +157,9 @@ static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err
         WT_TRY(integer_bias(ps, p, &b, err));
     if (p->residual)
         WT_TRY(wt_int8_codes(ps, p->residual, n, &r, err));
-    const wt_attr scales = { .name = "w_scale", .type = WT_ATTR_FLOATS, .count = p->w->quant->count, .v.floats = p->w->quant->scale };
+    const wt_attr scales = {
+        .name = "w_scale", .type = WT_ATTR_FLOATS, .count = p->w->quant->count, .v.floats = p->w->quant->scale
+    };
     WT_TRY(set_pair(n, "x_scale", "x_zp", p->x->quant, err));
     WT_TRY(wt_node_set_attr(n, &scales, err));
     if (p->residual)
@@ -174,18 +178,21 @@ static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err
     return yq ? wt_int8_output(ps, n, yq, err) : WT_OK;
 }
 
-/* --- sums and products of two activations --------------------------------------------------------------------------------- */
+/* --- sums and products of two activations
+ * --------------------------------------------------------------------------------- */
 static bool is_binary(const wt_node *n)
 {
-    return (wt_node_is(n, WT_OP_ADD) || wt_node_is(n, WT_OP_MUL) || wt_node_is(n, WT_OP_SUB)) && wt_int8_activation(n->in[0]) &&
-           wt_int8_activation(n->in[1]) && wt_int8_activation(n->out[0]);
+    return (wt_node_is(n, WT_OP_ADD) || wt_node_is(n, WT_OP_MUL) || wt_node_is(n, WT_OP_SUB)) &&
+           wt_int8_activation(n->in[0]) && wt_int8_activation(n->in[1]) && wt_int8_activation(n->out[0]);
 }
 
 static wt_status lower_binary(wt_int8 *ps, wt_node *n, wt_err *err)
 {
     wt_value *a, *b;
     const wt_quant *yq = n->out[0]->quant;
-    const wt_attr op = { .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) } };
+    const wt_attr op = {
+        .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) }
+    };
     WT_TRY(set_pair(n, "a_scale", "a_zp", n->in[0]->quant, err));
     WT_TRY(set_pair(n, "b_scale", "b_zp", n->in[1]->quant, err));
     WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
@@ -198,13 +205,14 @@ static wt_status lower_binary(wt_int8 *ps, wt_node *n, wt_err *err)
     return wt_int8_output(ps, n, yq, err);
 }
 
-/* --- functions of one activation: a table ----------------------------------------------------------------------------------- */
+/* --- functions of one activation: a table
+ * ----------------------------------------------------------------------------------- */
 enum { MAX_CHAIN = 8 };
 typedef struct chain {
     wt_node *nodes[MAX_CHAIN]; /* from the last to the first */
     size_t x[MAX_CHAIN];       /* which input the function is of */
     size_t n;
-    wt_value *from;            /* quantized */
+    wt_value *from; /* quantized */
 } chain;
 
 /* A function of in[*x] alone. */
@@ -318,18 +326,22 @@ static wt_status lower_chain(wt_int8 *ps, wt_node *n, const chain *c, wt_err *er
     return wt_int8_output(ps, n, yq, err);
 }
 
-/* --- averages -------------------------------------------------------------------------------------------------------------------- */
+/* --- averages
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 static bool is_average(const wt_node *n)
 {
-    return (wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) && wt_int8_activation(n->in[0]) &&
-           wt_int8_activation(n->out[0]);
+    return (wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) &&
+           wt_int8_activation(n->in[0]) && wt_int8_activation(n->out[0]);
 }
 
 static wt_status lower_average(wt_int8 *ps, wt_node *n, wt_err *err)
 {
     wt_value *x;
     const wt_quant *yq = n->out[0]->quant;
-    const wt_attr op = { .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) } };
+    const wt_attr op = {
+        .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { n->op->name, strlen(n->op->name) }
+    };
     WT_TRY(set_pair(n, "x_scale", "x_zp", n->in[0]->quant, err));
     WT_TRY(set_pair(n, "y_scale", "y_zp", yq, err));
     WT_TRY(wt_node_set_attr(n, &op, err));
@@ -339,7 +351,8 @@ static wt_status lower_average(wt_int8 *ps, wt_node *n, wt_err *err)
     return wt_int8_output(ps, n, yq, err);
 }
 
-/* --- what only moves ---------------------------------------------------------------------------------------------------------------- */
+/* --- what only moves
+ * ---------------------------------------------------------------------------------------------------------------- */
 static bool moves_only(const wt_node *n)
 {
     switch (n->op->code) {
@@ -355,14 +368,10 @@ static bool moves_only(const wt_node *n)
     case WT_OP_TILE:
     case WT_OP_DEPTHTOSPACE:
     case WT_OP_SPACETODEPTH:
-    case WT_OP_CONCAT:
-        return n->n_out == 1;
-    case WT_OP_MAXPOOL:
-        return n->n_out == 1 || !n->out[1];
-    case WT_OP_RESIZE:
-        return wt_attr_find(&n->attrs, "mode") == NULL || wt_attr_is(&n->attrs, "mode", "nearest");
-    default:
-        return false;
+    case WT_OP_CONCAT: return n->n_out == 1;
+    case WT_OP_MAXPOOL: return n->n_out == 1 || !n->out[1];
+    case WT_OP_RESIZE: return wt_attr_find(&n->attrs, "mode") == NULL || wt_attr_is(&n->attrs, "mode", "nearest");
+    default: return false;
     }
 }
 

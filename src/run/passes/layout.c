@@ -1,8 +1,8 @@
 /* layout.c - images stay in blocks of 16 channels between convolutions (WT_C16, whet/tensor.h).
  *
- * One walk in order: a convolution for which a vectorised kernel takes blocks starts a blocked region; operators behind it stay
- * in blocks as long as a kernel takes them so, which the kernel tables are asked, not a list here. Reorders are put at the
- * borders, one per value and direction. */
+ * One walk in order: a convolution for which a vectorised kernel takes blocks starts a blocked region; operators behind
+ * it stay in blocks as long as a kernel takes them so, which the kernel tables are asked, not a list here. Reorders are
+ * put at the borders, one per value and direction. */
 #include "run/passes/pass.h"
 
 typedef struct layouts {
@@ -42,8 +42,18 @@ static bool accepted(const layouts *l, const wt_node *n, const wt_layout *in, wt
         o[i].layout = out;
         po[i] = &o[i];
     }
-    wt_prep p = { .ctx = l->pc->ctx, .op = n->op->code, .op_type = n->op_type, .node_name = n->name, .attrs = &n->attrs, .in = pt,
-                  .n_in = n->n_in, .out = po, .n_out = n->n_out, .threads = 1, .cpu = l->pc->cpu, .max_threads = 1 };
+    wt_prep p = { .ctx = l->pc->ctx,
+                  .op = n->op->code,
+                  .op_type = n->op_type,
+                  .node_name = n->name,
+                  .attrs = &n->attrs,
+                  .in = pt,
+                  .n_in = n->n_in,
+                  .out = po,
+                  .n_out = n->n_out,
+                  .threads = 1,
+                  .cpu = l->pc->cpu,
+                  .max_threads = 1 };
     const wt_kernel *k = wt_kernel_pick(&p, NULL);
     return k && (!fast || k->need);
 }
@@ -60,7 +70,8 @@ static wt_status reorder(layouts *l, wt_value *v, wt_layout to, wt_node *before,
     (*out)->type.layout = to;
     (*out)->type.data = NULL;
     wt_node *at = v->producer && v->producer->graph == l->graph ? v->producer->next : before;
-    WT_TRY(wt_graph_add_node(&node, l->graph, v->producer ? at : before, "whet", "Reorder", "", &v, 1, out, 1, NULL, err));
+    WT_TRY(
+        wt_graph_add_node(&node, l->graph, v->producer ? at : before, "whet", "Reorder", "", &v, 1, out, 1, NULL, err));
     if (v->id < l->n)
         l->other[v->id] = *out;
     l->pc->changes++;
@@ -138,10 +149,7 @@ static bool outputs_known(const wt_node *n)
     return true;
 }
 
-static bool is_conv(const wt_node *n)
-{
-    return wt_node_is(n, WT_OP_CONV) || wt_node_is(n, WT_OP_QUANTCONV);
-}
+static bool is_conv(const wt_node *n) { return wt_node_is(n, WT_OP_CONV) || wt_node_is(n, WT_OP_QUANTCONV); }
 
 static wt_status node_layout(layouts *l, wt_node *n, wt_err *err)
 {
@@ -155,7 +163,8 @@ static wt_status node_layout(layouts *l, wt_node *n, wt_err *err)
             wt_layout first[32];
             memcpy(first, in, sizeof first);
             first[0] = WT_PLAIN;
-            if (n->in[0]->type.layout == WT_PLAIN && n->in[0]->type.shape.dim[1] < 16 && accepted(l, n, first, WT_C16, true))
+            if (n->in[0]->type.layout == WT_PLAIN && n->in[0]->type.shape.dim[1] < 16 &&
+                accepted(l, n, first, WT_C16, true))
                 return apply(l, n, first, WT_C16, err);
             if (accepted(l, n, in, WT_C16, true))
                 return apply(l, n, in, WT_C16, err);

@@ -61,8 +61,8 @@ static wt_status from_gemm(wt_pass_ctx *pc, wt_node *n, wt_err *err)
 {
     const bool trans = wt_attr_int(&n->attrs, "transB", 0) != 0;
     wt_value *w = stored_matrix(n->in[1]), *bias = NULL, *c = n->n_in > 2 ? n->in[2] : NULL;
-    if (!w || n->in[0]->type.dtype != WT_F32 || wt_attr_int(&n->attrs, "transA", 0) || wt_attr_float(&n->attrs, "alpha", 1) != 1 ||
-        (c && wt_attr_float(&n->attrs, "beta", 1) != 1))
+    if (!w || n->in[0]->type.dtype != WT_F32 || wt_attr_int(&n->attrs, "transA", 0) ||
+        wt_attr_float(&n->attrs, "alpha", 1) != 1 || (c && wt_attr_float(&n->attrs, "beta", 1) != 1))
         return WT_OK;
     if (c) {
         WT_TRY(bias_vector(n->graph, c, w->type.shape.dim[trans ? 0 : 1], &bias, err));

@@ -7,8 +7,10 @@ const wt_pass wt_passes[] = {
     { "fold", "computes what depends on constants and known shapes alone", true, wt_pass_fold },
     { "simplify", "removes nodes that change nothing and merges views", true, wt_pass_simplify },
     { "norm-idioms", "recognises LayerNormalization and Gelu written as primitives", true, wt_pass_norm_idioms },
-    { "activation-idioms", "recognises HardSwish, HardSigmoid, Swish written as primitives", true, wt_pass_activation_idioms },
-    { "batch-norm", "folds BatchNormalization, scales and biases into the convolution before", true, wt_pass_batch_norm },
+    { "activation-idioms", "recognises HardSwish, HardSigmoid, Swish written as primitives", true,
+      wt_pass_activation_idioms },
+    { "batch-norm", "folds BatchNormalization, scales and biases into the convolution before", true,
+      wt_pass_batch_norm },
     { "linear", "MatMul and Gemm by a constant, with their bias, become Linear", false, wt_pass_linear },
     { "fuse", "activations and residual sums go into the store of the operator before", false, wt_pass_fuse_epilogue },
     { "int8", "computes with the integers of quantized values", false, wt_pass_int8 },
@@ -16,15 +18,9 @@ const wt_pass wt_passes[] = {
     { NULL, NULL, false, NULL },
 };
 
-const char *wt_pass_name(size_t index)
-{
-    return index < WT_ARRAY_LEN(wt_passes) ? wt_passes[index].name : NULL;
-}
+const char *wt_pass_name(size_t index) { return index < WT_ARRAY_LEN(wt_passes) ? wt_passes[index].name : NULL; }
 
-const char *wt_pass_summary(size_t index)
-{
-    return index < WT_ARRAY_LEN(wt_passes) ? wt_passes[index].summary : NULL;
-}
+const char *wt_pass_summary(size_t index) { return index < WT_ARRAY_LEN(wt_passes) ? wt_passes[index].summary : NULL; }
 
 static bool listed(const char *name, const char *const *list, size_t n)
 {

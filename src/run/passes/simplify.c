@@ -1,5 +1,5 @@
-/* simplify.c - removes what changes nothing: identities, views of the same shape, arithmetic with neutral constants, pairs of
- * transpositions, padding that a convolution can do itself. */
+/* simplify.c - removes what changes nothing: identities, views of the same shape, arithmetic with neutral constants,
+ * pairs of transpositions, padding that a convolution can do itself. */
 #include "run/passes/pass.h"
 
 /* Lets in[from] take the place of out[0]. Refused where a name or a value of the interface would be lost. */
@@ -18,7 +18,8 @@ static wt_status bypass(wt_pass_ctx *pc, wt_node *n, size_t from, wt_err *err)
 
 static bool same_type(const wt_value *a, const wt_value *b)
 {
-    return a->type.dtype == b->type.dtype && wt_shape_known(&a->type.shape) && wt_shape_equal(&a->type.shape, &b->type.shape);
+    return a->type.dtype == b->type.dtype && wt_shape_known(&a->type.shape) &&
+           wt_shape_equal(&a->type.shape, &b->type.shape);
 }
 
 static bool perm_is_identity(const wt_node *n)
@@ -54,17 +55,12 @@ static int neutral_operand(const wt_node *n)
     if (!wt_binary_scalar(n, &other, &c, &at))
         return -1;
     switch (n->op->code) {
-    case WT_OP_ADD:
-        return c == 0 ? 1 - at : -1;
-    case WT_OP_SUB:
-        return c == 0 && at == 1 ? 0 : -1;
-    case WT_OP_MUL:
-        return c == 1 ? 1 - at : -1;
+    case WT_OP_ADD: return c == 0 ? 1 - at : -1;
+    case WT_OP_SUB: return c == 0 && at == 1 ? 0 : -1;
+    case WT_OP_MUL: return c == 1 ? 1 - at : -1;
     case WT_OP_DIV:
-    case WT_OP_POW:
-        return c == 1 && at == 1 ? 0 : -1;
-    default:
-        return -1;
+    case WT_OP_POW: return c == 1 && at == 1 ? 0 : -1;
+    default: return -1;
     }
 }
 
@@ -75,8 +71,7 @@ static int handed_on(const wt_node *n)
     if (!in || !out)
         return -1;
     switch (n->op->code) {
-    case WT_OP_IDENTITY:
-        return 0;
+    case WT_OP_IDENTITY: return 0;
     case WT_OP_DROPOUT: {
         int64_t training = 0;
         const wt_value *mode = n->n_in > 2 ? n->in[2] : NULL;
@@ -88,30 +83,25 @@ static int handed_on(const wt_node *n)
     case WT_OP_EXPAND:
     case WT_OP_TILE:
     case WT_OP_FLATTEN:
-    case WT_OP_SLICE:
-        return same_type(in, out) && n->op->code != WT_OP_SLICE ? 0 : -1;
-    case WT_OP_TRANSPOSE:
-        return perm_is_identity(n) ? 0 : -1;
+    case WT_OP_SLICE: return same_type(in, out) && n->op->code != WT_OP_SLICE ? 0 : -1;
+    case WT_OP_TRANSPOSE: return perm_is_identity(n) ? 0 : -1;
     case WT_OP_CONCAT:
     case WT_OP_SUM:
     case WT_OP_MAX:
     case WT_OP_MIN:
-    case WT_OP_MEAN:
-        return n->n_in == 1 ? 0 : -1;
-    case WT_OP_PAD:
-        return n->n_in > 1 && all_ints_zero(n->in[1]) ? 0 : -1;
+    case WT_OP_MEAN: return n->n_in == 1 ? 0 : -1;
+    case WT_OP_PAD: return n->n_in > 1 && all_ints_zero(n->in[1]) ? 0 : -1;
     case WT_OP_ADD:
     case WT_OP_SUB:
     case WT_OP_MUL:
     case WT_OP_DIV:
-    case WT_OP_POW:
-        return neutral_operand(n);
-    default:
-        return -1;
+    case WT_OP_POW: return neutral_operand(n);
+    default: return -1;
     }
 }
 
-/* Reshape(Reshape(x)), Reshape(Squeeze(x)), ...: the later one alone decides, if it copies no dimension of the earlier. */
+/* Reshape(Reshape(x)), Reshape(Squeeze(x)), ...: the later one alone decides, if it copies no dimension of the earlier.
+ */
 static wt_status merge_views(wt_pass_ctx *pc, wt_node *n, wt_err *err)
 {
     const wt_node *before = n->in[0] ? n->in[0]->producer : NULL;
@@ -134,7 +124,8 @@ static wt_status merge_transposes(wt_pass_ctx *pc, wt_node *n, wt_err *err)
     wt_node *before = n->in[0] ? n->in[0]->producer : NULL;
     int64_t a[WT_MAX_RANK], b[WT_MAX_RANK];
     int64_t *c;
-    if (!wt_node_is(before, WT_OP_TRANSPOSE) || before->graph != n->graph || n->in[0]->quant || wt_pass_tapped(pc, n->in[0]))
+    if (!wt_node_is(before, WT_OP_TRANSPOSE) || before->graph != n->graph || n->in[0]->quant ||
+        wt_pass_tapped(pc, n->in[0]))
         return WT_OK;
     const size_t rank = wt_attr_ints(&before->attrs, "perm", a, WT_MAX_RANK);
     if (!rank || rank > WT_MAX_RANK || wt_attr_ints(&n->attrs, "perm", b, WT_MAX_RANK) != rank)
@@ -193,19 +184,16 @@ static wt_status simplify_node(wt_pass_ctx *pc, wt_node *n, wt_err *err)
     if (from >= 0) {
         const wt_value *in = n->in[from], *out = n->out[0];
         /* The neutral operand must not have broadcast the other. */
-        if (!(n->op->flags & WT_OP_BROADCAST) || (in->type.dtype == out->type.dtype && in->type.shape.rank == out->type.shape.rank &&
-                                                  in->type.shape.rank >= 0))
+        if (!(n->op->flags & WT_OP_BROADCAST) ||
+            (in->type.dtype == out->type.dtype && in->type.shape.rank == out->type.shape.rank &&
+             in->type.shape.rank >= 0))
             return bypass(pc, n, (size_t)from, err);
     }
     switch (n->op->code) {
-    case WT_OP_RESHAPE:
-        return merge_views(pc, n, err);
-    case WT_OP_TRANSPOSE:
-        return merge_transposes(pc, n, err);
-    case WT_OP_CONV:
-        return pad_into_conv(pc, n, err);
-    default:
-        return WT_OK;
+    case WT_OP_RESHAPE: return merge_views(pc, n, err);
+    case WT_OP_TRANSPOSE: return merge_transposes(pc, n, err);
+    case WT_OP_CONV: return pad_into_conv(pc, n, err);
+    default: return WT_OK;
     }
 }
 
@@ -223,7 +211,4 @@ static wt_status simplify_graph(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_pass_simplify(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
-{
-    return simplify_graph(pc, graph, err);
-}
+wt_status wt_pass_simplify(wt_pass_ctx *pc, wt_graph *graph, wt_err *err) { return simplify_graph(pc, graph, err); }

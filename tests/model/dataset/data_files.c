@@ -88,9 +88,15 @@ uint8_t *wt_make_png(const uint8_t *pixels, int w, int h, int channels, size_t *
     no_pictures();
     return NULL;
 }
-uint8_t *wt_make_jpeg(const uint8_t *pixels, int w, int h, int channels, size_t *len) { return wt_make_png(pixels, w, h, channels, len); }
+uint8_t *wt_make_jpeg(const uint8_t *pixels, int w, int h, int channels, size_t *len)
+{
+    return wt_make_png(pixels, w, h, channels, len);
+}
 uint8_t *wt_make_gzip(const uint8_t *bytes, size_t n, size_t *len) { return wt_make_png(bytes, (int)n, 1, 1, len); }
-static uint8_t *deflate_all(const uint8_t *bytes, size_t n, int window, size_t *len) { return wt_make_png(bytes, (int)n, window, 1, len); }
+static uint8_t *deflate_all(const uint8_t *bytes, size_t n, int window, size_t *len)
+{
+    return wt_make_png(bytes, (int)n, window, 1, len);
+}
 static uint32_t checksum(const uint8_t *bytes, size_t n) { return (uint32_t)(bytes[0] + n); }
 #endif
 
@@ -188,8 +194,8 @@ const char *wt_new_folder(const char *name)
     return path;
 }
 
-wt_status wt_open_for(wt_dataset **out, wt_context *ctx, const char *path, int rank, const int64_t *dims, const char *preprocess,
-                      const char *labels, wt_err *err)
+wt_status wt_open_for(wt_dataset **out, wt_context *ctx, const char *path, int rank, const int64_t *dims,
+                      const char *preprocess, const char *labels, wt_err *err)
 {
     wt_data_input x = { .name = "x", .dtype = WT_F32, .shape = { .rank = rank } };
     wt_preprocess pp = wt_preprocess_defaults();

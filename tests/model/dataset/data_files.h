@@ -21,6 +21,6 @@ void wt_put_text(const char *path, const char *text);
 const char *wt_new_folder(const char *name);
 
 /* Opens `path` for one float32 input "x" of this shape. */
-wt_status wt_open_for(wt_dataset **out, wt_context *ctx, const char *path, int rank, const int64_t *dims, const char *preprocess,
-                      const char *labels, wt_err *err);
+wt_status wt_open_for(wt_dataset **out, wt_context *ctx, const char *path, int rank, const int64_t *dims,
+                      const char *preprocess, const char *labels, wt_err *err);
 #endif

@@ -1,4 +1,5 @@
-/* Data sets in every form: listed, labelled, ordered by content, split without overlap, and refused when they are wrong. */
+/* Data sets in every form: listed, labelled, ordered by content, split without overlap, and refused when they are
+ * wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -90,7 +91,8 @@ static void put_pictures(const char *format, int first, int n)
     }
 }
 
-/* --- class folders ------------------------------------------------------------------------------------------------------------ */
+/* --- class folders
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void class_folders(void **state)
 {
@@ -105,7 +107,8 @@ static void class_folders(void **state)
     wt_put_text(path_of("9/.hidden"), "");
     open_images(root, NULL);
     assert_string_equal(info.form, "class-folders");
-    assert_true(info.samples == 5 && info.labelled == 5 && info.unique == 5 && info.classes == 2 && info.classes_seen == 2);
+    assert_true(info.samples == 5 && info.labelled == 5 && info.unique == 5 && info.classes == 2 &&
+                info.classes_seen == 2);
     assert_int_equal(info.ignored, 1);
     assert_string_equal(wt_dataset_class_name(ds, 0), "9"); /* numbers by value */
     assert_string_equal(wt_dataset_class_name(ds, 1), "10");
@@ -116,7 +119,8 @@ static void class_folders(void **state)
     assert_non_null(strstr(wt_dataset_applied(ds), "\"size\":[4,4]"));
 
     const char *labels = path_of("order.list");
-    wt_put_text(labels, "\xef\xbb\xbf" "10\r\n9\r\nnever\n\n");
+    wt_put_text(labels, "\xef\xbb\xbf"
+                        "10\r\n9\r\nnever\n\n");
     open_images(root, labels);
     assert_true(info.classes == 3 && info.classes_seen == 2);
     read_all(count);
@@ -146,7 +150,8 @@ static void folders_that_are_not_clear(void **state)
     refused(root, NULL, WT_EUSAGE, "both folders and data files");
 }
 
-/* --- files, labels.csv, patterns ----------------------------------------------------------------------------------------------- */
+/* --- files, labels.csv, patterns
+ * ----------------------------------------------------------------------------------------------- */
 
 static void loose_files(void **state)
 {
@@ -228,7 +233,8 @@ static void wrong_csv(void **state)
     assert_non_null(strstr(err.hint, ".png"));
 }
 
-/* --- order and parts --------------------------------------------------------------------------------------------------------------- */
+/* --- order and parts
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void order_is_by_content(void **state)
 {
@@ -317,7 +323,9 @@ static void contradicting_labels_are_told(void **state)
     assert_non_null(strstr(logged, "another label"));
 }
 
-/* --- arrays --------------------------------------------------------------------------------------------------------------------------- */
+/* --- arrays
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void save(const char *name, const char *const *names, const wt_tensor *t, size_t n)
 {
@@ -444,7 +452,9 @@ static void nan_is_refused(void **state)
         wt_test_ok(wt_dataset_read(ds, i, sample, &err), &err);
 }
 
-/* --- IDX, text, sound ------------------------------------------------------------------------------------------------------------------- */
+/* --- IDX, text, sound
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void put_idx(const char *name, int rank, const uint32_t *dims, const uint8_t *data, size_t n, bool gzip)
 {
@@ -476,7 +486,9 @@ static void idx_pairs(void **state)
     const int64_t dims[4] = { -1, 1, 4, 4 };
     for (int folder = 0; folder < 2; folder++) {
         wt_dataset_close(ds);
-        wt_test_ok(wt_open_for(&ds, ctx, folder ? root : path_of("t-images-idx3-ubyte"), 4, dims, "{\"scale\":1}", NULL, &err), &err);
+        wt_test_ok(
+            wt_open_for(&ds, ctx, folder ? root : path_of("t-images-idx3-ubyte"), 4, dims, "{\"scale\":1}", NULL, &err),
+            &err);
         wt_dataset_describe(ds, &info);
         assert_string_equal(info.form, "idx");
         assert_int_equal(read_all(count), 3);
@@ -524,7 +536,8 @@ static void lines_and_json(void **state)
     (void)state;
     wt_dataset_options o = wt_dataset_defaults();
     const wt_data_input string = { "s", WT_STRING, { 2, { -1, 1 } } };
-    wt_put_text(path_of("a.txt"), "\xef\xbb\xbf" "one\r\n\r\n  \ntwo \xc3\xa9\nthree");
+    wt_put_text(path_of("a.txt"), "\xef\xbb\xbf"
+                                  "one\r\n\r\n  \ntwo \xc3\xa9\nthree");
     wt_test_ok(wt_dataset_open(&ds, ctx, path_of("a.txt"), &o, &err), &err);
     wt_dataset_describe(ds, &info);
     assert_true(info.samples == 3 && !strcmp(info.form, "text"));
@@ -539,14 +552,16 @@ static void lines_and_json(void **state)
     wt_dataset_close(ds);
     o.inputs = &string;
     o.n_inputs = 1;
-    wt_put_text(path_of("a.jsonl"), "{\"text\":\"t\\u00e9\",\"label\":\"x\"}\n\n{\"prompt\":\"p\",\"answer\":\"a\",\"id\":3}\n");
+    wt_put_text(path_of("a.jsonl"),
+                "{\"text\":\"t\\u00e9\",\"label\":\"x\"}\n\n{\"prompt\":\"p\",\"answer\":\"a\",\"id\":3}\n");
     wt_test_ok(wt_dataset_open(&ds, ctx, path_of("a.jsonl"), &o, &err), &err);
     for (uint64_t i = 0; i < 2; i++) {
         wt_test_ok(wt_dataset_read(ds, i, sample, &err), &err);
         const wt_string *element = sample->inputs[0].data;
         assert_int_equal(element->len, sample->text_len);
         if (sample->answer)
-            assert_true(!strcmp(sample->text, "p") && !strcmp(sample->answer, "a") && sample->label.kind == WT_LABEL_NONE);
+            assert_true(!strcmp(sample->text, "p") && !strcmp(sample->answer, "a") &&
+                        sample->label.kind == WT_LABEL_NONE);
         else
             assert_true(!strcmp(sample->text, "t\xc3\xa9") && !strcmp(sample->label.text, "x"));
     }
@@ -587,7 +602,8 @@ static void frames_of_a_sound_stay_together(void **state)
     }
 }
 
-/* --- damage and shortage ------------------------------------------------------------------------------------------------------------- */
+/* --- damage and shortage
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void a_broken_sample_is_named(void **state)
 {

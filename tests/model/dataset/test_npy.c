@@ -88,8 +88,11 @@ static void every_type_comes_back(void **state)
 static void ranks_and_empties(void **state)
 {
     (void)state;
-    static const wt_shape shapes[] = { { .rank = 0 }, { .rank = 1, .dim = { 1 } }, { .rank = 1, .dim = { 0 } },
-                                       { .rank = 2, .dim = { 0, 5 } }, { .rank = 8, .dim = { 1, 2, 1, 2, 1, 2, 1, 2 } } };
+    static const wt_shape shapes[] = { { .rank = 0 },
+                                       { .rank = 1, .dim = { 1 } },
+                                       { .rank = 1, .dim = { 0 } },
+                                       { .rank = 2, .dim = { 0, 5 } },
+                                       { .rank = 8, .dim = { 1, 2, 1, 2, 1, 2, 1, 2 } } };
     const char *path = wt_test_path(dir, "rank.npy");
     for (size_t i = 0; i < WT_ARRAY_LEN(shapes); i++) {
         wt_tensor *t, *back;
@@ -155,11 +158,14 @@ static void lies_are_refused(void **state)
 {
     (void)state;
     refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (5,), }", 16, WT_EFORMAT, "promises 20 bytes");
-    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4294967296), }", 16, WT_EFORMAT, "overflows");
+    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4294967296), }", 16, WT_EFORMAT,
+            "overflows");
     refuses("{'descr': '<f8', 'fortran_order': False, 'shape': (2305843009213693952,), }", 16, WT_EFORMAT, "overflows");
-    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 16, WT_EFORMAT, "too large");
+    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 16, WT_EFORMAT,
+            "too large");
     refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (-1,), }", 16, WT_EFORMAT, "not a count");
-    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }", 16, WT_EUNSUPPORTED, "dimensions");
+    refuses("{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1), }", 16, WT_EUNSUPPORTED,
+            "dimensions");
     refuses("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", 16, WT_EUNSUPPORTED, "|O");
     refuses("{'descr': '|V2', 'fortran_order': False, 'shape': (1,), }", 16, WT_EUNSUPPORTED, "|V2");
     refuses("{'descr': '<U0', 'fortran_order': False, 'shape': (99999999,), }", 16, WT_EUNSUPPORTED, "<U0");
@@ -198,7 +204,8 @@ static void booleans_are_0_and_1(void **state)
     free(p);
 }
 
-/* --- archives -------------------------------------------------------------------------------------------------------------- */
+/* --- archives
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void archives_come_back(void **state)
 {
@@ -308,9 +315,16 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(every_type_comes_back), TEST(ranks_and_empties),    TEST(strings_come_back),         TEST(orders_and_byte_orders),
-        TEST(lies_are_refused),      TEST(booleans_are_0_and_1), TEST(archives_come_back),        TEST(deflated_archives_and_bombs),
-        TEST(damaged_archives_are_refused), TEST(allocations_may_fail),
+        TEST(every_type_comes_back),
+        TEST(ranks_and_empties),
+        TEST(strings_come_back),
+        TEST(orders_and_byte_orders),
+        TEST(lies_are_refused),
+        TEST(booleans_are_0_and_1),
+        TEST(archives_come_back),
+        TEST(deflated_archives_and_bombs),
+        TEST(damaged_archives_are_refused),
+        TEST(allocations_may_fail),
     };
     return wt_test_run("npy", tests, WT_ARRAY_LEN(tests));
 }

@@ -41,7 +41,8 @@ static void png_is_exact(void **state)
         wt_test_ok(wt_picture_decode(&pic, png, len, MANY, &err), &err);
         assert_true(pic.width == 31 && pic.height == 17 && pic.channels == (channels == 1 ? 1 : 3));
         for (int i = 0; i < 31 * 17; i++)
-            assert_memory_equal(pic.pixels + i * pic.channels, px + i * channels, (size_t)pic.channels); /* alpha is dropped */
+            assert_memory_equal(pic.pixels + i * pic.channels, px + i * channels,
+                                (size_t)pic.channels); /* alpha is dropped */
         free(px);
         free(png);
     }
@@ -76,7 +77,8 @@ static void gray_weights(void **state)
     assert_memory_equal(pic.pixels, gray, sizeof gray);
 }
 
-/* --- hostile ---------------------------------------------------------------------------------------------------------------- */
+/* --- hostile
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* Each truncation must be refused; each flipped byte must not crash. */
 static void damage(const uint8_t *bytes, size_t len)
@@ -111,7 +113,8 @@ static void damaged_pictures(void **state)
     damage(file, len - 2); /* without the end marker nothing is missing */
     free(file);
     free(px);
-    wt_test_refused(wt_picture_decode(&pic, (const uint8_t *)"GIF89a", 6, MANY, &err), WT_EUNSUPPORTED, &err, "neither");
+    wt_test_refused(wt_picture_decode(&pic, (const uint8_t *)"GIF89a", 6, MANY, &err), WT_EUNSUPPORTED, &err,
+                    "neither");
     wt_test_refused(wt_picture_decode(&pic, NULL, 0, MANY, &err), WT_EFORMAT, &err, "empty");
 }
 
@@ -149,7 +152,8 @@ static void pictures_that_claim_too_much(void **state)
     while (!(jpeg[at] == 0xff && jpeg[at + 1] == 0xc0))
         at++;
     memset(jpeg + at + 5, 0xff, 4);
-    wt_test_refused(wt_picture_decode(&pic, jpeg, len, MANY, &err), WT_EFORMAT, &err, NULL); /* libjpeg's own limit: 65500 */
+    wt_test_refused(wt_picture_decode(&pic, jpeg, len, MANY, &err), WT_EFORMAT, &err,
+                    NULL); /* libjpeg's own limit: 65500 */
     memcpy(jpeg + at + 5, "\xff\x00\xff\x00", 4);
     wt_test_refused(wt_picture_decode(&pic, jpeg, len, MANY, &err), WT_ELIMIT, &err, "larger than");
     memcpy(jpeg + at + 5, "\x30\x00\x30\x00", 4);
@@ -159,7 +163,8 @@ static void pictures_that_claim_too_much(void **state)
     free(px);
 }
 
-/* --- resizing, against values that OpenCV 4 computed ------------------------------------------------------------------------- */
+/* --- resizing, against values that OpenCV 4 computed
+ * ------------------------------------------------------------------------- */
 
 static void resizing_is_opencvs(void **state)
 {
@@ -168,18 +173,26 @@ static void resizing_is_opencvs(void **state)
         wt_resize mode;
         uint8_t small[6], large[45];
     } want[] = {
-        { WT_RESIZE_NEAREST, { 200, 206, 212, 210, 216, 222 },
-          { 200, 203, 206, 212, 215, 200, 203, 206, 212, 215, 205, 208, 211, 217, 220, 205, 208, 211, 217, 220, 210, 213, 216,
-            222, 225, 210, 213, 216, 222, 225, 215, 218, 221, 227, 230, 215, 218, 221, 227, 230, 220, 223, 226, 232, 235 } },
-        { WT_RESIZE_BILINEAR, { 205, 213, 220, 218, 225, 232 },
-          { 201, 205, 209, 213, 217, 202, 206, 211, 215, 219, 205, 209, 213, 217, 222, 208, 212, 216, 220, 225, 211, 215, 219,
-            223, 227, 213, 217, 222, 226, 230, 216, 220, 224, 229, 233, 219, 223, 227, 231, 236, 221, 225, 229, 233, 237 } },
-        { WT_RESIZE_BICUBIC, { 205, 212, 220, 218, 226, 233 },
-          { 200, 204, 208, 213, 217, 202, 206, 210, 215, 219, 205, 209, 213, 217, 222, 208, 212, 216, 221, 225, 210, 215, 219,
-            223, 228, 213, 217, 222, 226, 230, 216, 221, 225, 229, 233, 219, 223, 228, 232, 236, 221, 225, 230, 234, 238 } },
-        { WT_RESIZE_AREA, { 206, 213, 220, 218, 225, 232 },
-          { 201, 205, 209, 213, 217, 202, 205, 210, 214, 218, 206, 210, 214, 218, 222, 208, 212, 215, 220, 224, 211, 215, 219,
-            223, 227, 214, 218, 221, 226, 230, 216, 220, 224, 228, 232, 220, 223, 228, 232, 236, 221, 225, 229, 233, 237 } },
+        { WT_RESIZE_NEAREST,
+          { 200, 206, 212, 210, 216, 222 },
+          { 200, 203, 206, 212, 215, 200, 203, 206, 212, 215, 205, 208, 211, 217, 220,
+            205, 208, 211, 217, 220, 210, 213, 216, 222, 225, 210, 213, 216, 222, 225,
+            215, 218, 221, 227, 230, 215, 218, 221, 227, 230, 220, 223, 226, 232, 235 } },
+        { WT_RESIZE_BILINEAR,
+          { 205, 213, 220, 218, 225, 232 },
+          { 201, 205, 209, 213, 217, 202, 206, 211, 215, 219, 205, 209, 213, 217, 222,
+            208, 212, 216, 220, 225, 211, 215, 219, 223, 227, 213, 217, 222, 226, 230,
+            216, 220, 224, 229, 233, 219, 223, 227, 231, 236, 221, 225, 229, 233, 237 } },
+        { WT_RESIZE_BICUBIC,
+          { 205, 212, 220, 218, 226, 233 },
+          { 200, 204, 208, 213, 217, 202, 206, 210, 215, 219, 205, 209, 213, 217, 222,
+            208, 212, 216, 221, 225, 210, 215, 219, 223, 228, 213, 217, 222, 226, 230,
+            216, 221, 225, 229, 233, 219, 223, 228, 232, 236, 221, 225, 230, 234, 238 } },
+        { WT_RESIZE_AREA,
+          { 206, 213, 220, 218, 225, 232 },
+          { 201, 205, 209, 213, 217, 202, 205, 210, 214, 218, 206, 210, 214, 218, 222,
+            208, 212, 215, 220, 224, 211, 215, 219, 223, 227, 214, 218, 221, 226, 230,
+            216, 220, 224, 228, 232, 220, 223, 228, 232, 236, 221, 225, 229, 233, 237 } },
     };
     uint8_t *px = wt_make_pixels(7, 5, 1, 200);
     wt_test_ok(wt_picture_resize(&pic, 7, 5, 1, MANY, &err), &err);
@@ -198,7 +211,8 @@ static void resizing_is_opencvs(void **state)
     free(px);
 }
 
-/* --- where a picture goes -------------------------------------------------------------------------------------------------------- */
+/* --- where a picture goes
+ * -------------------------------------------------------------------------------------------------------- */
 
 static wt_status plan(wt_image_input *in, const char *json, wt_dtype dtype, int rank, const int64_t *dims)
 {
@@ -238,8 +252,10 @@ static void fits(void **state)
     check_fit("{\"multiple\":32}", DIMS(1, 3, -1, -1), 100, 33, DIMS(128, 64, 0, 0, 128, 64));
     check_fit("{}", DIMS(1, -1, -1, -1), 7, 5, DIMS(7, 5, 0, 0, 7, 5));
     /* torchvision: Resize(256), CenterCrop(224) of 400 x 300 */
-    check_fit("{\"size\":256,\"keep_aspect\":true,\"crop\":224}", DIMS(1, 3, 224, 224), 400, 300, DIMS(341, 256, 58, 16, 224, 224));
-    check_fit("{\"size\":[256,256],\"crop\":[224,224]}", DIMS(1, 3, 224, 224), 400, 300, DIMS(256, 256, 16, 16, 224, 224));
+    check_fit("{\"size\":256,\"keep_aspect\":true,\"crop\":224}", DIMS(1, 3, 224, 224), 400, 300,
+              DIMS(341, 256, 58, 16, 224, 224));
+    check_fit("{\"size\":[256,256],\"crop\":[224,224]}", DIMS(1, 3, 224, 224), 400, 300,
+              DIMS(256, 256, 16, 16, 224, 224));
     /* a crop larger than the picture: centred, padded */
     check_fit("{\"crop\":[10,10]}", DIMS(1, 3, 10, 10), 4, 6, DIMS(4, 6, -3, -2, 10, 10));
 }
@@ -262,9 +278,12 @@ static void contradictions_are_refused(void **state)
     wt_test_refused(wt_image_input_fit(&in, 65535, 1, &fit, &err), WT_ELIMIT, &err, "more than");
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------------------------ */
+/* --- values
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
-static void apply(const char *json, wt_dtype dtype, int rank, const int64_t *dims, int channels, void *out, wt_shape *shape)
+static void apply(const char *json, wt_dtype dtype, int rank, const int64_t *dims, int channels, void *out,
+                  wt_shape *shape)
 {
     wt_image_input in;
     wt_image_fit fit;
@@ -291,7 +310,8 @@ static void values_and_layouts(void **state)
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 8; i++)
             assert_true(fabs(f[c * 8 + i] - (code(i % 4, i / 4, c) / 255.0 - mean[c]) / std[c]) < 1e-6);
-    apply("{\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":1,\"mean\":[1,2,3]}", WT_F32, 4, DIMS(1, 2, 4, 3), 3, f, &s);
+    apply("{\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":1,\"mean\":[1,2,3]}", WT_F32, 4, DIMS(1, 2, 4, 3), 3, f,
+          &s);
     for (int i = 0; i < 8; i++)
         for (int c = 0; c < 3; c++)
             assert_true(f[i * 3 + c] == (float)(code(i % 4, i / 4, 2 - c) - (c + 1)));
@@ -312,7 +332,8 @@ static void padding_is_not_normalised(void **state)
     apply("{\"keep_aspect\":true,\"pad\":-7,\"mean\":0.5,\"std\":0.5}", WT_F32, 4, DIMS(1, 3, 4, 4), 3, f, &s);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 16; i++)
-            assert_true(i < 8 ? f[c * 16 + i] == (float)((code(i % 4, i / 4, c) / 255.0 - .5) / .5) : f[c * 16 + i] == -7);
+            assert_true(i < 8 ? f[c * 16 + i] == (float)((code(i % 4, i / 4, c) / 255.0 - .5) / .5)
+                              : f[c * 16 + i] == -7);
 }
 
 static void other_types(void **state)

@@ -24,8 +24,9 @@ static void refused(const char *json, const char *part)
 static void the_manuals_example(void **state)
 {
     (void)state;
-    const wt_preprocess pp = parsed("{\"size\":[320,48],\"resize\":\"area\",\"keep_aspect\":false,\"pad\":0,\"crop\":[20,10],"
-                                    "\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":0.00392156862745098,\"mean\":[0.5,0.25,1],\"std\":0.5}");
+    const wt_preprocess pp = parsed(
+        "{\"size\":[320,48],\"resize\":\"area\",\"keep_aspect\":false,\"pad\":0,\"crop\":[20,10],"
+        "\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":0.00392156862745098,\"mean\":[0.5,0.25,1],\"std\":0.5}");
     assert_true(pp.width == 320 && pp.height == 48 && pp.resize == WT_RESIZE_AREA && pp.aspect == WT_ASPECT_STRETCH);
     assert_true(pp.crop_width == 20 && pp.crop_height == 10 && pp.channels == WT_CHANNELS_BGR && pp.layout == WT_NHWC);
     assert_true(fabs(pp.scale * 255 - 1) < 1e-12 && pp.mean_count == 3 && pp.mean[1] == 0.25 && pp.std_count == 1);
@@ -84,20 +85,25 @@ static void flags(void **state)
 static void merging_and_printing(void **state)
 {
     (void)state;
-    wt_preprocess base = parsed("{\"size\":[null,48],\"mean\":[1,2,3],\"keep_aspect\":\"height\",\"pad\":0.25,\"multiple\":8}");
+    wt_preprocess base = parsed(
+        "{\"size\":[null,48],\"mean\":[1,2,3],\"keep_aspect\":\"height\",\"pad\":0.25,\"multiple\":8}");
     const wt_preprocess over = parsed("{\"mean\":0.5,\"mono\":false}");
     wt_preprocess_merge(&base, &over);
     assert_true(base.width == 0 && base.height == 48 && base.mean_count == 1 && base.mean[0] == 0.5 && !base.mono);
     json_t *json = wt_preprocess_to_json(&base, UINT32_MAX);
     char *text = json_dumps(json, JSON_COMPACT);
-    assert_string_equal(text, "{\"size\":[null,48],\"keep_aspect\":\"height\",\"pad\":0.25,\"mean\":[0.5],\"multiple\":8,\"mono\":false}");
+    assert_string_equal(
+        text,
+        "{\"size\":[null,48],\"keep_aspect\":\"height\",\"pad\":0.25,\"mean\":[0.5],\"multiple\":8,\"mono\":false}");
     const wt_preprocess again = parsed(text);
     assert_memory_equal(&again, &base, offsetof(wt_preprocess, scale)); /* as far as there is no rest of an old array */
     free(text);
     json_decref(json);
 }
 
-/* --- CSV ---------------------------------------------------------------------------------------------------------------------- */
+/* --- CSV
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void csv_rows(void **state)
 {
@@ -107,7 +113,8 @@ static void csv_rows(void **state)
     wt_csv csv;
     const char *f[4];
     size_t n;
-    const char *text = "\xef\xbb\xbf" "file,label\r\n\r\na.png,\"x, \"\"y\"\"\r\nz\"\r\nb.png,\nc,,d,e,f";
+    const char *text = "\xef\xbb\xbf"
+                       "file,label\r\n\r\na.png,\"x, \"\"y\"\"\r\nz\"\r\nb.png,\nc,,d,e,f";
     wt_arena_init(&arena, ctx);
     wt_csv_open(&csv, &arena, text, strlen(text));
     wt_test_ok(wt_csv_row(&csv, f, 4, &n, &err), &err);
@@ -139,8 +146,11 @@ static void csv_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_manuals_example), cmocka_unit_test(what_is_wrong_is_named), cmocka_unit_test(flags),
-        cmocka_unit_test(merging_and_printing), cmocka_unit_test(csv_rows),
+        cmocka_unit_test(the_manuals_example),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(flags),
+        cmocka_unit_test(merging_and_printing),
+        cmocka_unit_test(csv_rows),
     };
     return wt_test_run("preprocess", tests, WT_ARRAY_LEN(tests));
 }

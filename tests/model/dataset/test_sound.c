@@ -157,14 +157,15 @@ static void frames_and_channels(void **state)
     wt_test_refused(wt_sound_input_shape(&in, &wav, &s, &err), WT_EFORMAT, &err, "2 channel");
     wt_preprocess pp = wt_preprocess_defaults();
     const wt_shape image = wt_shape_make(4, (const int64_t[]){ 1, 3, 8, 8 });
-    wt_test_refused(wt_sound_input_init(&in, &pp, "x", WT_F32, &image, &err), WT_EUNSUPPORTED, &err, "cannot take a sound");
+    wt_test_refused(wt_sound_input_init(&in, &pp, "x", WT_F32, &image, &err), WT_EUNSUPPORTED, &err,
+                    "cannot take a sound");
     free(file);
     wt_test_context_close(ctx);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(formats), cmocka_unit_test(damaged), cmocka_unit_test(resampling),
-                                        cmocka_unit_test(frames_and_channels) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(formats), cmocka_unit_test(damaged),
+                                        cmocka_unit_test(resampling), cmocka_unit_test(frames_and_channels) };
     return wt_test_run("sound", tests, WT_ARRAY_LEN(tests));
 }

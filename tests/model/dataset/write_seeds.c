@@ -1,4 +1,5 @@
-/* write_seeds.c - writes the seeds of the fuzz targets for data files: write_seeds fuzz/corpus. Run when a seed is added. */
+/* write_seeds.c - writes the seeds of the fuzz targets for data files: write_seeds fuzz/corpus. Run when a seed is
+ * added. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -52,7 +53,9 @@ static void arrays(wt_context *ctx)
     wt_err err = { 0 };
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/seed", wt_test_tmpdir());
-        wt_test_ok(i < 2 ? wt_npy_write(ctx, path, &t[i], true, &err) : wt_npz_write(ctx, path, names, t, 2, true, &err), &err);
+        wt_test_ok(i < 2 ? wt_npy_write(ctx, path, &t[i], true, &err)
+                         : wt_npz_write(ctx, path, names, t, 2, true, &err),
+                   &err);
         wt_test_ok(wt_read_file(ctx, path, 1 << 20, &text, &len, &err), &err);
         put(i < 2 ? "npy" : "npz", i == 0 ? "float32" : i == 1 ? "strings" : "stored", (const uint8_t *)text, len);
         if (i == 0) {
@@ -63,15 +66,17 @@ static void arrays(wt_context *ctx)
         }
         wt_free(ctx, text);
     }
-    static const char fortran[] = "\x93NUMPY\x03\0\x43\0\0\0{'descr': '>i2', 'fortran_order': True, 'shape': (3, 2), }        \n"
-                                  "\0\1\0\2\0\3\0\4\0\5\0\6";
+    static const char fortran[] =
+        "\x93NUMPY\x03\0\x43\0\0\0{'descr': '>i2', 'fortran_order': True, 'shape': (3, 2), }        \n"
+        "\0\1\0\2\0\3\0\4\0\5\0\6";
     put("npy", "fortran_big", (const uint8_t *)fortran, sizeof fortran - 1);
 }
 
 static void json(void)
 {
-    static const char picture[] = "{\"size\":[null,48],\"resize\":\"bicubic\",\"keep_aspect\":\"height\",\"pad\":0.5,\"crop\":[4,4],"
-                                  "\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":0.0039,\"mean\":[1,2,3],\"std\":0.5,\"multiple\":32}";
+    static const char picture[] =
+        "{\"size\":[null,48],\"resize\":\"bicubic\",\"keep_aspect\":\"height\",\"pad\":0.5,\"crop\":[4,4],"
+        "\"channels\":\"bgr\",\"layout\":\"nhwc\",\"scale\":0.0039,\"mean\":[1,2,3],\"std\":0.5,\"multiple\":32}";
     static const char sound[] = "{\"sample_rate\":16000,\"mono\":false,\"frame\":512,\"hop\":256}";
     put("json", "picture", (const uint8_t *)picture, sizeof picture - 1);
     put("json", "sound", (const uint8_t *)sound, sizeof sound - 1);

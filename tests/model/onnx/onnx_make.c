@@ -200,9 +200,11 @@ static mk *function(void)
 mk *mk_everything(void)
 {
     static const float w[6] = { 1, 2, 3, 4, 5, 6 };
-    static const int64_t dims[] = { 2, 3 }, batch[] = { -2, 3 }, one[] = { 1 }, three[] = { 3 }, at[] = { 1, 5, 9 }, wide[] = { 3, 4 };
+    static const int64_t dims[] = { 2, 3 }, batch[] = { -2, 3 }, one[] = { 1 }, three[] = { 3 }, at[] = { 1, 5, 9 },
+                         wide[] = { 3, 4 };
     static const uint8_t yes = 1;
-    mk *g = mk_new(), *node = mk_node("local", "leak", "s", "h"), *slope = mk_new(), *sparse = mk_new(), *strings = mk_new();
+    mk *g = mk_new(), *node = mk_node("local", "leak", "s", "h"), *slope = mk_new(), *sparse = mk_new(),
+       *strings = mk_new();
     mk_text(slope, 1, "slope");
     mk_float(slope, 2, 0.5f);
     mk_msg(node, 5, slope);

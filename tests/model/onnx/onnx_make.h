@@ -1,4 +1,5 @@
-/* onnx_make.h - ONNX messages written by hand, for tests: a second, independent writer that can also be wrong on purpose.
+/* onnx_make.h - ONNX messages written by hand, for tests: a second, independent writer that can also be wrong on
+ * purpose.
  *
  * A message is an mk value; fields append to it. Errors of the test itself (too long) end the test. */
 #ifndef WT_ONNX_MAKE_H

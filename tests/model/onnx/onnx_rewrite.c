@@ -14,7 +14,8 @@ typedef struct options {
     wt_write_options write;
 } options;
 
-static wt_status rewrite(wt_context *ctx, const char *from, const char *to, const options *o, size_t *absorbed, wt_err *err)
+static wt_status rewrite(wt_context *ctx, const char *from, const char *to, const options *o, size_t *absorbed,
+                         wt_err *err)
 {
     wt_graph *graph = NULL;
     wt_status st = wt_model_read(&graph, ctx, from, err);

@@ -52,7 +52,8 @@ static void old_opset_inside(void **state)
     mk_msg(f, 7, node);
     const mk *m = model_with(calling("flat", "x", "y"), (const mk *[]){ f }, 1);
     wt_test_ok(read_model(ctx, m, &g, &err), &err);
-    assert_true(g->n_nodes == 1 && wt_node_is(g->first, WT_OP_UNSQUEEZE) && g->first->n_in == 2); /* raised by its own opset */
+    assert_true(g->n_nodes == 1 && wt_node_is(g->first, WT_OP_UNSQUEEZE) &&
+                g->first->n_in == 2); /* raised by its own opset */
     assert_ptr_equal(g->first->out[0], g->outputs[0]);
     wt_graph_close(g);
     wt_test_context_close(ctx);
@@ -156,9 +157,15 @@ static mk *defined_twice(void)
     return model_with(calling("a", "x", "y"), (const mk *[]){ f, f }, 2);
 }
 
-static mk *never_made(void) { return model_with(calling("a", "x", "y"), (const mk *[]){ function("a", "p", "q", 13) }, 1); }
+static mk *never_made(void)
+{
+    return model_with(calling("a", "x", "y"), (const mk *[]){ function("a", "p", "q", 13) }, 1);
+}
 
-static mk *too_many_inputs(void) { return model_with(calling("a", "x,x", "y"), (const mk *[]){ function("a", "p", "p", 13) }, 1); }
+static mk *too_many_inputs(void)
+{
+    return model_with(calling("a", "x,x", "y"), (const mk *[]){ function("a", "p", "p", 13) }, 1);
+}
 
 static mk *makes_its_input(void)
 {

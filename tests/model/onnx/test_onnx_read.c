@@ -5,9 +5,9 @@
 #include "model/formats/onnx/onnx.h"
 #include "onnx_make.h"
 
-static const char golden[] =
-    "08083a550a110a01580a015712015922064d61744d756c1201672a130802080110014201574a080000803f000000405a130a0158120e0a0c080112080a"
-    "0208010a02080262130a0159120e0a0c080112080a0208010a02080142040a00100d";
+static const char golden[] = "08083a550a110a01580a015712015922064d61744d756c1201672a130802080110014201574a080000803f000"
+                             "000405a130a0158120e0a0c080112080a"
+                             "0208010a02080262130a0159120e0a0c080112080a0208010a02080142040a00100d";
 
 static size_t unhex(const char *hex, uint8_t *out)
 {
@@ -42,7 +42,8 @@ static void reads_the_golden_model(void **state)
     assert_ptr_equal(w->type.data, bytes + 39); /* a view, no copy */
     wt_test_ok(wt_graph_infer(g, &err), &err);
     const wt_value *y = g->outputs[0];
-    assert_true(y->type.dtype == WT_F32 && y->type.shape.rank == 2 && y->type.shape.dim[0] == 1 && y->type.shape.dim[1] == 1);
+    assert_true(y->type.dtype == WT_F32 && y->type.shape.rank == 2 && y->type.shape.dim[0] == 1 &&
+                y->type.shape.dim[1] == 1);
     assert_int_equal(wt_graph_opset(g, ""), 13);
     wt_graph_close(g);
     wt_test_context_close(ctx);
@@ -65,7 +66,8 @@ static void reads_everything(void **state)
     assert_true(wt_attr_float(&h->producer->attrs, "alpha", 0) == 0.5f);
     /* Axes are an input now. */
     const wt_value *u = wt_graph_find(g, "u");
-    assert_true(u && wt_node_is(u->producer, WT_OP_UNSQUEEZE) && u->producer->n_in == 2 && wt_value_is_const(u->producer->in[1]));
+    assert_true(u && wt_node_is(u->producer, WT_OP_UNSQUEEZE) && u->producer->n_in == 2 &&
+                wt_value_is_const(u->producer->in[1]));
     /* Constant is no node. */
     assert_true(wt_value_is_const(wt_graph_find(g, "k")));
     /* Sparse is dense. */
@@ -216,8 +218,8 @@ static void keeps_forms_it_cannot_raise(void **state)
     wt_graph *g = read_ok(ctx, model->data, model->len);
     assert_null(g->first->op);
     assert_string_equal(g->first->op_type, "BatchNormalization");
-    wt_test_refused(wt_onnx_write(g, wt_test_path(wt_test_tmpdir(), "no.onnx"), NULL, NULL, &err), WT_EUNSUPPORTED, &err,
-                    "BatchNormalization");
+    wt_test_refused(wt_onnx_write(g, wt_test_path(wt_test_tmpdir(), "no.onnx"), NULL, NULL, &err), WT_EUNSUPPORTED,
+                    &err, "BatchNormalization");
     assert_int_equal(wt_test_count_files(wt_test_tmpdir()), 0);
     wt_graph_close(g);
     wt_test_context_close(ctx);

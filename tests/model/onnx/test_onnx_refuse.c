@@ -358,11 +358,13 @@ static void refuses_each_bad_file(void **state)
     (void)state;
 }
 
-/* --- external data ---------------------------------------------------------------------------------------------------------- */
+/* --- external data
+ * ---------------------------------------------------------------------------------------------------------- */
 static mk *external(const char *location, const char *offset, const char *length)
 {
     mk *t = mk_tensor("w", 1, 1, &three, NULL, 0);
-    const char *const keys[] = { "location", "offset", "length", "checksum" }, *const values[] = { location, offset, length, "00" };
+    const char *const keys[] = { "location", "offset", "length", "checksum" }, *const values[] = { location, offset,
+                                                                                                   length, "00" };
     for (int i = 0; i < 4; i++) {
         mk *e = mk_new();
         if (!values[i])
@@ -381,15 +383,24 @@ static void external_data_stays_in_its_folder(void **state)
         const char *location, *offset, *length;
         wt_status status;
     } cases[] = {
-        { "w.bin", NULL, NULL, WT_OK },         { "w.bin", "4", NULL, WT_OK },
-        { "w.bin", "4", "12", WT_OK },          { "sub/w.bin", NULL, "12", WT_OK },
-        { "w.bin", "8", NULL, WT_EFORMAT },     { "w.bin", NULL, "16", WT_EFORMAT },
-        { "w.bin", "-4", NULL, WT_EFORMAT },    { "w.bin", "0x4", NULL, WT_EFORMAT },
-        { "w.bin", "18446744073709551615", NULL, WT_EFORMAT }, { "w.bin", "99999999999999999999999", NULL, WT_EFORMAT },
-        { NULL, NULL, NULL, WT_EFORMAT },       { "", NULL, NULL, WT_EFORMAT },
-        { "../w.bin", NULL, NULL, WT_EFORMAT }, { "sub/../../w.bin", NULL, NULL, WT_EFORMAT },
-        { "link.bin", NULL, NULL, WT_EFORMAT }, { "linked/w.bin", NULL, NULL, WT_EFORMAT },
-        { "/etc/hostname", NULL, NULL, WT_EFORMAT }, { "sub", NULL, NULL, WT_EFORMAT },
+        { "w.bin", NULL, NULL, WT_OK },
+        { "w.bin", "4", NULL, WT_OK },
+        { "w.bin", "4", "12", WT_OK },
+        { "sub/w.bin", NULL, "12", WT_OK },
+        { "w.bin", "8", NULL, WT_EFORMAT },
+        { "w.bin", NULL, "16", WT_EFORMAT },
+        { "w.bin", "-4", NULL, WT_EFORMAT },
+        { "w.bin", "0x4", NULL, WT_EFORMAT },
+        { "w.bin", "18446744073709551615", NULL, WT_EFORMAT },
+        { "w.bin", "99999999999999999999999", NULL, WT_EFORMAT },
+        { NULL, NULL, NULL, WT_EFORMAT },
+        { "", NULL, NULL, WT_EFORMAT },
+        { "../w.bin", NULL, NULL, WT_EFORMAT },
+        { "sub/../../w.bin", NULL, NULL, WT_EFORMAT },
+        { "link.bin", NULL, NULL, WT_EFORMAT },
+        { "linked/w.bin", NULL, NULL, WT_EFORMAT },
+        { "/etc/hostname", NULL, NULL, WT_EFORMAT },
+        { "sub", NULL, NULL, WT_EFORMAT },
         { "none.bin", NULL, NULL, WT_EIO },
     };
     wt_context *ctx = wt_test_context();
@@ -408,7 +419,8 @@ static void external_data_stays_in_its_folder(void **state)
         wt_test_write(path, m->data, m->len);
         const wt_status st = wt_onnx_read(&g, ctx, path, &err);
         if ((cases[i].status == WT_OK) != (st == WT_OK))
-            fail_msg("location %s: %s", cases[i].location ? cases[i].location : "(none)", st == WT_OK ? "accepted" : err.message);
+            fail_msg("location %s: %s", cases[i].location ? cases[i].location : "(none)",
+                     st == WT_OK ? "accepted" : err.message);
         if (st == WT_OK) {
             const wt_value *w = wt_graph_find(g, "w");
             assert_memory_equal(w->type.data, numbers + (cases[i].offset ? 1 : 0), 12);
@@ -422,7 +434,9 @@ static void external_data_stays_in_its_folder(void **state)
     (void)state;
 }
 
-/* --- damage ---------------------------------------------------------------------------------------------------------------------- */
+/* --- damage
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static void refuses_every_truncation(void **state)
 {
     wt_context *ctx = wt_test_context();

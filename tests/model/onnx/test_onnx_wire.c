@@ -51,7 +51,9 @@ static void refuses_malformed_fields(void **state)
         { "\x08", 1, "ends inside a number", 101 },
         { "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 12, "more than 10 bytes", 101 },
         { "\x12", 1, "ends inside a length", 101 },
-        { "\x12\x05" "abcd", 6, "has only 4 left", 102 },
+        { "\x12\x05"
+          "abcd",
+          6, "has only 4 left", 102 },
         { "\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11, "has only 0 left", 111 },
         { "\x0d\1\2\3", 4, "has only 3 left", 101 },
         { "\x09\1\2\3\4\5\6\7", 8, "has only 7 left", 101 },
@@ -63,7 +65,8 @@ static void refuses_malformed_fields(void **state)
     for (size_t i = 0; i < WT_ARRAY_LEN(bad); i++) {
         wt_err err = { 0 };
         size_t fields;
-        wt_test_refused(walk((const uint8_t *)bad[i].bytes, bad[i].len, &fields, &err), WT_EFORMAT, &err, bad[i].message);
+        wt_test_refused(walk((const uint8_t *)bad[i].bytes, bad[i].len, &fields, &err), WT_EFORMAT, &err,
+                        bad[i].message);
         assert_int_equal(err.offset, bad[i].offset);
     }
     (void)state;

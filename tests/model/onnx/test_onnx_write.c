@@ -193,7 +193,9 @@ static void refuses_quantization_that_onnx_cannot_say(void **state)
         const wt_quant *quant;
         wt_status status;
         const char *message;
-    } bad[] = { { &as_int32, WT_EUNSUPPORTED, "int32" }, { &outside, WT_EFORMAT, "zero point 300" }, { &per_axis, WT_EFORMAT, "3 are needed" } };
+    } bad[] = { { &as_int32, WT_EUNSUPPORTED, "int32" },
+                { &outside, WT_EFORMAT, "zero point 300" },
+                { &per_axis, WT_EFORMAT, "3 are needed" } };
     wt_context *ctx = wt_test_context();
     wt_err err = { 0 };
     wt_buf out;
@@ -238,9 +240,11 @@ static void reads_lone_tensors(void **state)
     mk *sequence = mk_new();
     mk_text(sequence, 1, "name");
     mk_int(sequence, 2, 1);
-    wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, sequence->data, sequence->len, &err), WT_EUNSUPPORTED, &err, "sequence");
+    wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, sequence->data, sequence->len, &err), WT_EUNSUPPORTED, &err,
+                    "sequence");
     mk_msg(sequence, 3, m);
-    wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, sequence->data, sequence->len, &err), WT_EUNSUPPORTED, &err, "sequence");
+    wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, sequence->data, sequence->len, &err), WT_EUNSUPPORTED, &err,
+                    "sequence");
     wt_test_refused(wt_onnx_read_tensor_bytes(&t, ctx, NULL, 0, &err), WT_EFORMAT, &err, "empty");
     const char *written = wt_test_path(wt_test_tmpdir(), "again.pb");
     wt_tensor *again = NULL;

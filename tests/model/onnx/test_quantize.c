@@ -28,7 +28,8 @@ static int64_t code_at(const void *q, size_t i, wt_dtype dtype)
 
 static void fill(float *x, size_t n, uint64_t seed)
 {
-    static const float special[] = { 0.5f, 1.5f, 2.5f, -0.5f, -1.5f, -2.5f, INFINITY, -INFINITY, NAN, 3e38f, -3e38f, 1e-40f, 0, -0.0f };
+    static const float special[] = { 0.5f,      1.5f, 2.5f,  -0.5f,  -1.5f,  -2.5f, INFINITY,
+                                     -INFINITY, NAN,  3e38f, -3e38f, 1e-40f, 0,     -0.0f };
     for (size_t i = 0; i < n; i++)
         x[i] = i < WT_ARRAY_LEN(special) ? special[i] : (float)((wt_random_unit(&seed) - 0.5) * 600);
 }
@@ -50,8 +51,8 @@ static void one_scale(void **state)
             for (size_t i = 0; i < N; i++) {
                 const int64_t code = code_at(q, i, types[t]);
                 if (code != naive(x[i], scale, zps[z], lo, hi))
-                    fail_msg("%s: %g with zero point %d is %lld, expected %lld", wt_dtype_name(types[t]), (double)x[i], zps[z],
-                             (long long)code, (long long)naive(x[i], scale, zps[z], lo, hi));
+                    fail_msg("%s: %g with zero point %d is %lld, expected %lld", wt_dtype_name(types[t]), (double)x[i],
+                             zps[z], (long long)code, (long long)naive(x[i], scale, zps[z], lo, hi));
                 assert_true(back[i] == (float)(code - zps[z]) * scale);
             }
         }
@@ -109,7 +110,9 @@ static void many_scales(void **state)
     }
     for (int axis = -1; axis < 3; axis++)
         for (int64_t block = 0; block < (axis < 0 ? 1 : 9); block++) {
-            wt_quant quant = { .dtype = WT_I4, .axis = axis, .block = block, .count = 1, .scale = scales, .zero_point = zeros };
+            wt_quant quant = {
+                .dtype = WT_I4, .axis = axis, .block = block, .count = 1, .scale = scales, .zero_point = zeros
+            };
             if (axis >= 0)
                 quant.count = block ? (size_t)(N / dim[axis] * ((dim[axis] + block - 1) / block)) : (size_t)dim[axis];
             wt_err err = { 0 };
@@ -139,6 +142,7 @@ static void many_scales(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(one_scale), cmocka_unit_test(any_length), cmocka_unit_test(many_scales) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(one_scale), cmocka_unit_test(any_length),
+                                        cmocka_unit_test(many_scales) };
     return wt_test_run("quantize", tests, WT_ARRAY_LEN(tests));
 }

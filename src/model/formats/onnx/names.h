@@ -1,4 +1,5 @@
-/* names.h - a hash table from byte strings to pointers, in an arena; for functions, formal parameters, external files. */
+/* names.h - a hash table from byte strings to pointers, in an arena; for functions, formal parameters, external files.
+ */
 #ifndef WT_ONNX_NAMES_H
 #define WT_ONNX_NAMES_H
 #include "model/tensor.h"

@@ -11,8 +11,9 @@ static bool is_model_field(const wt_pb_field *f)
         uint32_t number;
         int wire;
     } fields[] = {
-        { 1, WT_PB_VARINT }, { 2, WT_PB_BYTES }, { 3, WT_PB_BYTES },  { 4, WT_PB_BYTES },  { 5, WT_PB_VARINT }, { 6, WT_PB_BYTES },
-        { 7, WT_PB_BYTES },  { 8, WT_PB_BYTES }, { 14, WT_PB_BYTES }, { 20, WT_PB_BYTES }, { 25, WT_PB_BYTES }, { 26, WT_PB_BYTES },
+        { 1, WT_PB_VARINT }, { 2, WT_PB_BYTES },  { 3, WT_PB_BYTES },  { 4, WT_PB_BYTES },
+        { 5, WT_PB_VARINT }, { 6, WT_PB_BYTES },  { 7, WT_PB_BYTES },  { 8, WT_PB_BYTES },
+        { 14, WT_PB_BYTES }, { 20, WT_PB_BYTES }, { 25, WT_PB_BYTES }, { 26, WT_PB_BYTES },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(fields); i++)
         if (fields[i].number == f->number)

@@ -13,7 +13,8 @@ enum { WT_ONNX_MIN_OPSET = 7, WT_ONNX_MAX_OPSET = 25, WT_ONNX_OPSET = 21 /* whos
 extern const wt_format wt_format_onnx;
 wt_status wt_onnx_read(wt_graph **out, wt_context *ctx, const char *path, wt_err *err);
 /* From memory, which is borrowed until the graph is closed. External data is looked for in `dir`; NULL refuses it. */
-wt_status wt_onnx_read_bytes(wt_graph **out, wt_context *ctx, const void *bytes, size_t len, const char *dir, wt_err *err);
+wt_status wt_onnx_read_bytes(wt_graph **out, wt_context *ctx, const void *bytes, size_t len, const char *dir,
+                             wt_err *err);
 wt_status wt_onnx_write(const wt_graph *graph, const char *path, const wt_write_options *options, wt_written *written,
                         wt_err *err);
 /* The model's bytes in memory, all data inside. */

@@ -2,7 +2,8 @@
 #include "raise.h"
 #include "base/hash.h"
 
-/* --- building --------------------------------------------------------------------------------------------------------- */
+/* --- building
+ * --------------------------------------------------------------------------------------------------------- */
 bool wt_raise_wants_out(const wt_raise *r, size_t i)
 {
     const wt_value *v = i < r->node->n_out ? r->node->out[i] : NULL;
@@ -153,7 +154,8 @@ wt_attr wt_raise_text(const char *name, const char *text)
     return (wt_attr){ .name = name, .type = WT_ATTR_STRING, .count = 1, .v.s = { text, strlen(text) } };
 }
 
-/* --- the walk --------------------------------------------------------------------------------------------------------- */
+/* --- the walk
+ * --------------------------------------------------------------------------------------------------------- */
 static const wt_raise_row *const all_rows[] = { wt_raise_rows_axes, wt_raise_rows_nn, wt_raise_rows_resize,
                                                 wt_raise_rows_other };
 enum { SLOTS = 512 }; /* more than twice the rows */

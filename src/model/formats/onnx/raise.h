@@ -1,7 +1,7 @@
 /* raise.h - bringing nodes of older opsets to the one meaning that the IR has (op.h): that of opset 21.
  *
- * raise.c walks the nodes in order and looks each up in the rows of the raise_*.c files; a row says below which version of
- * its domain's opset it applies. Raising keeps the names of values: new nodes come in front of the node, and the
+ * raise.c walks the nodes in order and looks each up in the rows of the raise_*.c files; a row says below which version
+ * of its domain's opset it applies. Raising keeps the names of values: new nodes come in front of the node, and the
  * node itself turns into the last one of the replacement. Types are inferred on the way, as far as they can be known:
  * they choose the simpler replacement, but no replacement needs them. A form that has no equivalent keeps its
  * node with op NULL: whoever has to run it refuses it by name, and so does the writer. */
@@ -9,13 +9,15 @@
 #define WT_ONNX_RAISE_H
 #include "model/graph.h"
 
-/* version[node->id] is the opset version the node was written for, 0 (or beyond n_versions): it has the IR's meaning. */
+/* version[node->id] is the opset version the node was written for, 0 (or beyond n_versions): it has the IR's meaning.
+ */
 wt_status wt_onnx_raise(wt_graph *graph, const int32_t *version, size_t n_versions, wt_err *err);
 
 /* True for an operator that raising knows: one that it left with op NULL has a form that no opset of today can say. */
 bool wt_onnx_has_older_forms(const char *domain, const char *op_type);
 
-/* --- for the raise_*.c files ------------------------------------------------------------------------------------------ */
+/* --- for the raise_*.c files
+ * ------------------------------------------------------------------------------------------ */
 typedef struct wt_raise {
     wt_node *node;
     int64_t version;

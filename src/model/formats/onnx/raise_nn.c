@@ -1,7 +1,8 @@
 /* raise_nn.c - normalization, softmax, dropout and other layers whose meaning changed. */
 #include "raise.h"
 
-/* --- Softmax, LogSoftmax, Hardmax before opset 13: over the input seen as a matrix [dims before axis, axis and after] --- */
+/* --- Softmax, LogSoftmax, Hardmax before opset 13: over the input seen as a matrix [dims before axis, axis and after]
+ * --- */
 
 /* The one axis that such a softmax runs over when all others from `axis` on are 1; -1 when there is no such one. */
 static int single_axis(const wt_shape *shape, int axis)
@@ -30,7 +31,8 @@ static wt_status raise_softmax(wt_raise *r, wt_err *err)
         if (only >= 0)
             return wt_node_set_attr_int(r->node, "axis", only, err);
     }
-    const wt_attr at = wt_raise_int("axis", axis), columns = wt_raise_int("axis", 1), zeros = wt_raise_int("allowzero", 1);
+    const wt_attr at = wt_raise_int("axis", axis), columns = wt_raise_int("axis", 1),
+                  zeros = wt_raise_int("allowzero", 1);
     WT_TRY(wt_raise_emit(r, "Flatten", &x, 1, &at, 1, &flat, err));
     WT_TRY(wt_raise_emit(r, op_type, &flat, 1, &columns, 1, &soft, err));
     if (wt_shape_known(&x->type.shape))
@@ -41,7 +43,8 @@ static wt_status raise_softmax(wt_raise *r, wt_err *err)
     return wt_raise_turn(r, "Reshape", in, 2, &zeros, 1, err);
 }
 
-/* --- BatchNormalization before opset 14 ------------------------------------------------------------------------------- */
+/* --- BatchNormalization before opset 14
+ * ------------------------------------------------------------------------------- */
 
 /* spatial = 0: mean and variance have all dimensions but the first. */
 static wt_status raise_batch_per_element(wt_raise *r, wt_err *err)
@@ -76,7 +79,8 @@ static wt_status raise_batch_norm(wt_raise *r, wt_err *err)
     return wt_raise_drop_attr(r, "spatial", err);
 }
 
-/* --- GroupNormalization 18: scale and bias per group, now per channel ---------------------------------------------------- */
+/* --- GroupNormalization 18: scale and bias per group, now per channel
+ * ---------------------------------------------------- */
 
 static wt_status repeat_constant(wt_raise *r, const wt_value *v, int64_t times, wt_value **out, wt_err *err)
 {
@@ -96,7 +100,8 @@ static wt_status repeat_constant(wt_raise *r, const wt_value *v, int64_t times, 
     return wt_graph_set_constant(*out, &t, err);
 }
 
-/* v [groups] -> [groups, 1] -> [groups, times] -> [groups * times], with times = channels / groups computed when run. */
+/* v [groups] -> [groups, 1] -> [groups, times] -> [groups * times], with times = channels / groups computed when run.
+ */
 static wt_status repeat_value(wt_raise *r, wt_value *v, wt_value *times, wt_value **out, wt_err *err)
 {
     wt_value *one, *minus, *column, *wide;
@@ -140,7 +145,8 @@ static wt_status raise_group_norm(wt_raise *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- the small ones ---------------------------------------------------------------------------------------------------- */
+/* --- the small ones
+ * ---------------------------------------------------------------------------------------------------- */
 
 /* Nobody trains here: the output is the input. What the mask then is, the old texts leave open; runtimes give zeros, of
  * the data's type before opset 10. */
@@ -153,11 +159,12 @@ static wt_status raise_dropout(wt_raise *r, wt_err *err)
         return WT_OK;
     wt_raise_trim_outputs(r, 1);
     if (mask && r->version >= 10) {
-        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "Less", "", (wt_value *[]){ x, x }, 2, &mask, 1, NULL, err));
+        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "Less", "", (wt_value *[]){ x, x }, 2, &mask, 1,
+                                 NULL, err));
     } else if (mask) {
         WT_TRY(wt_raise_emit(r, "Less", (wt_value *[]){ x, x }, 2, NULL, 0, &zeros, err));
-        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "CastLike", "", (wt_value *[]){ zeros, x }, 2, &mask, 1, NULL,
-                                 err));
+        WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", "CastLike", "", (wt_value *[]){ zeros, x }, 2,
+                                 &mask, 1, NULL, err));
     }
     return wt_raise_turn(r, "Identity", &x, 1, NULL, 0, err);
 }
@@ -189,7 +196,9 @@ static wt_status raise_mvn(wt_raise *r, wt_err *err)
         r->unknown = true;
         return WT_OK;
     }
-    const wt_attr axes = { .name = "axes", .type = WT_ATTR_INTS, .count = all ? 4 : 3, .v.ints = all ? across : per_channel };
+    const wt_attr axes = {
+        .name = "axes", .type = WT_ATTR_INTS, .count = all ? 4 : 3, .v.ints = all ? across : per_channel
+    };
     WT_TRY(wt_raise_drop_attr(r, "across_channels", err));
     WT_TRY(wt_raise_drop_attr(r, "normalize_variance", err));
     return wt_node_set_attr(r->node, &axes, err);

@@ -87,8 +87,12 @@ static wt_status raise_simplified_norm(wt_raise *r, wt_err *err)
     return wt_node_set_op(r->node, "", "RMSNormalization", err);
 }
 
-/* --- com.microsoft ------------------------------------------------------------------------------------------------------ */
-static wt_status raise_same_name(wt_raise *r, wt_err *err) { return wt_node_set_op(r->node, "", r->node->op_type, err); }
+/* --- com.microsoft
+ * ------------------------------------------------------------------------------------------------------ */
+static wt_status raise_same_name(wt_raise *r, wt_err *err)
+{
+    return wt_node_set_op(r->node, "", r->node->op_type, err);
+}
 
 /* Gelu of x + bias (FastGelu: bias optional, by the tanh formula). */
 static wt_status raise_bias_gelu(wt_raise *r, wt_err *err)
@@ -111,7 +115,8 @@ static wt_status raise_quick_gelu(wt_raise *r, wt_err *err)
     return x ? wt_raise_turn(r, "Swish", &x, 1, &alpha, 1, err) : WT_OK;
 }
 
-/* --- ai.onnx.ml --------------------------------------------------------------------------------------------------------- */
+/* --- ai.onnx.ml
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* Version 1 had one list of strings: string -> its number, or number -> string, by the input's type. */
 static wt_status raise_label_encoder(wt_raise *r, wt_err *err)
@@ -120,7 +125,8 @@ static wt_status raise_label_encoder(wt_raise *r, wt_err *err)
     const wt_value *x = wt_raise_in(r, 0);
     const wt_dtype dtype = x ? x->type.dtype : WT_DTYPE_NONE;
     if (!a || a->type != WT_ATTR_STRINGS || (dtype != WT_STRING && dtype != WT_I64)) {
-        r->unknown = wt_attr_find(&r->node->attrs, "keys_strings") == NULL && wt_attr_find(&r->node->attrs, "keys_int64s") == NULL;
+        r->unknown = wt_attr_find(&r->node->attrs, "keys_strings") == NULL &&
+                     wt_attr_find(&r->node->attrs, "keys_int64s") == NULL;
         return WT_OK;
     }
     int64_t *numbers = wt_arena_alloc(wt_raise_arena(r), a->count + 1, sizeof *numbers, err);

@@ -1,8 +1,8 @@
 /* raise_resize.c - Upsample, and the four forms of Resize.
  *
  * Before opset 11 a resized coordinate was simply divided by the scale ("asymmetric"). Which neighbour the nearest mode
- * then took is not in the standard's text; its reference results and all runtimes round down where an axis grows and up where
- * it shrinks. nearest_mode holds for all axes, so a mixture becomes two resizes: nearest is separable. */
+ * then took is not in the standard's text; its reference results and all runtimes round down where an axis grows and up
+ * where it shrinks. nearest_mode holds for all axes, so a mixture becomes two resizes: nearest is separable. */
 #include "raise.h"
 
 /* True when the input is there but empty, which was how to omit it before opset 13. */
@@ -89,7 +89,8 @@ static wt_status raise_scaled(wt_raise *r, wt_value *scale, wt_err *err)
     const bool nearest = !wt_attr_find(&r->node->attrs, "mode") || wt_attr_is(&r->node->attrs, "mode", "nearest");
     scales s;
     wt_attr attrs[3];
-    if (!nearest && !wt_attr_is(&r->node->attrs, "mode", "linear") && !wt_attr_is(&r->node->attrs, "mode", "bilinear")) {
+    if (!nearest && !wt_attr_is(&r->node->attrs, "mode", "linear") &&
+        !wt_attr_is(&r->node->attrs, "mode", "bilinear")) {
         r->unknown = true;
         return WT_OK;
     }

@@ -6,7 +6,7 @@
 #include "raise.h"
 
 typedef struct scan {
-    wt_graph *outer;  /* the body over the batch */
+    wt_graph *outer; /* the body over the batch */
     wt_value **in, **out;
     size_t n_in, n_out;
 } scan;

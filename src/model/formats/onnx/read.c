@@ -1,4 +1,5 @@
-/* read.c - ModelProto: versions, properties, functions, then the graph; and the helpers that all parts of the reader use.
+/* read.c - ModelProto: versions, properties, functions, then the graph; and the helpers that all parts of the reader
+ * use.
  *
  * The file is mapped and stays mapped with the graph. Errors carry the byte offset and the tensor or node; the path is
  * put in front here, once. */
@@ -207,7 +208,8 @@ static wt_status read_model(wt_reader *rd, wt_pb msg, wt_err *err)
     return wt_graph_verify(rd->root, WT_EFORMAT, err);
 }
 
-static wt_status read_bytes(wt_graph *root, wt_context *ctx, const uint8_t *bytes, size_t len, const char *dir, wt_err *err)
+static wt_status read_bytes(wt_graph *root, wt_context *ctx, const uint8_t *bytes, size_t len, const char *dir,
+                            wt_err *err)
 {
     wt_reader rd = { .ctx = ctx, .root = root, .arena = &root->arena, .dir = dir };
     wt_arena_init(&rd.scratch, ctx);
@@ -219,7 +221,8 @@ static wt_status read_bytes(wt_graph *root, wt_context *ctx, const uint8_t *byte
     return st;
 }
 
-wt_status wt_onnx_read_bytes(wt_graph **out, wt_context *ctx, const void *bytes, size_t len, const char *dir, wt_err *err)
+wt_status wt_onnx_read_bytes(wt_graph **out, wt_context *ctx, const void *bytes, size_t len, const char *dir,
+                             wt_err *err)
 {
     *out = NULL;
     wt_graph *root = NULL;

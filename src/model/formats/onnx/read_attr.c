@@ -85,10 +85,18 @@ static int64_t guess_type(const parts *p)
         bool there;
         int64_t type;
     } rows[] = {
-        { p->has_f, TYPE_FLOAT },       { p->has_i, TYPE_INT },           { p->has_s, TYPE_STRING },
-        { p->t.msg.pos, TYPE_TENSOR },  { p->g.msg.pos, TYPE_GRAPH },     { p->floats, TYPE_FLOATS },
-        { p->ints, TYPE_INTS },         { p->strings, TYPE_STRINGS },     { p->has_tensors, TYPE_TENSORS },
-        { p->has_graphs, TYPE_GRAPHS }, { p->sparse.msg.pos, TYPE_SPARSE_TENSOR }, { p->has_other, TYPE_TYPE_PROTO },
+        { p->has_f, TYPE_FLOAT },
+        { p->has_i, TYPE_INT },
+        { p->has_s, TYPE_STRING },
+        { p->t.msg.pos, TYPE_TENSOR },
+        { p->g.msg.pos, TYPE_GRAPH },
+        { p->floats, TYPE_FLOATS },
+        { p->ints, TYPE_INTS },
+        { p->strings, TYPE_STRINGS },
+        { p->has_tensors, TYPE_TENSORS },
+        { p->has_graphs, TYPE_GRAPHS },
+        { p->sparse.msg.pos, TYPE_SPARSE_TENSOR },
+        { p->has_other, TYPE_TYPE_PROTO },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
         if (rows[i].there)
@@ -97,7 +105,8 @@ static int64_t guess_type(const parts *p)
 }
 
 /* Copies every run of a repeated number or string into one array. */
-static wt_status gather(wt_reader *rd, const parts *p, uint32_t number, size_t count, size_t size, void **out, wt_err *err)
+static wt_status gather(wt_reader *rd, const parts *p, uint32_t number, size_t count, size_t size, void **out,
+                        wt_err *err)
 {
     uint8_t *to = wt_arena_alloc(rd->arena, count ? count : 1, size, err);
     if (!to)
@@ -148,13 +157,15 @@ static wt_status read_tensors(wt_reader *rd, const parts *p, wt_attr *a, wt_err 
     return WT_OK;
 }
 
-static wt_status read_subgraph(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_pb msg, wt_graph **out, wt_err *err)
+static wt_status read_subgraph(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_pb msg, wt_graph **out,
+                               wt_err *err)
 {
     WT_TRY(wt_graph_new_sub(out, graph, err));
     return wt_onnx_read_graph(rd, frame, *out, msg, err);
 }
 
-static wt_status read_graphs(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const parts *p, wt_attr *a, wt_err *err)
+static wt_status read_graphs(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const parts *p, wt_attr *a,
+                             wt_err *err)
 {
     wt_pb_list list;
     WT_TRY(wt_onnx_list(rd, p->msg, ATTR_GRAPHS, "AttributeProto.graphs", &list, err));
@@ -241,8 +252,8 @@ static wt_status read_attr(wt_reader *rd, const wt_frame *frame, wt_graph *graph
     if (p.ref.len) {
         const char *ref = NULL;
         if (!frame)
-            return wt_fail_at(err, WT_EFORMAT, msg.offset, "attribute \"%s\" refers to an attribute of a function, outside of one",
-                              a->name);
+            return wt_fail_at(err, WT_EFORMAT, msg.offset,
+                              "attribute \"%s\" refers to an attribute of a function, outside of one", a->name);
         WT_TRY(wt_onnx_copy(&rd->scratch, p.ref, &ref, err));
         const wt_attr *from = wt_attr_find(&frame->attrs, ref);
         *there = from != NULL;
@@ -265,8 +276,8 @@ static wt_status read_attr(wt_reader *rd, const wt_frame *frame, wt_graph *graph
     return value(rd, frame, graph, &p, a, err);
 }
 
-wt_status wt_onnx_read_attrs(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *list, wt_attrs *out,
-                             wt_err *err)
+wt_status wt_onnx_read_attrs(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *list,
+                             wt_attrs *out, wt_err *err)
 {
     *out = (wt_attrs){ 0 };
     if (!list->count)

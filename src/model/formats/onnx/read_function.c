@@ -2,8 +2,8 @@
  *
  * The IR has no functions. A call's inputs and outputs take the places of the formal ones, every other name of the body
  * gets the prefix "function#k/", attributes that refer to the caller's are replaced, and the body's nodes have the
- * opset versions of the function. A function that calls itself is refused; one call may double another, so the number of
- * nodes made this way is limited. */
+ * opset versions of the function. A function that calls itself is refused; one call may double another, so the number
+ * of nodes made this way is limited. */
 #include "reader.h"
 
 typedef struct wt_function {
@@ -11,14 +11,15 @@ typedef struct wt_function {
     wt_string name, domain, overload;
     wt_pb_list inputs, outputs; /* names as bare bytes */
     wt_pb_list nodes, infos;
-    wt_pb_list defaults;  /* AttributeProto */
+    wt_pb_list defaults;    /* AttributeProto */
     wt_attrs default_attrs; /* of `defaults`, read at the first call */
     size_t calls;
     wt_onnx_opsets opsets;
 } wt_function;
 
 /* domain \0 name \0 overload: none of them holds a NUL. */
-static wt_status function_key(wt_reader *rd, wt_string domain, wt_string name, wt_string overload, wt_string *out, wt_err *err)
+static wt_status function_key(wt_reader *rd, wt_string domain, wt_string name, wt_string overload, wt_string *out,
+                              wt_err *err)
 {
     const wt_string parts[] = { domain, name, overload };
     const size_t len = domain.len + name.len + overload.len + 2;
@@ -100,10 +101,11 @@ static wt_status bind(wt_reader *rd, wt_frame *frame, const wt_call *call, wt_er
 {
     const wt_function *fn = frame->function;
     if (call->n_in > fn->inputs.count || call->n_out > fn->outputs.count)
-        return wt_fail_at(err, WT_EFORMAT, call->offset, "%zu inputs and %zu outputs, the function has %zu and %zu", call->n_in,
-                          call->n_out, fn->inputs.count, fn->outputs.count);
+        return wt_fail_at(err, WT_EFORMAT, call->offset, "%zu inputs and %zu outputs, the function has %zu and %zu",
+                          call->n_in, call->n_out, fn->inputs.count, fn->outputs.count);
     for (size_t i = 0; i < fn->inputs.count; i++)
-        WT_TRY(wt_names_put(&frame->inputs, &rd->scratch, bare(fn->inputs.items[i]), i < call->n_in ? call->in[i] : NULL, err));
+        WT_TRY(wt_names_put(&frame->inputs, &rd->scratch, bare(fn->inputs.items[i]),
+                            i < call->n_in ? call->in[i] : NULL, err));
     for (size_t i = 0; i < call->n_out; i++)
         if (call->out[i])
             WT_TRY(wt_names_put(&frame->outputs, &rd->scratch, bare(fn->outputs.items[i]), call->out[i], err));
@@ -139,11 +141,18 @@ static wt_status pass_through(wt_reader *rd, const wt_frame *frame, const wt_cal
         if (!out || out->producer || out->type.data)
             continue;
         if (!wt_names_get(&frame->inputs, name, &in) || !in)
-            return wt_fail_at(err, WT_EFORMAT, frame->function->msg.offset, "the function never makes its output \"%.*s\"",
-                              (int)(name.len < 100 ? name.len : 100), name.data);
+            return wt_fail_at(err, WT_EFORMAT, frame->function->msg.offset,
+                              "the function never makes its output \"%.*s\"", (int)(name.len < 100 ? name.len : 100),
+                              name.data);
         wt_value *value = in;
-        const wt_call copy = { .name = call->name, .op_type = "Identity", .domain = "", .in = &value, .n_in = 1, .out = &out,
-                               .n_out = 1, .offset = call->offset };
+        const wt_call copy = { .name = call->name,
+                               .op_type = "Identity",
+                               .domain = "",
+                               .in = &value,
+                               .n_in = 1,
+                               .out = &out,
+                               .n_out = 1,
+                               .offset = call->offset };
         WT_TRY(wt_onnx_add_node(rd, frame, frame->graph, &copy, err));
     }
     return WT_OK;
@@ -163,11 +172,12 @@ static wt_status count_call(wt_reader *rd, wt_function *fn, const wt_call *call,
     rd->inlined += fn->nodes.count + fn->inputs.count + fn->outputs.count + 1;
     if (fn->calls++)
         rd->inlined_bytes += wt_pb_left(&fn->msg);
-    if (rd->depth < WT_ONNX_MAX_DEPTH && rd->inlined <= WT_ONNX_MAX_INLINED && rd->inlined_bytes <= WT_ONNX_MAX_INLINED_BYTES)
+    if (rd->depth < WT_ONNX_MAX_DEPTH && rd->inlined <= WT_ONNX_MAX_INLINED &&
+        rd->inlined_bytes <= WT_ONNX_MAX_INLINED_BYTES)
         return WT_OK;
     return wt_fail_at(err, WT_EUNSUPPORTED, call->offset,
-                      "functions nested deeper than %d, or making more than %d nodes or %d MiB in all", WT_ONNX_MAX_DEPTH,
-                      WT_ONNX_MAX_INLINED, WT_ONNX_MAX_INLINED_BYTES >> 20);
+                      "functions nested deeper than %d, or making more than %d nodes or %d MiB in all",
+                      WT_ONNX_MAX_DEPTH, WT_ONNX_MAX_INLINED, WT_ONNX_MAX_INLINED_BYTES >> 20);
 }
 
 wt_status wt_onnx_inline(wt_reader *rd, const wt_frame *up, wt_graph *graph, wt_function *function, const wt_call *call,

@@ -65,8 +65,14 @@ static wt_status scan_node(wt_pb msg, node_parts *p, wt_err *err)
     wt_status st = WT_OK;
     while (wt_pb_next(&msg, &f, &st, err)) {
         switch (f.number) {
-        case NODE_INPUT: WT_TRY(wt_onnx_text(&f, "NodeProto.input", &s, err)); p->n_in++; break;
-        case NODE_OUTPUT: WT_TRY(wt_onnx_text(&f, "NodeProto.output", &s, err)); p->n_out++; break;
+        case NODE_INPUT:
+            WT_TRY(wt_onnx_text(&f, "NodeProto.input", &s, err));
+            p->n_in++;
+            break;
+        case NODE_OUTPUT:
+            WT_TRY(wt_onnx_text(&f, "NodeProto.output", &s, err));
+            p->n_out++;
+            break;
         case NODE_NAME: WT_TRY(wt_onnx_text(&f, "NodeProto.name", &p->name, err)); break;
         case NODE_OP_TYPE: WT_TRY(wt_onnx_text(&f, "NodeProto.op_type", &p->op_type, err)); break;
         case NODE_DOMAIN: WT_TRY(wt_onnx_text(&f, "NodeProto.domain", &p->domain, err)); break;
@@ -104,7 +110,8 @@ wt_status wt_onnx_declare_outputs(wt_reader *rd, const wt_frame *frame, wt_graph
                 continue;
             WT_TRY(wt_onnx_text(&f, "NodeProto.output", &name, err));
             if (frame && frame->graph == graph && wt_names_get(&frame->inputs, name, &formal))
-                return wt_fail_at(err, WT_EFORMAT, f.offset, "a function's node makes its input \"%.*s\"", NAME_ARGS(name));
+                return wt_fail_at(err, WT_EFORMAT, f.offset, "a function's node makes its input \"%.*s\"",
+                                  NAME_ARGS(name));
             if (name.len && !formal_output(frame, graph, name))
                 WT_TRY(wt_onnx_declare(rd, frame, graph, name, f.offset, &value, err));
         }
@@ -132,7 +139,8 @@ static wt_status resolve(wt_reader *rd, const wt_frame *frame, wt_graph *graph, 
             if (name.len)
                 WT_TRY(wt_onnx_lookup(rd, frame, graph, name, &call->in[in], &found, err));
             if (!found)
-                return wt_fail_at(err, WT_EFORMAT, f.offset, "input %zu is \"%.*s\", which nothing defines", in, NAME_ARGS(name));
+                return wt_fail_at(err, WT_EFORMAT, f.offset, "input %zu is \"%.*s\", which nothing defines", in,
+                                  NAME_ARGS(name));
             if (call->in[in++])
                 call->n_in = in;
         } else if (f.number == NODE_OUTPUT) {
@@ -152,8 +160,8 @@ static wt_status resolve(wt_reader *rd, const wt_frame *frame, wt_graph *graph, 
 static wt_status constant_tensor(wt_reader *rd, const wt_call *call, wt_tensor *t, wt_err *err)
 {
     const wt_attr *a = NULL;
-    static const char *const forms[] = { "value", "sparse_value", "value_float", "value_floats",
-                                         "value_int", "value_ints", "value_string", "value_strings" };
+    static const char *const forms[] = { "value",     "sparse_value", "value_float",  "value_floats",
+                                         "value_int", "value_ints",   "value_string", "value_strings" };
     for (size_t i = 0; i < WT_ARRAY_LEN(forms) && !a; i++)
         a = wt_attr_find(&call->attrs, forms[i]);
     if (!a)
@@ -168,7 +176,8 @@ static wt_status constant_tensor(wt_reader *rd, const wt_call *call, wt_tensor *
     case WT_ATTR_FLOATS: t->dtype = WT_F32, t->data = a->v.floats; break;
     case WT_ATTR_INTS: t->dtype = WT_I64, t->data = a->v.ints; break;
     case WT_ATTR_STRINGS: t->dtype = WT_STRING, t->data = a->v.strings; break;
-    default: return wt_fail_at(err, WT_EFORMAT, call->offset, "attribute \"%s\" of a Constant node is no value", a->name);
+    default:
+        return wt_fail_at(err, WT_EFORMAT, call->offset, "attribute \"%s\" of a Constant node is no value", a->name);
     }
     if (!data) {
         t->shape.rank = 1;
@@ -199,13 +208,14 @@ static wt_status add_constant(wt_reader *rd, const wt_call *call, wt_err *err)
 wt_status wt_onnx_add_node(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_call *call, wt_err *err)
 {
     wt_node *node = NULL;
-    WT_TRY(wt_graph_add_node(&node, graph, NULL, call->domain, call->op_type, call->name, call->in, call->n_in, call->out,
-                             call->n_out, &call->attrs, err));
+    WT_TRY(wt_graph_add_node(&node, graph, NULL, call->domain, call->op_type, call->name, call->in, call->n_in,
+                             call->out, call->n_out, &call->attrs, err));
     node->source = call->offset;
     const size_t id = node->id;
     const int64_t version = wt_onnx_version(rd, frame, call->domain);
     if (!version && !call->domain[0])
-        return wt_fail_at(err, WT_EFORMAT, call->offset, "an operator of ai.onnx, but the model imports no opset of it");
+        return wt_fail_at(err, WT_EFORMAT, call->offset,
+                          "an operator of ai.onnx, but the model imports no opset of it");
     WT_TRY(wt_grow(rd->ctx, (void **)&rd->version, &rd->cap_version, id + 1, sizeof *rd->version, err));
     rd->version[id] = version ? (int32_t)version : 1;
     return WT_OK;
@@ -240,7 +250,8 @@ static wt_status node_name(wt_reader *rd, const wt_frame *frame, wt_string name,
     return wt_onnx_copy(&rd->scratch, (wt_string){ rd->key, strlen(rd->key) }, out, err);
 }
 
-wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes, wt_err *err)
+wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes,
+                             wt_err *err)
 {
     for (size_t i = 0; i < nodes->count; i++) {
         node_parts p;
@@ -260,10 +271,12 @@ wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *gra
     return WT_OK;
 }
 
-static wt_status read_initializers(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_pb msg, bool sparse, wt_err *err)
+static wt_status read_initializers(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_pb msg, bool sparse,
+                                   wt_err *err)
 {
     wt_pb_list list;
-    WT_TRY(wt_onnx_list(rd, msg, sparse ? GRAPH_SPARSE_INITIALIZER : GRAPH_INITIALIZER, "GraphProto.initializer", &list, err));
+    WT_TRY(wt_onnx_list(rd, msg, sparse ? GRAPH_SPARSE_INITIALIZER : GRAPH_INITIALIZER, "GraphProto.initializer", &list,
+                        err));
     for (size_t i = 0; i < list.count; i++) {
         wt_tensor t;
         wt_string name = { 0 };
@@ -300,13 +313,19 @@ static wt_status read_input(wt_reader *rd, const wt_frame *frame, wt_graph *grap
 
 /* A subgraph may give out a value of the outside, or one value twice; in the IR an output belongs to its graph, and
  * once, so such an output becomes a copy. */
-static wt_status add_copied_output(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_value *from, uint64_t offset,
-                                   wt_err *err)
+static wt_status add_copied_output(wt_reader *rd, const wt_frame *frame, wt_graph *graph, wt_value *from,
+                                   uint64_t offset, wt_err *err)
 {
     wt_value *copy = NULL;
     WT_TRY(wt_graph_add_value(&copy, graph, NULL, err));
     copy->source = offset;
-    const wt_call call = { .name = "", .op_type = "Identity", .domain = "", .in = &from, .n_in = 1, .out = &copy, .n_out = 1,
+    const wt_call call = { .name = "",
+                           .op_type = "Identity",
+                           .domain = "",
+                           .in = &from,
+                           .n_in = 1,
+                           .out = &copy,
+                           .n_out = 1,
                            .offset = offset };
     WT_TRY(wt_onnx_add_node(rd, frame, graph, &call, err));
     return wt_graph_add_output(graph, copy, err);
@@ -321,7 +340,8 @@ static wt_status read_output(wt_reader *rd, const wt_frame *frame, wt_graph *gra
     WT_TRY(wt_onnx_read_info(rd, msg, &name, &type, err));
     WT_TRY(wt_onnx_lookup(rd, frame, graph, name, &v, &found, err));
     if (!v)
-        return wt_fail_at(err, WT_EFORMAT, msg.offset, "the graph's output \"%.*s\" is defined nowhere", NAME_ARGS(name));
+        return wt_fail_at(err, WT_EFORMAT, msg.offset, "the graph's output \"%.*s\" is defined nowhere",
+                          NAME_ARGS(name));
     if (v->is_output && v->graph == graph && graph == rd->root)
         return wt_fail_at(err, WT_EFORMAT, msg.offset, "the graph lists output \"%.*s\" twice", NAME_ARGS(name));
     if (v->is_output || v->graph != graph)

@@ -51,7 +51,9 @@ static wt_status scan(wt_reader *rd, wt_pb msg, sparse *s, wt_err *err)
         size_t n = 0;
         switch (f.number) {
         case SPARSE_VALUES: WT_TRY(wt_onnx_once(rd, &parent, &f, "SparseTensorProto.values", &s->values, err)); break;
-        case SPARSE_INDICES: WT_TRY(wt_onnx_once(rd, &parent, &f, "SparseTensorProto.indices", &s->indices, err)); break;
+        case SPARSE_INDICES:
+            WT_TRY(wt_onnx_once(rd, &parent, &f, "SparseTensorProto.indices", &s->indices, err));
+            break;
         case SPARSE_DIMS:
             WT_TRY(wt_pb_count(&f, WT_PB_VARINT, "SparseTensorProto.dims", &n, err));
             if (n > (size_t)(WT_MAX_RANK - s->shape.rank))
@@ -64,7 +66,8 @@ static wt_status scan(wt_reader *rd, wt_pb msg, sparse *s, wt_err *err)
         }
     }
     if (st == WT_OK && (!s->values.msg.pos || !s->indices.msg.pos))
-        st = wt_fail_at(err, WT_EFORMAT, parent.offset, "a sparse tensor without %s", s->values.msg.pos ? "indices" : "values");
+        st = wt_fail_at(err, WT_EFORMAT, parent.offset, "a sparse tensor without %s",
+                        s->values.msg.pos ? "indices" : "values");
     return st;
 }
 

@@ -132,7 +132,8 @@ static int data_index(wt_dtype dtype)
     }
 }
 
-/* The numbers a typed array has for n elements: pairs of complex types count twice, packed 4- and 2-bit ones by bytes. */
+/* The numbers a typed array has for n elements: pairs of complex types count twice, packed 4- and 2-bit ones by bytes.
+ */
 static bool entries(wt_dtype dtype, size_t n, size_t *out)
 {
     if (dtype == WT_C64 || dtype == WT_C128)
@@ -241,7 +242,8 @@ static wt_status from_external(wt_reader *rd, const parts *p, wt_tensor *t, wt_e
         WT_TRY(parse_decimal(p->length, at, "length", &length, err));
     WT_TRY(wt_onnx_external(rd, p->location, at, &data, &size, err));
     if (offset > size || t->bytes > size - offset)
-        return wt_fail_at(err, WT_EFORMAT, at, "external data \"%.*s\" has %llu bytes, the tensor is said to lie at %llu+%zu",
+        return wt_fail_at(err, WT_EFORMAT, at,
+                          "external data \"%.*s\" has %llu bytes, the tensor is said to lie at %llu+%zu",
                           (int)(p->location.len < 200 ? p->location.len : 200), p->location.data,
                           (unsigned long long)size, (unsigned long long)offset, t->bytes);
     if (p->length.len && length != t->bytes)
@@ -255,7 +257,8 @@ static wt_status fill(wt_reader *rd, const parts *p, wt_tensor *t, wt_err *err)
 {
     int64_t n = 0;
     if (!wt_shape_count(&t->shape, &n) || !wt_dtype_bytes(t->dtype, (uint64_t)n, &t->bytes))
-        return wt_fail_at(err, WT_EFORMAT, p->msg.offset, "the tensor's dimensions multiply to more than memory can hold");
+        return wt_fail_at(err, WT_EFORMAT, p->msg.offset,
+                          "the tensor's dimensions multiply to more than memory can hold");
     int sources = p->has_raw && p->raw.len;
     for (int i = 0; i < N_DATA; i++)
         sources += p->count[i] != 0;

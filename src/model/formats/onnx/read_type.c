@@ -80,8 +80,8 @@ static wt_status read_tensor_type(wt_reader *rd, wt_pb msg, wt_tensor *type, wt_
     return st;
 }
 
-/* A sequence or an optional of tensors: their type is kept in value->type, with the kind. Of deeper ones, and of maps (the
- * outputs of classical models), only that they are none of these: the element type stays unknown. */
+/* A sequence or an optional of tensors: their type is kept in value->type, with the kind. Of deeper ones, and of maps
+ * (the outputs of classical models), only that they are none of these: the element type stays unknown. */
 static wt_status read_type(wt_reader *rd, wt_pb msg, wt_value *value, int depth, wt_err *err)
 {
     const wt_pb parent = msg;

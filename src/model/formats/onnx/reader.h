@@ -8,10 +8,10 @@
 #include "wire.h"
 
 enum {
-    WT_ONNX_MAX_DEPTH = 64,           /* graphs in graphs and functions in functions, together: the reader recurses */
-    WT_ONNX_MAX_INLINED = 1000000,    /* nodes made from function bodies: doubling calls grow like 2^depth */
+    WT_ONNX_MAX_DEPTH = 64,        /* graphs in graphs and functions in functions, together: the reader recurses */
+    WT_ONNX_MAX_INLINED = 1000000, /* nodes made from function bodies: doubling calls grow like 2^depth */
     WT_ONNX_MAX_INLINED_BYTES = 1 << 28, /* of function bodies read again */
-    WT_ONNX_MAX_TYPE_DEPTH = 16       /* sequence of optional of sequence of ... */
+    WT_ONNX_MAX_TYPE_DEPTH = 16          /* sequence of optional of sequence of ... */
 };
 
 typedef struct wt_onnx_opsets {
@@ -21,19 +21,19 @@ typedef struct wt_onnx_opsets {
 
 typedef struct wt_reader {
     wt_context *ctx;
-    wt_graph *root;      /* NULL while reading a lone tensor */
-    wt_arena *arena;     /* of what stays */
+    wt_graph *root;  /* NULL while reading a lone tensor */
+    wt_arena *arena; /* of what stays */
     wt_arena scratch;
-    const char *dir;     /* of external data; NULL: there may be none */
+    const char *dir; /* of external data; NULL: there may be none */
     int64_t ir_version;
     wt_onnx_opsets opsets;
-    wt_names functions;  /* domain \0 name \0 overload -> wt_function */
-    wt_names files;      /* location -> wt_external */
+    wt_names functions; /* domain \0 name \0 overload -> wt_function */
+    wt_names files;     /* location -> wt_external */
     int depth;
-    char *key;           /* of the name that is being looked up */
+    char *key; /* of the name that is being looked up */
     size_t cap_key;
     size_t inlined, inlined_bytes;
-    int32_t *version;    /* by node id: the opset version whose meaning the node has */
+    int32_t *version; /* by node id: the opset version whose meaning the node has */
     size_t cap_version;
 } wt_reader;
 
@@ -43,10 +43,10 @@ typedef struct wt_frame {
     const struct wt_function *function;
     const char *prefix;
     size_t prefix_len;
-    wt_graph *graph;     /* the caller's, which the body's nodes join */
-    wt_names inputs;     /* formal name -> wt_value; NULL: omitted by the caller */
-    wt_names outputs;    /* formal name -> wt_value, of those that the caller wants */
-    wt_attrs attrs;      /* the caller's, with defaults */
+    wt_graph *graph;  /* the caller's, which the body's nodes join */
+    wt_names inputs;  /* formal name -> wt_value; NULL: omitted by the caller */
+    wt_names outputs; /* formal name -> wt_value, of those that the caller wants */
+    wt_attrs attrs;   /* the caller's, with defaults */
     wt_onnx_opsets opsets;
 } wt_frame;
 
@@ -86,7 +86,8 @@ wt_status wt_onnx_read_graph(wt_reader *rd, const wt_frame *frame, wt_graph *gra
 /* Nodes of a graph or of a function body: first all their outputs, then the nodes. */
 wt_status wt_onnx_declare_outputs(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes,
                                   wt_err *err);
-wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes, wt_err *err);
+wt_status wt_onnx_read_nodes(wt_reader *rd, const wt_frame *frame, wt_graph *graph, const wt_pb_list *nodes,
+                             wt_err *err);
 /* The value that a name means at this place. *found false: none; true with *out NULL: the caller of the function being
  * inlined omitted it. */
 wt_status wt_onnx_lookup(wt_reader *rd, const wt_frame *frame, const wt_graph *graph, wt_string name, wt_value **out,

@@ -99,7 +99,8 @@ wt_status wt_pb_count(const wt_pb_field *f, int wire, const char *what, size_t *
     if (wire != WT_PB_VARINT) {
         const size_t size = wire == WT_PB_FIXED32 ? 4 : 8;
         if (f->len % size)
-            return wt_fail_at(err, WT_EFORMAT, f->offset, "%s: %zu packed bytes are no multiple of %zu", what, f->len, size);
+            return wt_fail_at(err, WT_EFORMAT, f->offset, "%s: %zu packed bytes are no multiple of %zu", what, f->len,
+                              size);
         *count = f->len / size;
         return WT_OK;
     }

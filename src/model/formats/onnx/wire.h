@@ -3,7 +3,8 @@
  * A message is a run of fields: varint(number << 3 | wire), then by wire: 0 a varint (7 bits a byte, low first, at most
  * 10 bytes), 1 eight bytes, 2 a varint length and that many bytes, 5 four bytes; little endian. A repeated number comes
  * packed (wire 2) or one field each, in any mixture: wt_pb_count() and wt_pb_varints() take both. Lengths are compared
- * with what is left of the enclosing message, so no field can leave its parent. Offsets in errors are bytes of the file. */
+ * with what is left of the enclosing message, so no field can leave its parent. Offsets in errors are bytes of the
+ * file. */
 #ifndef WT_ONNX_WIRE_H
 #define WT_ONNX_WIRE_H
 #include "base/base.h"
@@ -19,8 +20,8 @@ typedef struct wt_pb {
 typedef struct wt_pb_field {
     uint32_t number;
     int wire;
-    uint64_t offset; /* of the field's content (of the tag for wire 0) in the file */
-    uint64_t value;  /* wire 0, 1, 5 */
+    uint64_t offset;     /* of the field's content (of the tag for wire 0) in the file */
+    uint64_t value;      /* wire 0, 1, 5 */
     const uint8_t *data; /* wire 2 */
     size_t len;
 } wt_pb_field;

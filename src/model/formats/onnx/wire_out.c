@@ -46,7 +46,10 @@ static void put_varint(wt_pb_out *out, uint64_t v)
     wt_pb_put_raw(out, bytes, n);
 }
 
-static void put_tag(wt_pb_out *out, uint32_t field, int wire) { put_varint(out, (uint64_t)field << 3 | (unsigned)wire); }
+static void put_tag(wt_pb_out *out, uint32_t field, int wire)
+{
+    put_varint(out, (uint64_t)field << 3 | (unsigned)wire);
+}
 
 void wt_pb_put_header(wt_pb_out *out, uint32_t field, uint64_t len)
 {
@@ -67,7 +70,8 @@ void wt_pb_begin(wt_pb_out *out, uint32_t field)
         wt_pb_put_header(out, field, out->sizes[out->next++]);
         return;
     }
-    wt_pb_out_fail(out, wt_grow(out->ctx, (void **)&out->sizes, &out->cap_sizes, out->n_sizes + 1, sizeof *out->sizes, out->err));
+    wt_pb_out_fail(
+        out, wt_grow(out->ctx, (void **)&out->sizes, &out->cap_sizes, out->n_sizes + 1, sizeof *out->sizes, out->err));
     if (out->st != WT_OK)
         return;
     out->open[out->depth].size = out->n_sizes++;
@@ -111,4 +115,7 @@ void wt_pb_put_bytes(wt_pb_out *out, uint32_t field, const void *bytes, size_t l
     wt_pb_put_raw(out, bytes, len);
 }
 
-void wt_pb_put_text(wt_pb_out *out, uint32_t field, const char *text) { wt_pb_put_bytes(out, field, text, strlen(text)); }
+void wt_pb_put_text(wt_pb_out *out, uint32_t field, const char *text)
+{
+    wt_pb_put_bytes(out, field, text, strlen(text));
+}

@@ -14,13 +14,13 @@ enum { WT_PB_OUT_DEPTH = 320 }; /* messages in messages: graphs in attributes in
 
 typedef struct wt_pb_out {
     wt_context *ctx;
-    wt_outfile *file;  /* NULL while measuring */
-    wt_buf *buf;       /* instead of a file: memory */
-    uint64_t pos;      /* bytes so far; while measuring, of the innermost open message */
+    wt_outfile *file; /* NULL while measuring */
+    wt_buf *buf;      /* instead of a file: memory */
+    uint64_t pos;     /* bytes so far; while measuring, of the innermost open message */
     uint64_t *sizes;
     size_t n_sizes, cap_sizes, next;
     struct {
-        size_t size;   /* its place in sizes */
+        size_t size; /* its place in sizes */
         uint64_t outer;
         uint32_t field;
     } open[WT_PB_OUT_DEPTH];

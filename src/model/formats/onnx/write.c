@@ -1,8 +1,8 @@
 /* write.c - a graph to one or two files: clone, lower, measure, write, read back.
  *
  * A protobuf message cannot be larger than 2 GiB, so the weights of a larger model go to NAME.data beside it, each at a
- * multiple of 4096. Both files are complete under temporary names before either gets its own; the data come first, so that
- * no model ever names data that are not there. What was written is read back: by hash, and by the reader. */
+ * multiple of 4096. Both files are complete under temporary names before either gets its own; the data come first, so
+ * that no model ever names data that are not there. What was written is read back: by hash, and by the reader. */
 #include <sys/stat.h>
 #include "base/hash.h"
 #include "model/qdq.h"
@@ -16,7 +16,7 @@ typedef struct job {
     wt_graph *clone;
     const char *path;
     bool force;
-    char *data_path;    /* NULL: all in one file */
+    char *data_path; /* NULL: all in one file */
     wt_pb_out out;
     wt_writer writer;
     wt_outfile *model, *data;
@@ -47,7 +47,8 @@ static wt_status measure(job *j, const char *external, wt_err *err)
     return wt_onnx_write_model(&j->writer);
 }
 
-/* --- external data -------------------------------------------------------------------------------------------------------- */
+/* --- external data
+ * -------------------------------------------------------------------------------------------------------- */
 static wt_status data_path(job *j, wt_err *err)
 {
     static const char suffix[] = ".data";
@@ -101,7 +102,8 @@ static wt_status write_data(job *j, wt_err *err)
     return out.st;
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------ */
+/* --- files
+ * ------------------------------------------------------------------------------------------------------------------ */
 static wt_status write_files(job *j, uint64_t threshold, wt_err *err)
 {
     WT_TRY(measure(j, NULL, err));
@@ -109,7 +111,8 @@ static wt_status write_files(job *j, uint64_t threshold, wt_err *err)
         WT_TRY(data_path(j, err));
         WT_TRY(measure(j, wt_path_base(j->data_path), err));
         if (j->out.pos > MESSAGE_LIMIT)
-            return wt_fail(err, WT_EUNSUPPORTED, "the model has more than 2 GiB besides its weights, which ONNX cannot hold");
+            return wt_fail(err, WT_EUNSUPPORTED,
+                           "the model has more than 2 GiB besides its weights, which ONNX cannot hold");
         WT_TRY(wt_outfile_open(&j->data, j->ctx, j->data_path, j->force, err));
         WT_TRY(write_data(j, err));
     }
@@ -142,7 +145,8 @@ static wt_status check_hash(wt_context *ctx, const char *path, const char *expec
     wt_sha256_end(&hash, bytes);
     wt_sha256_hex(bytes, hex);
     wt_map_close(&map);
-    return strcmp(hex, expected) ? wt_fail(err, WT_EIO, "%s reads back differently from what was written", path) : WT_OK;
+    return strcmp(hex, expected) ? wt_fail(err, WT_EIO, "%s reads back differently from what was written", path)
+                                 : WT_OK;
 }
 
 static wt_status read_back(job *j, wt_err *err)
@@ -177,7 +181,8 @@ wt_status wt_onnx_write(const wt_graph *graph, const char *path, const wt_write_
     static const wt_write_options defaults;
     const wt_write_options *o = options ? options : &defaults;
     job j = { .ctx = graph->root->ctx, .path = path, .force = o->force };
-    const uint64_t limit = o->external_threshold && o->external_threshold < MESSAGE_LIMIT ? o->external_threshold : MESSAGE_LIMIT;
+    const uint64_t limit = o->external_threshold && o->external_threshold < MESSAGE_LIMIT ? o->external_threshold
+                                                                                          : MESSAGE_LIMIT;
     wt_pb_out_init(&j.out, j.ctx, err);
     wt_status st = prepare(&j, graph, o->f16_weights, err);
     if (st == WT_OK)

@@ -44,8 +44,8 @@ static void map_type(wt_writer *w, const wt_node *zipmap)
     wt_pb_end(w->out);
 }
 
-/* A branch of If (a subgraph without inputs) may be one that never runs, for shapes that never come, and other tools then
- * find contradictions in it: there only element types are said. Bodies of Loop and Scan need their shapes. */
+/* A branch of If (a subgraph without inputs) may be one that never runs, for shapes that never come, and other tools
+ * then find contradictions in it: there only element types are said. Bodies of Loop and Scan need their shapes. */
 static void type(wt_writer *w, const wt_value *v)
 {
     static const wt_shape unknown = { .rank = -1 };
@@ -88,9 +88,9 @@ static void graph(wt_writer *w, uint32_t field, const wt_graph *g)
 static int attr_type(wt_attr_type t)
 {
     static const int types[] = {
-        [WT_ATTR_INT] = TYPE_INT,         [WT_ATTR_FLOAT] = TYPE_FLOAT,     [WT_ATTR_STRING] = TYPE_STRING,
-        [WT_ATTR_INTS] = TYPE_INTS,       [WT_ATTR_FLOATS] = TYPE_FLOATS,   [WT_ATTR_STRINGS] = TYPE_STRINGS,
-        [WT_ATTR_TENSOR] = TYPE_TENSOR,   [WT_ATTR_GRAPH] = TYPE_GRAPH,     [WT_ATTR_TENSORS] = TYPE_TENSORS,
+        [WT_ATTR_INT] = TYPE_INT,       [WT_ATTR_FLOAT] = TYPE_FLOAT,   [WT_ATTR_STRING] = TYPE_STRING,
+        [WT_ATTR_INTS] = TYPE_INTS,     [WT_ATTR_FLOATS] = TYPE_FLOATS, [WT_ATTR_STRINGS] = TYPE_STRINGS,
+        [WT_ATTR_TENSOR] = TYPE_TENSOR, [WT_ATTR_GRAPH] = TYPE_GRAPH,   [WT_ATTR_TENSORS] = TYPE_TENSORS,
         [WT_ATTR_GRAPHS] = TYPE_GRAPHS,
     };
     return types[t];

@@ -1,7 +1,8 @@
 /* write_opset.c - which opsets a written model imports.
  *
- * ai.onnx: 21, whose meaning the IR has; more when an operator or an element type came later, or when the file came with
- * more (later opsets only add to what 21 means). Other domains: as the file said. Only domains in use are named. */
+ * ai.onnx: 21, whose meaning the IR has; more when an operator or an element type came later, or when the file came
+ * with more (later opsets only add to what 21 means). Other domains: as the file said. Only domains in use are named.
+ */
 #include "raise.h"
 #include "writer.h"
 
@@ -11,8 +12,8 @@ typedef struct need {
 } need;
 /* Operators newer than opset 21, ours and those that are only passed through. */
 static const need operators[] = {
-    { "Attention", 24 },       { "RMSNormalization", 23 }, { "RotaryEmbedding", 23 }, { "Swish", 24 },
-    { "TensorScatter", 24 },
+    { "Attention", 24 }, { "RMSNormalization", 23 }, { "RotaryEmbedding", 23 },
+    { "Swish", 24 },     { "TensorScatter", 24 },
 };
 
 static int64_t type_opset(wt_dtype dtype)
@@ -61,8 +62,8 @@ static wt_status check_inputs(const wt_graph *graph, wt_err *err)
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const wt_value *v = graph->inputs[i];
         if (v->kind != WT_TENSOR_VALUE && v->kind != WT_STATE_VALUE && v->type.dtype == WT_DTYPE_NONE)
-            return wt_fail(err, WT_EUNSUPPORTED, "input '%s' is a map, or a sequence or optional of something else than tensors",
-                           v->name);
+            return wt_fail(err, WT_EUNSUPPORTED,
+                           "input '%s' is a map, or a sequence or optional of something else than tensors", v->name);
     }
     return WT_OK;
 }

@@ -21,7 +21,8 @@ bool wt_writer_is_external(const wt_writer *w, const wt_value *v)
 
 uint64_t wt_writer_place(wt_writer *w, uint64_t bytes)
 {
-    const uint64_t at = (w->external_pos + WT_ONNX_EXTERNAL_ALIGN - 1) / WT_ONNX_EXTERNAL_ALIGN * WT_ONNX_EXTERNAL_ALIGN;
+    const uint64_t at = (w->external_pos + WT_ONNX_EXTERNAL_ALIGN - 1) / WT_ONNX_EXTERNAL_ALIGN *
+                        WT_ONNX_EXTERNAL_ALIGN;
     w->external_pos = at + bytes;
     return at;
 }

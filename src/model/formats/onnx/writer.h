@@ -9,16 +9,16 @@
 #include "wire_out.h"
 
 enum {
-    WT_ONNX_EXTERNAL_ALIGN = 4096,  /* so that readers can map each tensor */
-    WT_ONNX_EXTERNAL_MIN = 1024     /* smaller tensors stay in the model file */
+    WT_ONNX_EXTERNAL_ALIGN = 4096, /* so that readers can map each tensor */
+    WT_ONNX_EXTERNAL_MIN = 1024    /* smaller tensors stay in the model file */
 };
 
 typedef struct wt_writer {
     wt_pb_out *out;
     wt_graph *root;
-    bool *nameless;         /* by node id: written without its name */
-    const char *external;   /* name of the data file as the model says it; NULL: all data are in the model */
-    uint64_t external_pos;  /* where the next tensor lies in it */
+    bool *nameless;           /* by node id: written without its name */
+    const char *external;     /* name of the data file as the model says it; NULL: all data are in the model */
+    uint64_t external_pos;    /* where the next tensor lies in it */
     uint64_t streamed, total; /* bytes of tensors, for progress */
 } wt_writer;
 

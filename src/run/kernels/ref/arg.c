@@ -17,31 +17,34 @@ static wt_status lanes_init(lanes *l, const wt_prep *p, int64_t fallback, wt_err
     const int axis = wt_axis(wt_attr_int(p->attrs, "axis", fallback), x->rank, false);
     if (axis < 0)
         return wt_fail(err, WT_EFORMAT, "%s: axis does not exist in a tensor of rank %d", p->op_type, x->rank);
-    *l = (lanes){ .outer = (size_t)wt_shape_product(x, 0, axis), .n = (size_t)x->dim[axis],
-                  .inner = (size_t)wt_shape_product(x, axis + 1, x->rank), .elem = wt_elem_bytes(p->in[0]->dtype) };
+    *l = (lanes){ .outer = (size_t)wt_shape_product(x, 0, axis),
+                  .n = (size_t)x->dim[axis],
+                  .inner = (size_t)wt_shape_product(x, axis + 1, x->rank),
+                  .elem = wt_elem_bytes(p->in[0]->dtype) };
     return WT_OK;
 }
 
-/* --- ArgMax, ArgMin ---------------------------------------------------------------------------------------------------- */
+/* --- ArgMax, ArgMin
+ * ---------------------------------------------------------------------------------------------------- */
 /* Indices of the extrema of `width` columns, each of n elements `inner` apart. */
 typedef void arg_fn(const void *x, size_t n, size_t inner, size_t width, bool last, int64_t *y);
-#define ARG_LOOP(name, type, better)                                                                  \
-    static void name(const void *vx, size_t n, size_t inner, size_t width, bool last, int64_t *y)     \
-    {                                                                                                 \
-        const type *x = vx;                                                                           \
-        type best[STRIP];                                                                             \
-        for (size_t k = 0; k < width; k++) {                                                          \
-            best[k] = x[k];                                                                           \
-            y[k] = 0;                                                                                 \
-        }                                                                                             \
-        for (size_t i = 1; i < n; i++)                                                                \
-            for (size_t k = 0; k < width; k++) {                                                      \
-                const type v = x[i * inner + k];                                                      \
-                if (v better best[k] || (last && v == best[k])) {                                     \
-                    best[k] = v;                                                                      \
-                    y[k] = (int64_t)i;                                                                \
-                }                                                                                     \
-            }                                                                                         \
+#define ARG_LOOP(name, type, better)                                                                                   \
+    static void name(const void *vx, size_t n, size_t inner, size_t width, bool last, int64_t *y)                      \
+    {                                                                                                                  \
+        const type *x = vx;                                                                                            \
+        type best[STRIP];                                                                                              \
+        for (size_t k = 0; k < width; k++) {                                                                           \
+            best[k] = x[k];                                                                                            \
+            y[k] = 0;                                                                                                  \
+        }                                                                                                              \
+        for (size_t i = 1; i < n; i++)                                                                                 \
+            for (size_t k = 0; k < width; k++) {                                                                       \
+                const type v = x[i * inner + k];                                                                       \
+                if (v better best[k] || (last && v == best[k])) {                                                      \
+                    best[k] = v;                                                                                       \
+                    y[k] = (int64_t)i;                                                                                 \
+                }                                                                                                      \
+            }                                                                                                          \
     }
 #define ARG_LOOPS(id, type, wide) ARG_LOOP(max_##id, type, >) ARG_LOOP(min_##id, type, <)
 WT_NATIVE_TYPES(ARG_LOOPS)
@@ -87,7 +90,8 @@ static wt_status arg_run(const wt_run *r, wt_err *err)
     wt_split(l->outer * strips, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t row = u / strips, k = u % strips * STRIP, width = l->inner - k < STRIP ? l->inner - k : STRIP;
-        q->fn((const char *)r->in[0]->data + (row * l->n * l->inner + k) * l->elem, l->n, l->inner, width, q->last, y + row * l->inner + k);
+        q->fn((const char *)r->in[0]->data + (row * l->n * l->inner + k) * l->elem, l->n, l->inner, width, q->last,
+              y + row * l->inner + k);
     }
     return WT_OK;
 }
@@ -100,9 +104,10 @@ const wt_kernel wt_arg_rows[] = {
     { .name = NULL },
 };
 
-/* --- TopK --------------------------------------------------------------------------------------------------------------
- * Values become integer keys in the wanted order (one code for all types), and a heap of k keeps the best seen, its worst
- * on top: n log k steps. Among equals the lower index is better. */
+/* --- TopK
+ * -------------------------------------------------------------------------------------------------------------- Values
+ * become integer keys in the wanted order (one code for all types), and a heap of k keeps the best seen, its worst on
+ * top: n log k steps. Among equals the lower index is better. */
 typedef struct topk_params {
     lanes l;
     size_t k;
@@ -231,7 +236,8 @@ static wt_status topk_run(const wt_run *r, wt_err *err)
 {
     const topk_params *q = r->params;
     const lanes *l = &q->l;
-    candidate *heap = (candidate *)(void *)((char *)r->scratch + (size_t)r->tid * wt_align_up(q->k * sizeof(candidate), 64));
+    candidate *heap = (candidate *)(void *)((char *)r->scratch +
+                                            (size_t)r->tid * wt_align_up(q->k * sizeof(candidate), 64));
     char *values = r->out[0] ? wt_tensor_mut(r->out[0]) : NULL;
     int64_t *indices = r->n_out > 1 && r->out[1] ? wt_tensor_mut(r->out[1]) : NULL;
     size_t begin, end;

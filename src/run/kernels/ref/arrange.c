@@ -6,11 +6,12 @@
 #include "run/kernels/ref/rows.h"
 #include "run/kernels/ref/walk.h"
 
-/* --- Trilu ------------------------------------------------------------------------------------------------------------- */
+/* --- Trilu
+ * ------------------------------------------------------------------------------------------------------------- */
 static bool same_plain(const wt_prep *p)
 {
-    return wt_has_in(p, 0) && wt_has_out(p, 0) && p->in[0]->dtype == p->out[0]->dtype && wt_elem_bytes(p->in[0]->dtype) != 0 &&
-           wt_all_plain(p);
+    return wt_has_in(p, 0) && wt_has_out(p, 0) && p->in[0]->dtype == p->out[0]->dtype &&
+           wt_elem_bytes(p->in[0]->dtype) != 0 && wt_all_plain(p);
 }
 
 static bool trilu_accepts(const wt_prep *p)
@@ -59,8 +60,12 @@ static wt_status trilu_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- ReverseSequence --------------------------------------------------------------------------------------------------- */
-static bool reverse_accepts(const wt_prep *p) { return same_plain(p) && wt_in_is(p, 1, WT_I64) && p->in[0]->shape.rank >= 2; }
+/* --- ReverseSequence
+ * --------------------------------------------------------------------------------------------------- */
+static bool reverse_accepts(const wt_prep *p)
+{
+    return same_plain(p) && wt_in_is(p, 1, WT_I64) && p->in[0]->shape.rank >= 2;
+}
 
 typedef struct reverse_params {
     bool batch_first; /* else time first */
@@ -96,7 +101,8 @@ static wt_status reverse_run(const wt_run *r, wt_err *err)
         return WT_OK;
     for (size_t b = 0; b < q->batch; b++) {
         if (len[b] < 0 || (uint64_t)len[b] > q->time)
-            return wt_fail(err, WT_EFORMAT, "ReverseSequence: length %lld of sequence %zu is not in 0..%zu", (long long)len[b], b, q->time);
+            return wt_fail(err, WT_EFORMAT, "ReverseSequence: length %lld of sequence %zu is not in 0..%zu",
+                           (long long)len[b], b, q->time);
         for (size_t t = 0; t < q->time; t++) {
             const size_t from = t < (size_t)len[b] ? (size_t)len[b] - 1 - t : t;
             const size_t to_at = q->batch_first ? b * q->time + t : t * q->batch + b;
@@ -107,11 +113,13 @@ static wt_status reverse_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Col2Im: overlapping blocks are added up -------------------------------------------------------------------------------- */
+/* --- Col2Im: overlapping blocks are added up
+ * -------------------------------------------------------------------------------- */
 typedef struct col2im_params {
     int rank;
     size_t images, block, columns, size; /* images: batch * channels */
-    int64_t image[WT_MAX_RANK], kernel[WT_MAX_RANK], dilation[WT_MAX_RANK], begin[WT_MAX_RANK], stride[WT_MAX_RANK], steps[WT_MAX_RANK];
+    int64_t image[WT_MAX_RANK], kernel[WT_MAX_RANK], dilation[WT_MAX_RANK], begin[WT_MAX_RANK], stride[WT_MAX_RANK],
+        steps[WT_MAX_RANK];
 } col2im_params;
 
 static bool col2im_accepts(const wt_prep *p)
@@ -119,7 +127,8 @@ static bool col2im_accepts(const wt_prep *p)
     return wt_has_in(p, 1) && wt_has_in(p, 2) && wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p);
 }
 
-static wt_status spatial_attr(const wt_infer *c, const char *name, int n, int64_t fallback, int64_t least, int64_t *out, wt_err *err)
+static wt_status spatial_attr(const wt_infer *c, const char *name, int n, int64_t fallback, int64_t least, int64_t *out,
+                              wt_err *err)
 {
     wt_ints v;
     WT_TRY(wt_infer_attr_ints(c, name, &v, err));
@@ -154,7 +163,8 @@ static wt_status col2im_prepare(wt_prep *p, wt_err *err)
         q->kernel[i] = kernel.v[i];
         q->begin[i] = pads[i];
         int64_t reach;
-        if (kernel.v[i] < 1 || kernel.v[i] > INT32_MAX || __builtin_mul_overflow(q->dilation[i], kernel.v[i] - 1, &reach))
+        if (kernel.v[i] < 1 || kernel.v[i] > INT32_MAX ||
+            __builtin_mul_overflow(q->dilation[i], kernel.v[i] - 1, &reach))
             return wt_fail(err, WT_EFORMAT, "Col2Im: block %d is %lld", i, (long long)kernel.v[i]);
         const int64_t room = q->image[i] + pads[i] + pads[q->rank + i] - reach - 1;
         q->steps[i] = room < 0 ? 0 : room / q->stride[i] + 1;
@@ -162,7 +172,8 @@ static wt_status col2im_prepare(wt_prep *p, wt_err *err)
         WT_TRY(wt_dim_mul(&c, block, kernel.v[i], &block, err));
     }
     if (x->rank != 3 || x->dim[2] != columns || x->dim[1] != block * y->dim[1])
-        return wt_fail(err, WT_EFORMAT, "Col2Im: %lld columns of %lld rows expected", (long long)columns, (long long)(block * y->dim[1]));
+        return wt_fail(err, WT_EFORMAT, "Col2Im: %lld columns of %lld rows expected", (long long)columns,
+                       (long long)(block * y->dim[1]));
     q->block = (size_t)block;
     q->columns = (size_t)columns;
     q->images = (size_t)(y->dim[0] * y->dim[1]);
@@ -179,7 +190,8 @@ static void add_row(const col2im_params *q, const float *x, size_t row, float *y
         size_t r = row, c = col, at = 0, step = 1;
         bool inside = true;
         for (int d = q->rank - 1; d >= 0; d--) {
-            const int64_t i = (int64_t)(c % (size_t)q->steps[d]) * q->stride[d] + (int64_t)(r % (size_t)q->kernel[d]) * q->dilation[d] - q->begin[d];
+            const int64_t i = (int64_t)(c % (size_t)q->steps[d]) * q->stride[d] +
+                              (int64_t)(r % (size_t)q->kernel[d]) * q->dilation[d] - q->begin[d];
             c /= (size_t)q->steps[d];
             r /= (size_t)q->kernel[d];
             inside = inside && i >= 0 && i < q->image[d];
@@ -206,7 +218,8 @@ static wt_status col2im_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Dropout ----------------------------------------------------------------------------------------------------------- */
+/* --- Dropout
+ * ----------------------------------------------------------------------------------------------------------- */
 typedef struct dropout_params {
     uint64_t seed;
 } dropout_params;
@@ -264,10 +277,28 @@ static wt_status dropout_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_arrange_rows[] = {
-    { .name = "trilu_ref", .op = WT_OP_TRILU, .accepts = trilu_accepts, .prepare = trilu_prepare, .run = trilu_run, .in_place = true },
-    { .name = "reversesequence_ref", .op = WT_OP_REVERSESEQUENCE, .accepts = reverse_accepts, .prepare = reverse_prepare, .run = reverse_run },
-    { .name = "col2im_ref", .op = WT_OP_COL2IM, .accepts = col2im_accepts, .prepare = col2im_prepare, .run = col2im_run },
+    { .name = "trilu_ref",
+      .op = WT_OP_TRILU,
+      .accepts = trilu_accepts,
+      .prepare = trilu_prepare,
+      .run = trilu_run,
+      .in_place = true },
+    { .name = "reversesequence_ref",
+      .op = WT_OP_REVERSESEQUENCE,
+      .accepts = reverse_accepts,
+      .prepare = reverse_prepare,
+      .run = reverse_run },
+    { .name = "col2im_ref",
+      .op = WT_OP_COL2IM,
+      .accepts = col2im_accepts,
+      .prepare = col2im_prepare,
+      .run = col2im_run },
     WT_HALF_ROW("col2im_half_ref", WT_OP_COL2IM),
-    { .name = "dropout_ref", .op = WT_OP_DROPOUT, .accepts = dropout_accepts, .prepare = dropout_prepare, .run = dropout_run, .in_place = true },
+    { .name = "dropout_ref",
+      .op = WT_OP_DROPOUT,
+      .accepts = dropout_accepts,
+      .prepare = dropout_prepare,
+      .run = dropout_run,
+      .in_place = true },
     { .name = NULL },
 };

@@ -4,12 +4,17 @@
 
 enum { HALF_BLOCK = 256 };
 
-/* --- the machinery ---------------------------------------------------------------------------------------------------- */
+/* --- the machinery
+ * ---------------------------------------------------------------------------------------------------- */
 void wt_binary_init(wt_binary *q, wt_binary_fn *fn, const wt_tensor *a, const wt_tensor *b, const wt_tensor *out)
 {
     const wt_tensor *const in[2] = { a, b };
-    *q = (wt_binary){ .fn = fn, .half = wt_is_half(a->dtype) ? a->dtype : WT_DTYPE_NONE, .half_out = wt_is_half(out->dtype),
-                      .in_elem = wt_elem_bytes(a->dtype), .out_elem = wt_elem_bytes(out->dtype), .pad = wt_c16_pad_of(out),
+    *q = (wt_binary){ .fn = fn,
+                      .half = wt_is_half(a->dtype) ? a->dtype : WT_DTYPE_NONE,
+                      .half_out = wt_is_half(out->dtype),
+                      .in_elem = wt_elem_bytes(a->dtype),
+                      .out_elem = wt_elem_bytes(out->dtype),
+                      .pad = wt_c16_pad_of(out),
                       .channel = { wt_channel_bytes(a, out), wt_channel_bytes(b, out) } };
     wt_walk_init(&q->walk, in, 2, out);
 }
@@ -94,46 +99,48 @@ wt_status wt_binary_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- arithmetic ------------------------------------------------------------------------------------------------------- */
-/* Integer division truncates. What has no quotient gives 0 (by zero) or wraps (the smallest by -1): data may be hostile. */
-#define DIVIDE_SIGNED(id, type, wide)                                                          \
-    static inline type divide_##id(type a, type b)                                             \
-    {                                                                                          \
-        return b == 0 ? (type)0 : b == -1 ? (type)((wide)0 - (wide)a) : (type)(a / b);         \
+/* --- arithmetic
+ * ------------------------------------------------------------------------------------------------------- */
+/* Integer division truncates. What has no quotient gives 0 (by zero) or wraps (the smallest by -1): data may be
+ * hostile. */
+#define DIVIDE_SIGNED(id, type, wide)                                                                                  \
+    static inline type divide_##id(type a, type b)                                                                     \
+    {                                                                                                                  \
+        return b == 0 ? (type)0 : b == -1 ? (type)((wide)0 - (wide)a) : (type)(a / b);                                 \
     }
-#define DIVIDE_UNSIGNED(id, type, wide) \
+#define DIVIDE_UNSIGNED(id, type, wide)                                                                                \
     static inline type divide_##id(type a, type b) { return b == 0 ? (type)0 : (type)(a / b); }
 WT_SIGNED_TYPES(DIVIDE_SIGNED)
 WT_UNSIGNED_TYPES(DIVIDE_UNSIGNED)
 
-#define FLOAT_LOOPS(id, type, wide)                                 \
-    WT_BINARY_LOOP(add_##id, type, type, a + b)                     \
-    WT_BINARY_LOOP(sub_##id, type, type, a - b)                     \
-    WT_BINARY_LOOP(mul_##id, type, type, a * b)                     \
-    WT_BINARY_LOOP(div_##id, type, type, a / b)                     \
-    WT_BINARY_LOOP(max_##id, type, type, a > b || a != a ? a : b)   \
-    WT_BINARY_LOOP(min_##id, type, type, a < b || a != a ? a : b)   \
+#define FLOAT_LOOPS(id, type, wide)                                                                                    \
+    WT_BINARY_LOOP(add_##id, type, type, a + b)                                                                        \
+    WT_BINARY_LOOP(sub_##id, type, type, a - b)                                                                        \
+    WT_BINARY_LOOP(mul_##id, type, type, a *b)                                                                         \
+    WT_BINARY_LOOP(div_##id, type, type, a / b)                                                                        \
+    WT_BINARY_LOOP(max_##id, type, type, a > b || a != a ? a : b)                                                      \
+    WT_BINARY_LOOP(min_##id, type, type, a < b || a != a ? a : b)                                                      \
     WT_BINARY_LOOP(prelu_##id, type, type, a < 0 ? a * b : a)
-#define INT_LOOPS(id, type, wide)                                   \
-    WT_BINARY_LOOP(add_##id, type, type, (wide)a + (wide)b)         \
-    WT_BINARY_LOOP(sub_##id, type, type, (wide)a - (wide)b)         \
-    WT_BINARY_LOOP(mul_##id, type, type, (wide)a * (wide)b)         \
-    WT_BINARY_LOOP(div_##id, type, type, divide_##id(a, b))         \
-    WT_BINARY_LOOP(max_##id, type, type, a > b ? a : b)             \
+#define INT_LOOPS(id, type, wide)                                                                                      \
+    WT_BINARY_LOOP(add_##id, type, type, (wide)a + (wide)b)                                                            \
+    WT_BINARY_LOOP(sub_##id, type, type, (wide)a - (wide)b)                                                            \
+    WT_BINARY_LOOP(mul_##id, type, type, (wide)a *(wide)b)                                                             \
+    WT_BINARY_LOOP(div_##id, type, type, divide_##id(a, b))                                                            \
+    WT_BINARY_LOOP(max_##id, type, type, a > b ? a : b)                                                                \
     WT_BINARY_LOOP(min_##id, type, type, a < b ? a : b)
-#define PRELU_SIGNED(id, type, wide) WT_BINARY_LOOP(prelu_##id, type, type, a < 0 ? (wide)a * (wide)b : (wide)a)
+#define PRELU_SIGNED(id, type, wide)   WT_BINARY_LOOP(prelu_##id, type, type, a < 0 ? (wide)a * (wide)b : (wide)a)
 #define PRELU_UNSIGNED(id, type, wide) WT_BINARY_LOOP(prelu_##id, type, type, ((void)b, a))
 WT_FLOAT_TYPES(FLOAT_LOOPS)
 WT_INT_TYPES(INT_LOOPS)
 WT_SIGNED_TYPES(PRELU_SIGNED)
 WT_UNSIGNED_TYPES(PRELU_UNSIGNED)
 
-#define ADD(id, type, wide) [WT_##id] = add_##id,
-#define SUB(id, type, wide) [WT_##id] = sub_##id,
-#define MUL(id, type, wide) [WT_##id] = mul_##id,
-#define DIV(id, type, wide) [WT_##id] = div_##id,
-#define MAX(id, type, wide) [WT_##id] = max_##id,
-#define MIN(id, type, wide) [WT_##id] = min_##id,
+#define ADD(id, type, wide)   [WT_##id] = add_##id,
+#define SUB(id, type, wide)   [WT_##id] = sub_##id,
+#define MUL(id, type, wide)   [WT_##id] = mul_##id,
+#define DIV(id, type, wide)   [WT_##id] = div_##id,
+#define MAX(id, type, wide)   [WT_##id] = max_##id,
+#define MIN(id, type, wide)   [WT_##id] = min_##id,
 #define PRELU(id, type, wide) [WT_##id] = prelu_##id,
 static wt_binary_fn *const add_table[WT_DTYPE_COUNT] = { WT_NATIVE_TYPES(ADD) };
 static wt_binary_fn *const sub_table[WT_DTYPE_COUNT] = { WT_NATIVE_TYPES(SUB) };
@@ -157,16 +164,21 @@ static wt_binary_fn *pick_arithmetic(const wt_prep *p, wt_dtype dtype)
 
 wt_binary_fn *wt_binary_fold(wt_opcode op, wt_dtype dtype)
 {
-    return op == WT_OP_MAX ? max_table[dtype] : op == WT_OP_MIN ? min_table[dtype] : op == WT_OP_MUL ? mul_table[dtype] : add_table[dtype];
+    return op == WT_OP_MAX   ? max_table[dtype]
+           : op == WT_OP_MIN ? min_table[dtype]
+           : op == WT_OP_MUL ? mul_table[dtype]
+                             : add_table[dtype];
 }
 
 static bool arithmetic_accepts(const wt_prep *p) { return wt_binary_accepts(p, pick_arithmetic, WT_DTYPE_NONE); }
 static wt_status arithmetic_prepare(wt_prep *p, wt_err *err) { return wt_binary_prepare(p, pick_arithmetic, err); }
 
-#define ROW(code, text)                                                                                              \
-    { .name = text "_ref", .op = code, .accepts = arithmetic_accepts, .prepare = arithmetic_prepare, .run = wt_binary_run, \
-      .in_place = true }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = arithmetic_accepts, .prepare = arithmetic_prepare,                 \
+        .run = wt_binary_run, .in_place = true                                                                         \
+    }
 const wt_kernel wt_binary_rows[] = {
-    ROW(WT_OP_ADD, "add"), ROW(WT_OP_SUB, "sub"), ROW(WT_OP_MUL, "mul"), ROW(WT_OP_DIV, "div"), ROW(WT_OP_PRELU, "prelu"),
-    { .name = NULL },
+    ROW(WT_OP_ADD, "add"), ROW(WT_OP_SUB, "sub"),     ROW(WT_OP_MUL, "mul"),
+    ROW(WT_OP_DIV, "div"), ROW(WT_OP_PRELU, "prelu"), { .name = NULL },
 };

@@ -1,7 +1,7 @@
 /* cast.c - Cast and CastLike: numbers through wt_convert (model/convert.c), and numbers from and to text.
  *
- * Text is written as ONNX asks: plain decimal for integers, the shortest text that reads back as the same float or double,
- * INF, -INF and NaN. Its bytes live in the run's own arena (wt_run.texts), so one thread writes them. */
+ * Text is written as ONNX asks: plain decimal for integers, the shortest text that reads back as the same float or
+ * double, INF, -INF and NaN. Its bytes live in the run's own arena (wt_run.texts), so one thread writes them. */
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
@@ -36,7 +36,9 @@ static wt_status cast_prepare(wt_prep *p, wt_err *err)
     cast_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    *q = (cast_params){ .from = p->in[0]->dtype, .to = p->out[0]->dtype, .total = wt_physical_count(p->in[0]),
+    *q = (cast_params){ .from = p->in[0]->dtype,
+                        .to = p->out[0]->dtype,
+                        .total = wt_physical_count(p->in[0]),
                         .saturate = wt_attr_int(p->attrs, "saturate", 1) != 0 };
     p->params = q;
     p->max_threads = q->to == WT_STRING ? 1 : wt_worth_threads(p, 2.0 * (double)q->total);
@@ -112,7 +114,8 @@ static wt_status cast_run(const wt_run *r, wt_err *err)
     if (begin == end)
         return WT_OK;
     if (q->from == WT_STRING && q->to == WT_STRING) {
-        memcpy(y + begin * sizeof(wt_string), (const char *)x->data + begin * sizeof(wt_string), (end - begin) * sizeof(wt_string));
+        memcpy(y + begin * sizeof(wt_string), (const char *)x->data + begin * sizeof(wt_string),
+               (end - begin) * sizeof(wt_string));
         return WT_OK;
     }
     if (q->to == WT_STRING)

@@ -7,20 +7,21 @@ enum { HALF_BLOCK = 512 };
 
 /* y[i] = min(max(x[i], *low), *high); NaN stays NaN. NULL: no bound. */
 typedef void clip_fn(const void *x, void *y, size_t n, const void *low, const void *high);
-#define CLIP_LOOP(id, type, lowest, highest)                                                      \
-    static void clip_##id(const void *vx, void *vy, size_t n, const void *vl, const void *vh)     \
-    {                                                                                             \
-        const type *x = vx;                                                                       \
-        type *y = vy;                                                                             \
-        const type low = vl ? *(const type *)vl : (type)(lowest);                                 \
-        const type high = vh ? *(const type *)vh : (type)(highest);                               \
-        WT_IVDEP                                                                                  \
-        for (size_t i = 0; i < n; i++) {                                                          \
-            const type v = x[i] < low ? low : x[i];                                               \
-            y[i] = v > high ? high : v;                                                           \
-        }                                                                                         \
+#define CLIP_LOOP(id, type, lowest, highest)                                                                           \
+    static void clip_##id(const void *vx, void *vy, size_t n, const void *vl, const void *vh)                          \
+    {                                                                                                                  \
+        const type *x = vx;                                                                                            \
+        type *y = vy;                                                                                                  \
+        const type low = vl ? *(const type *)vl : (type)(lowest);                                                      \
+        const type high = vh ? *(const type *)vh : (type)(highest);                                                    \
+        WT_IVDEP                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            const type v = x[i] < low ? low : x[i];                                                                    \
+            y[i] = v > high ? high : v;                                                                                \
+        }                                                                                                              \
     }
-#define CLIP_SIGNED(id, type, wide) CLIP_LOOP(id, type, (wide)1 << (8 * sizeof(type) - 1), ((wide)1 << (8 * sizeof(type) - 1)) - 1)
+#define CLIP_SIGNED(id, type, wide)                                                                                    \
+    CLIP_LOOP(id, type, (wide)1 << (8 * sizeof(type) - 1), ((wide)1 << (8 * sizeof(type) - 1)) - 1)
 #define CLIP_UNSIGNED(id, type, wide) CLIP_LOOP(id, type, 0, ~(wide)0)
 CLIP_LOOP(F32, float, -INFINITY, INFINITY)
 CLIP_LOOP(F64, double, -INFINITY, INFINITY)
@@ -58,14 +59,18 @@ static wt_status clip_prepare(wt_prep *p, wt_err *err)
     clip_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    *q = (clip_params){ .fn = clip_table[wt_is_half(dtype) ? WT_F32 : dtype], .half = wt_is_half(dtype) ? dtype : WT_DTYPE_NONE,
-                        .elem = wt_elem_bytes(dtype), .total = wt_physical_count(p->in[0]), .pad = wt_c16_pad_of(p->out[0]) };
+    *q = (clip_params){ .fn = clip_table[wt_is_half(dtype) ? WT_F32 : dtype],
+                        .half = wt_is_half(dtype) ? dtype : WT_DTYPE_NONE,
+                        .elem = wt_elem_bytes(dtype),
+                        .total = wt_physical_count(p->in[0]),
+                        .pad = wt_c16_pad_of(p->out[0]) };
     p->params = q;
     p->max_threads = wt_worth_threads(p, (double)q->total);
     return WT_OK;
 }
 
-static void clip_halves(const clip_params *q, const uint16_t *x, uint16_t *y, size_t n, const void *low, const void *high)
+static void clip_halves(const clip_params *q, const uint16_t *x, uint16_t *y, size_t n, const void *low,
+                        const void *high)
 {
     float block[HALF_BLOCK], l = 0, h = 0;
     if (low)
@@ -83,7 +88,8 @@ static void clip_halves(const clip_params *q, const uint16_t *x, uint16_t *y, si
 static wt_status clip_run(const wt_run *r, wt_err *err)
 {
     const clip_params *q = r->params;
-    const void *low = r->n_in > 1 && r->in[1] ? r->in[1]->data : NULL, *high = r->n_in > 2 && r->in[2] ? r->in[2]->data : NULL;
+    const void *low = r->n_in > 1 && r->in[1] ? r->in[1]->data : NULL,
+               *high = r->n_in > 2 && r->in[2] ? r->in[2]->data : NULL;
     size_t begin, end;
     (void)err;
     wt_split(q->total, 64, r->tid, r->nthreads, &begin, &end);
@@ -100,6 +106,11 @@ static wt_status clip_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_clip_rows[] = {
-    { .name = "clip_ref", .op = WT_OP_CLIP, .accepts = clip_accepts, .prepare = clip_prepare, .run = clip_run, .in_place = true },
+    { .name = "clip_ref",
+      .op = WT_OP_CLIP,
+      .accepts = clip_accepts,
+      .prepare = clip_prepare,
+      .run = clip_run,
+      .in_place = true },
     { .name = NULL },
 };

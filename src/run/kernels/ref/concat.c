@@ -1,5 +1,5 @@
-/* concat.c - Concat and Split: one box per part. In C16 both work on axis 1 where every part has whole blocks of channels (but
- * the last part of a Concat, whose padding lanes are the result's). */
+/* concat.c - Concat and Split: one box per part. In C16 both work on axis 1 where every part has whole blocks of
+ * channels (but the last part of a Concat, whose padding lanes are the result's). */
 #include "model/shape/shape.h"
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/rows.h"
@@ -44,7 +44,8 @@ static bool concat_accepts(const wt_prep *p)
 
 static bool split_accepts(const wt_prep *p)
 {
-    if (!wt_has_in(p, 0) || (wt_has_in(p, 1) && p->in[1]->layout != WT_PLAIN) || !parts_fit(p, p->in[0], p->out, p->n_out))
+    if (!wt_has_in(p, 0) || (wt_has_in(p, 1) && p->in[1]->layout != WT_PLAIN) ||
+        !parts_fit(p, p->in[0], p->out, p->n_out))
         return false;
     int axis; /* an omitted part hides a length that is not a whole number of blocks */
     const bool blocked = p->in[0]->layout == WT_C16 && axis_of(p, p->in[0], &axis) && axis == 1;
@@ -61,7 +62,8 @@ static size_t axis_steps(const wt_tensor *t, int axis)
     return t->layout == WT_C16 && axis == 1 ? (n + 15) / 16 : n;
 }
 
-static wt_status part_lengths(const wt_prep *p, const wt_tensor *const *parts, size_t n, int axis, size_t *steps, wt_err *err)
+static wt_status part_lengths(const wt_prep *p, const wt_tensor *const *parts, size_t n, int axis, size_t *steps,
+                              wt_err *err)
 {
     const wt_infer c = { .op_type = p->op_type, .attrs = p->attrs, .in = p->in, .n_in = p->n_in, .n_out = p->n_out };
     for (size_t i = 0; i < n; i++) {
@@ -93,7 +95,8 @@ static wt_status parts_prepare(wt_prep *p, const wt_tensor *whole, const wt_tens
     wt_shape dims = *s; /* physical, without the lane */
     if (lane == 16)
         dims.dim[1] = (dims.dim[1] + 15) / 16;
-    const size_t outer = (size_t)wt_shape_product(&dims, 0, axis), inner = (size_t)wt_shape_product(&dims, axis + 1, dims.rank) * lane;
+    const size_t outer = (size_t)wt_shape_product(&dims, 0, axis),
+                 inner = (size_t)wt_shape_product(&dims, axis + 1, dims.rank) * lane;
     const size_t total = (size_t)dims.dim[axis];
     q->n = n;
     q->split = p->op == WT_OP_SPLIT;
@@ -134,7 +137,11 @@ static wt_status parts_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_concat_rows[] = {
-    { .name = "concat_ref", .op = WT_OP_CONCAT, .accepts = concat_accepts, .prepare = concat_prepare, .run = parts_run },
+    { .name = "concat_ref",
+      .op = WT_OP_CONCAT,
+      .accepts = concat_accepts,
+      .prepare = concat_prepare,
+      .run = parts_run },
     { .name = "split_ref", .op = WT_OP_SPLIT, .accepts = split_accepts, .prepare = split_prepare, .run = parts_run },
     { .name = NULL },
 };

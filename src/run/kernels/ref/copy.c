@@ -43,7 +43,8 @@ static wt_status describe_slice(const wt_prep *p, wt_move *m, wt_err *err)
     wt_strides(&p->out[0]->shape, to);
     for (int i = 0; i < s.rank; i++) {
         if (!s.known[i] || s.count[i] != p->out[0]->shape.dim[i])
-            return wt_fail(err, WT_EUNSUPPORTED, "Slice: starts, ends, axes and steps must be known before the first run");
+            return wt_fail(err, WT_EUNSUPPORTED,
+                           "Slice: starts, ends, axes and steps must be known before the first run");
         m->from_at += (ptrdiff_t)s.start[i] * from[i] * (ptrdiff_t)m->elem;
         wt_move_dim(m, (size_t)s.count[i], from[i] * (ptrdiff_t)s.step[i], to[i]);
     }
@@ -86,12 +87,14 @@ static wt_status describe_tile(const wt_prep *p, wt_move *m, wt_err *err)
 static wt_status describe_blocks(const wt_prep *p, wt_move *m, wt_err *err)
 {
     const bool to_space = p->op == WT_OP_DEPTHTOSPACE, crd = wt_attr_is(p->attrs, "mode", "CRD");
-    const wt_shape *deep = to_space ? &p->in[0]->shape : &p->out[0]->shape, *wide = to_space ? &p->out[0]->shape : &p->in[0]->shape;
-    const ptrdiff_t b = (ptrdiff_t)wt_attr_int(p->attrs, "blocksize", 1), c = (ptrdiff_t)wide->dim[1], h = (ptrdiff_t)deep->dim[2],
-                    w = (ptrdiff_t)deep->dim[3];
+    const wt_shape *deep = to_space ? &p->in[0]->shape : &p->out[0]->shape,
+                   *wide = to_space ? &p->out[0]->shape : &p->in[0]->shape;
+    const ptrdiff_t b = (ptrdiff_t)wt_attr_int(p->attrs, "blocksize", 1), c = (ptrdiff_t)wide->dim[1],
+                    h = (ptrdiff_t)deep->dim[2], w = (ptrdiff_t)deep->dim[3];
     const ptrdiff_t plane = h * w, row = w * b;
     const ptrdiff_t dim[6] = { (ptrdiff_t)deep->dim[0], c, h, b, w, b };
-    const ptrdiff_t channel = crd ? b * b * plane : plane, block_y = crd ? b * plane : b * c * plane, block_x = crd ? plane : c * plane;
+    const ptrdiff_t channel = crd ? b * b * plane : plane, block_y = crd ? b * plane : b * c * plane,
+                    block_x = crd ? plane : c * plane;
     const ptrdiff_t ds[6] = { c * b * b * plane, channel, w, block_y, 1, block_x };
     const ptrdiff_t ws[6] = { c * b * b * plane, b * b * plane, b * row, row, b, 1 };
     (void)err;
@@ -131,9 +134,16 @@ static wt_status copy_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define ROW(code, text) { .name = text "_ref", .op = code, .accepts = copy_accepts, .prepare = copy_prepare, .run = copy_run }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = copy_accepts, .prepare = copy_prepare, .run = copy_run             \
+    }
 const wt_kernel wt_copy_rows[] = {
-    ROW(WT_OP_TRANSPOSE, "transpose"), ROW(WT_OP_SLICE, "slice"), ROW(WT_OP_EXPAND, "expand"), ROW(WT_OP_TILE, "tile"),
-    ROW(WT_OP_DEPTHTOSPACE, "depthtospace"), ROW(WT_OP_SPACETODEPTH, "spacetodepth"),
+    ROW(WT_OP_TRANSPOSE, "transpose"),
+    ROW(WT_OP_SLICE, "slice"),
+    ROW(WT_OP_EXPAND, "expand"),
+    ROW(WT_OP_TILE, "tile"),
+    ROW(WT_OP_DEPTHTOSPACE, "depthtospace"),
+    ROW(WT_OP_SPACETODEPTH, "spacetodepth"),
     { .name = NULL },
 };

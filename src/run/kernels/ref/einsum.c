@@ -1,8 +1,8 @@
 /* einsum.c - Einsum.
  *
- * Two operands of floats whose labels fall into batch, rows, columns and sum are a batch of matrix products: both are copied
- * into order, multiplied (product.h), and the result is copied into the order of the output. All other equations are computed
- * as they read, by nested loops over labels, in double (or int64 for integers). */
+ * Two operands of floats whose labels fall into batch, rows, columns and sum are a batch of matrix products: both are
+ * copied into order, multiplied (product.h), and the result is copied into the order of the output. All other equations
+ * are computed as they read, by nested loops over labels, in double (or int64 for integers). */
 #include "model/shape/shape.h"
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/nn_rows.h"
@@ -16,14 +16,17 @@ static wt_status read_equation(const wt_prep *p, wt_einsum *e, wt_err *err)
     return wt_einsum_read(&c, e, err);
 }
 
-/* --- any equation -------------------------------------------------------------------------------------------------------- */
+/* --- any equation
+ * -------------------------------------------------------------------------------------------------------- */
 typedef struct loops_params {
     size_t n_in;
-    int n_labels, n_out;                 /* labels of the output first, then those that are summed */
+    int n_labels, n_out; /* labels of the output first, then those that are summed */
     size_t dim[WT_EINSUM_LABELS];
-    size_t stride[WT_EINSUM_MAX_IN][WT_EINSUM_LABELS]; /* elements; 0: the operand does not have the label, or broadcasts */
+    size_t stride[WT_EINSUM_MAX_IN]
+                 [WT_EINSUM_LABELS]; /* elements; 0: the operand does not have the label, or broadcasts */
     size_t outputs, terms;
-    size_t at[WT_EINSUM_MAX_IN], count[WT_EINSUM_MAX_IN]; /* where the widened operand lies in the scratch, in 8-byte units */
+    size_t at[WT_EINSUM_MAX_IN],
+        count[WT_EINSUM_MAX_IN]; /* where the widened operand lies in the scratch, in 8-byte units */
     bool ints;
     wt_dtype dtype;
 } loops_params;
@@ -150,14 +153,16 @@ static wt_status loops_run(const wt_run *r, wt_err *err)
             rest /= q->dim[l];
         }
         const number sum = sum_terms(q, operands, at);
-        WT_TRY(wt_convert(&sum, wide, (char *)wt_tensor_mut(r->out[0]) + u * wt_elem_bytes(q->dtype), q->dtype, 1, true, err));
+        WT_TRY(wt_convert(&sum, wide, (char *)wt_tensor_mut(r->out[0]) + u * wt_elem_bytes(q->dtype), q->dtype, 1, true,
+                          err));
     }
     return WT_OK;
 }
 
-/* --- products ------------------------------------------------------------------------------------------------------------ */
+/* --- products
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct product_params {
-    wt_move a, b, y;      /* into [batch, m, k], [batch, k, n]; out of [batch, m, n] */
+    wt_move a, b, y; /* into [batch, m, k], [batch, k, n]; out of [batch, m, n] */
     wt_product product;
     size_t batch, units;
     size_t b_at, y_at, scratch_at, scratch; /* bytes in the scratch; of one member */
@@ -205,7 +210,8 @@ static bool product_accepts(const wt_prep *p)
 {
     role roles[WT_EINSUM_LABELS];
     wt_einsum e;
-    if (p->n_in != 2 || !wt_in_is(p, 0, WT_F32) || !wt_in_is(p, 1, WT_F32) || !wt_out_is(p, 0, WT_F32) || !wt_all_plain(p))
+    if (p->n_in != 2 || !wt_in_is(p, 0, WT_F32) || !wt_in_is(p, 1, WT_F32) || !wt_out_is(p, 0, WT_F32) ||
+        !wt_all_plain(p))
         return false;
     return read_equation(p, &e, NULL) == WT_OK && roles_of(p, &e, roles);
 }
@@ -232,8 +238,8 @@ static size_t role_length(const wt_einsum *e, const role *roles, role which)
 }
 
 /* A copy between a tensor (its labels) and [first, second, third] roles, contiguous. */
-static void describe(wt_move *m, const wt_einsum *e, const role *roles, const role order[3], const wt_shape *s, const int *labels, int n,
-                     bool out)
+static void describe(wt_move *m, const wt_einsum *e, const role *roles, const role order[3], const wt_shape *s,
+                     const int *labels, int n, bool out)
 {
     ptrdiff_t step[WT_EINSUM_LABELS], at = 1;
     for (int part = 2; part >= 0; part--)
@@ -260,7 +266,8 @@ static void store_rows(const wt_product *p, const void *arg, size_t i, size_t j,
 
 static wt_status product_prepare(wt_prep *p, wt_err *err)
 {
-    static const role a_order[3] = { BATCH, ROWS, SUM }, b_order[3] = { BATCH, SUM, COLS }, y_order[3] = { BATCH, ROWS, COLS };
+    static const role a_order[3] = { BATCH, ROWS, SUM }, b_order[3] = { BATCH, SUM, COLS },
+                      y_order[3] = { BATCH, ROWS, COLS };
     role roles[WT_EINSUM_LABELS];
     wt_einsum e;
     product_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
@@ -273,7 +280,9 @@ static wt_status product_prepare(wt_prep *p, wt_err *err)
     describe(&q->a, &e, roles, a_order, &p->in[0]->shape, e.in[0], e.n_in[0], false);
     describe(&q->b, &e, roles, b_order, &p->in[1]->shape, e.in[1], e.n_in[1], false);
     describe(&q->y, &e, roles, y_order, &p->out[0]->shape, e.out, e.n_out, true);
-    q->product = (wt_product){ .m = m, .n = n, .k = k, .a_row = k, .a_col = 1, .b_row = n, .b_col = 1, .b_dtype = WT_F32, .store = store_rows };
+    q->product = (wt_product){
+        .m = m, .n = n, .k = k, .a_row = k, .a_col = 1, .b_row = n, .b_col = 1, .b_dtype = WT_F32, .store = store_rows
+    };
     q->units = wt_product_units(&q->product);
     q->scratch = wt_product_scratch(&q->product);
     q->b_at = wt_align_up(wt_count(p->in[0]) * sizeof(float), 64);
@@ -300,7 +309,8 @@ static wt_status product_run(const wt_run *r, wt_err *err)
         wt_team_barrier(r->team, r->tid);
     wt_split(q->batch * q->units, 1, r->tid, r->nthreads, &begin, &end);
     while (begin < end) {
-        const size_t i = begin / q->units, first = begin % q->units, left = q->units - first, n = left < end - begin ? left : end - begin;
+        const size_t i = begin / q->units, first = begin % q->units, left = q->units - first,
+                     n = left < end - begin ? left : end - begin;
         wt_product_run(s, a + i * s->m * s->k, b + i * s->k * s->n, y + i * s->m * s->n,
                        room + q->scratch_at + (size_t)r->tid * q->scratch, first, first + n);
         begin += n;
@@ -313,6 +323,10 @@ static wt_status product_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_einsum_rows[] = {
     { .name = "einsum_ref", .op = WT_OP_EINSUM, .accepts = loops_accepts, .prepare = loops_prepare, .run = loops_run },
-    { .name = "einsum_f32_ref", .op = WT_OP_EINSUM, .accepts = product_accepts, .prepare = product_prepare, .run = product_run },
+    { .name = "einsum_f32_ref",
+      .op = WT_OP_EINSUM,
+      .accepts = product_accepts,
+      .prepare = product_prepare,
+      .run = product_run },
     { .name = NULL },
 };

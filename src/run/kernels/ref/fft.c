@@ -1,5 +1,5 @@
-/* fft.c - powers of two by decimation in time; other lengths as a convolution with a chirp (Bluestein 1970), which is made
- * of transforms whose length is a power of two. */
+/* fft.c - powers of two by decimation in time; other lengths as a convolution with a chirp (Bluestein 1970), which is
+ * made of transforms whose length is a power of two. */
 #include "run/kernels/ref/fft.h"
 #include <math.h>
 
@@ -35,7 +35,8 @@ static void radix2(const wt_fft *f, double *x, bool conjugate)
 static wt_status make_chirp(wt_fft *f, wt_arena *arena, wt_err *err)
 {
     const size_t n = f->n, m = f->m;
-    double *chirp = wt_arena_alloc(arena, n, 2 * sizeof *chirp, err), *kernel = wt_arena_alloc(arena, m, 2 * sizeof *kernel, err);
+    double *chirp = wt_arena_alloc(arena, n, 2 * sizeof *chirp, err),
+           *kernel = wt_arena_alloc(arena, m, 2 * sizeof *kernel, err);
     if (!chirp || !kernel)
         return WT_ENOMEM;
     for (size_t k = 0; k < n; k++) {

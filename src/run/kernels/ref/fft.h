@@ -5,9 +5,9 @@
 
 /* Made once, shared by all threads. */
 typedef struct wt_fft {
-    size_t n;            /* length */
-    size_t m;            /* the power of two that is computed with: n itself, or >= 2 n - 1 */
-    bool inverse;        /* the sign of the exponent; nothing is scaled */
+    size_t n;              /* length */
+    size_t m;              /* the power of two that is computed with: n itself, or >= 2 n - 1 */
+    bool inverse;          /* the sign of the exponent; nothing is scaled */
     const double *twiddle; /* [m / 2][2] */
     const double *chirp;   /* [n][2], NULL when n is a power of two */
     const double *kernel;  /* [m][2]: transform of the conjugate chirp */

@@ -1,8 +1,9 @@
 /* fmath.h - exp, and what is made of it, in plain C that compilers turn into vector code.
  *
- * libm's expf is a call per element and keeps every loop around it scalar; this one is a polynomial and integer arithmetic on
- * the exponent, without branches. Error below 1.5 ULP over the whole range; overflow gives infinity, underflow goes
- * through denormals to zero, NaN stays NaN. Where accuracy near zero matters (expm1, tanh, log1p) rows use libm. */
+ * libm's expf is a call per element and keeps every loop around it scalar; this one is a polynomial and integer
+ * arithmetic on the exponent, without branches. Error below 1.5 ULP over the whole range; overflow gives infinity,
+ * underflow goes through denormals to zero, NaN stays NaN. Where accuracy near zero matters (expm1, tanh, log1p) rows
+ * use libm. */
 #ifndef WT_REF_FMATH_H
 #define WT_REF_FMATH_H
 #include "base/compiler.h"
@@ -22,8 +23,8 @@ WT_INLINE uint32_t wt_bits_of_float(float f)
     return u;
 }
 
-/* exp(x) = 2^n * exp(r), |r| <= ln(2) / 2. Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits: there is no
- * conversion that NaN could make undefined. ln(2) is split so that n * high part is exact. */
+/* exp(x) = 2^n * exp(r), |r| <= ln(2) / 2. Adding 1.5 * 2^23 rounds to an integer, which then is in the low bits: there
+ * is no conversion that NaN could make undefined. ln(2) is split so that n * high part is exact. */
 WT_INLINE float wt_exp_f32(float x)
 {
     const float magic = 12582912.0f;

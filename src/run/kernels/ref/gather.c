@@ -8,7 +8,7 @@ typedef struct gather_params {
     size_t outer, len, inner; /* data as [outer, len, inner]; inner in bytes */
     size_t n;                 /* indices (Gather: for each outer; else all) */
     size_t elem;
-    bool wide;                /* int64 indices */
+    bool wide; /* int64 indices */
     /* GatherElements */
     int rank, axis;
     size_t dim[WT_MAX_RANK], stride[WT_MAX_RANK];
@@ -29,7 +29,8 @@ static int64_t index_at(const gather_params *q, const void *indices, size_t i)
 
 static wt_status bad_index(int64_t index, size_t at, size_t len, wt_err *err)
 {
-    return wt_fail(err, WT_EFORMAT, "index %" PRId64 " at position %zu is outside an axis of length %zu", index, at, len);
+    return wt_fail(err, WT_EFORMAT, "index %" PRId64 " at position %zu is outside an axis of length %zu", index, at,
+                   len);
 }
 
 /* false: outside */
@@ -52,7 +53,8 @@ static gather_params *params_new(wt_prep *p, wt_err *err)
     return q;
 }
 
-/* --- Gather ------------------------------------------------------------------------------------------------------------ */
+/* --- Gather
+ * ------------------------------------------------------------------------------------------------------------ */
 static wt_status gather_prepare(wt_prep *p, wt_err *err)
 {
     const wt_shape *x = &p->in[0]->shape;
@@ -94,7 +96,8 @@ static wt_status gather_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- GatherElements ---------------------------------------------------------------------------------------------------- */
+/* --- GatherElements
+ * ---------------------------------------------------------------------------------------------------- */
 static wt_status elements_prepare(wt_prep *p, wt_err *err)
 {
     const wt_shape *x = &p->in[0]->shape, *at = &p->in[1]->shape;
@@ -146,7 +149,8 @@ static wt_status elements_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- GatherND ---------------------------------------------------------------------------------------------------------- */
+/* --- GatherND
+ * ---------------------------------------------------------------------------------------------------------- */
 static wt_status nd_prepare(wt_prep *p, wt_err *err)
 {
     const wt_shape *x = &p->in[0]->shape, *at = &p->in[1]->shape;
@@ -194,8 +198,15 @@ static wt_status nd_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_gather_rows[] = {
-    { .name = "gather_ref", .op = WT_OP_GATHER, .accepts = gather_accepts, .prepare = gather_prepare, .run = gather_run },
-    { .name = "gatherelements_ref", .op = WT_OP_GATHERELEMENTS, .accepts = gather_accepts, .prepare = elements_prepare,
+    { .name = "gather_ref",
+      .op = WT_OP_GATHER,
+      .accepts = gather_accepts,
+      .prepare = gather_prepare,
+      .run = gather_run },
+    { .name = "gatherelements_ref",
+      .op = WT_OP_GATHERELEMENTS,
+      .accepts = gather_accepts,
+      .prepare = elements_prepare,
       .run = elements_run },
     { .name = "gathernd_ref", .op = WT_OP_GATHERND, .accepts = gather_accepts, .prepare = nd_prepare, .run = nd_run },
     { .name = NULL },

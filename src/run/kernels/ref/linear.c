@@ -1,7 +1,7 @@
 /* linear.c - the internal Linear: y = act(x . w + bias + residual) with constant weights, F32 or half.
  *
- * Weights are read as they lie: [K, N] or [N, K] are strides to product.h, and halves become floats panel by panel, so that
- * storing them small costs no memory twice. */
+ * Weights are read as they lie: [K, N] or [N, K] are strides to product.h, and halves become floats panel by panel, so
+ * that storing them small costs no memory twice. */
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/product.h"
 #include "run/kernels/ref/rows.h"
@@ -24,7 +24,8 @@ static bool linear_accepts(const wt_prep *p)
     if (!wt_in_is(p, 0, WT_F32) || !wt_out_is(p, 0, WT_F32) || !wt_has_in(p, 1) || !wt_all_plain(p))
         return false;
     const wt_dtype w = p->in[1]->dtype;
-    return (w == WT_F32 || wt_is_half(w)) && (!wt_has_in(p, 2) || wt_in_is(p, 2, WT_F32)) && (!wt_has_in(p, 3) || wt_in_is(p, 3, WT_F32));
+    return (w == WT_F32 || wt_is_half(w)) && (!wt_has_in(p, 2) || wt_in_is(p, 2, WT_F32)) &&
+           (!wt_has_in(p, 3) || wt_in_is(p, 3, WT_F32));
 }
 
 static void store_linear(const wt_product *p, const void *arg, size_t i, size_t j, const float *sum, size_t n)
@@ -48,14 +49,22 @@ static wt_status linear_prepare(wt_prep *p, wt_err *err)
         return WT_ENOMEM;
     if (x->rank < 1 || w->rank != 2 || x->dim[x->rank - 1] != w->dim[tb ? 1 : 0])
         return wt_fail(err, WT_EFORMAT, "Linear: the inner dimensions differ");
-    const size_t k = (size_t)w->dim[tb ? 1 : 0], n = (size_t)w->dim[tb ? 0 : 1], m = (size_t)wt_shape_product(x, 0, x->rank - 1);
+    const size_t k = (size_t)w->dim[tb ? 1 : 0], n = (size_t)w->dim[tb ? 0 : 1],
+                 m = (size_t)wt_shape_product(x, 0, x->rank - 1);
     if (wt_has_in(p, 2))
         WT_TRY(wt_prep_need_vector(p, 2, WT_F32, (int64_t)n, err));
     if (wt_has_in(p, 3) && !wt_shape_equal(&p->in[3]->shape, &p->out[0]->shape))
         return wt_fail(err, WT_EFORMAT, "Linear: the residual has another shape than the result");
     q->act = wt_act_from_attrs(p->attrs);
-    q->product = (wt_product){ .m = m, .n = n, .k = k, .a_row = k, .a_col = 1, .b_row = tb ? 1 : n, .b_col = tb ? k : 1,
-                               .b_dtype = p->in[1]->dtype, .store = store_linear };
+    q->product = (wt_product){ .m = m,
+                               .n = n,
+                               .k = k,
+                               .a_row = k,
+                               .a_col = 1,
+                               .b_row = tb ? 1 : n,
+                               .b_col = tb ? k : 1,
+                               .b_dtype = p->in[1]->dtype,
+                               .store = store_linear };
     q->scratch = wt_product_scratch(&q->product);
     p->params = q;
     p->flops = 2.0 * (double)m * (double)n * (double)k;
@@ -67,16 +76,22 @@ static wt_status linear_prepare(wt_prep *p, wt_err *err)
 static wt_status linear_run(const wt_run *r, wt_err *err)
 {
     const linear_params *q = r->params;
-    const linear_target t = { q, wt_run_has(r, 2) ? wt_in_f32(r, 2) : NULL, wt_run_has(r, 3) ? wt_in_f32(r, 3) : NULL, wt_out_f32(r, 0) };
+    const linear_target t = { q, wt_run_has(r, 2) ? wt_in_f32(r, 2) : NULL, wt_run_has(r, 3) ? wt_in_f32(r, 3) : NULL,
+                              wt_out_f32(r, 0) };
     size_t begin, end;
     (void)err;
     wt_split(wt_product_units(&q->product), 1, r->tid, r->nthreads, &begin, &end);
     if (begin < end)
-        wt_product_run(&q->product, wt_in_f32(r, 0), r->in[1]->data, &t, (char *)r->scratch + (size_t)r->tid * q->scratch, begin, end);
+        wt_product_run(&q->product, wt_in_f32(r, 0), r->in[1]->data, &t,
+                       (char *)r->scratch + (size_t)r->tid * q->scratch, begin, end);
     return WT_OK;
 }
 
 const wt_kernel wt_linear_rows[] = {
-    { .name = "linear_f32_ref", .op = WT_OP_LINEAR, .accepts = linear_accepts, .prepare = linear_prepare, .run = linear_run },
+    { .name = "linear_f32_ref",
+      .op = WT_OP_LINEAR,
+      .accepts = linear_accepts,
+      .prepare = linear_prepare,
+      .run = linear_run },
     { .name = NULL },
 };

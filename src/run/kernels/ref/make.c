@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-/* --- Constant, ConstantOfShape ------------------------------------------------------------------------------------------- */
+/* --- Constant, ConstantOfShape
+ * ------------------------------------------------------------------------------------------- */
 typedef struct fill_params {
     const void *data; /* what is copied (Constant) or repeated */
     size_t bytes, elem;
@@ -73,7 +74,8 @@ static wt_status of_shape_prepare(wt_prep *p, wt_err *err)
     q->elem = wt_elem_bytes(p->out[0]->dtype);
     if (!wt_tensor_size(p->out[0], &q->bytes))
         return wt_fail(err, WT_EFORMAT, "ConstantOfShape: the output has no size");
-    if (a && (a->type != WT_ATTR_TENSOR || a->v.tensor->dtype != p->out[0]->dtype || a->v.tensor->bytes < q->elem || !a->v.tensor->data))
+    if (a && (a->type != WT_ATTR_TENSOR || a->v.tensor->dtype != p->out[0]->dtype || a->v.tensor->bytes < q->elem ||
+              !a->v.tensor->data))
         return wt_fail(err, WT_EFORMAT, "ConstantOfShape: value must be a tensor of one element");
     if (a)
         memcpy(q->value, a->v.tensor->data, q->elem);
@@ -94,7 +96,8 @@ static wt_status of_shape_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Range ------------------------------------------------------------------------------------------------------------- */
+/* --- Range
+ * ------------------------------------------------------------------------------------------------------------- */
 static bool range_accepts(const wt_prep *p)
 {
     if (p->n_in != 3 || !wt_has_out(p, 0) || !wt_all_plain(p))
@@ -118,16 +121,19 @@ static wt_status range_run(const wt_run *r, wt_err *err)
     for (size_t i = 0; i < n; i++) {
         const int64_t k = (int64_t)((uint64_t)ifirst + (uint64_t)istep * i);
         const double v = first + step * (double)i;
-        WT_TRY(wt_convert(ints ? (const void *)&k : (const void *)&v, ints ? WT_I64 : WT_F64, out + i * elem, y->dtype, 1, true, err));
+        WT_TRY(wt_convert(ints ? (const void *)&k : (const void *)&v, ints ? WT_I64 : WT_F64, out + i * elem, y->dtype,
+                          1, true, err));
     }
     return WT_OK;
 }
 
-/* --- EyeLike ----------------------------------------------------------------------------------------------------------- */
+/* --- EyeLike
+ * ----------------------------------------------------------------------------------------------------------- */
 static bool eye_accepts(const wt_prep *p)
 {
-    return wt_has_out(p, 0) && p->out[0]->shape.rank == 2 && wt_elem_bytes(p->out[0]->dtype) != 0 && p->out[0]->dtype != WT_STRING &&
-           p->out[0]->dtype != WT_C64 && p->out[0]->dtype != WT_C128 && wt_all_plain(p);
+    return wt_has_out(p, 0) && p->out[0]->shape.rank == 2 && wt_elem_bytes(p->out[0]->dtype) != 0 &&
+           p->out[0]->dtype != WT_STRING && p->out[0]->dtype != WT_C64 && p->out[0]->dtype != WT_C128 &&
+           wt_all_plain(p);
 }
 
 static wt_status eye_prepare(wt_prep *p, wt_err *err)
@@ -155,7 +161,8 @@ static wt_status eye_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- OneHot ------------------------------------------------------------------------------------------------------------ */
+/* --- OneHot
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct onehot_params {
     size_t outer, depth, inner, elem;
 } onehot_params;
@@ -178,8 +185,10 @@ static wt_status onehot_prepare(wt_prep *p, wt_err *err)
         return WT_ENOMEM;
     if (axis < 0)
         return wt_fail(err, WT_EFORMAT, "OneHot: axis does not exist in a result of rank %d", y->rank);
-    *q = (onehot_params){ .outer = (size_t)wt_shape_product(y, 0, axis), .depth = (size_t)y->dim[axis],
-                          .inner = (size_t)wt_shape_product(y, axis + 1, y->rank), .elem = wt_elem_bytes(p->out[0]->dtype) };
+    *q = (onehot_params){ .outer = (size_t)wt_shape_product(y, 0, axis),
+                          .depth = (size_t)y->dim[axis],
+                          .inner = (size_t)wt_shape_product(y, axis + 1, y->rank),
+                          .elem = wt_elem_bytes(p->out[0]->dtype) };
     p->params = q;
     return WT_OK;
 }
@@ -200,17 +209,29 @@ static wt_status onehot_run(const wt_run *r, wt_err *err)
         at += at < 0 ? (double)q->depth : 0;
         if (!(at >= 0 && at < (double)q->depth)) /* out of range: all off */
             continue;
-        memcpy(y + ((i / q->inner * q->depth + (size_t)at) * q->inner + i % q->inner) * q->elem, values + q->elem, q->elem);
+        memcpy(y + ((i / q->inner * q->depth + (size_t)at) * q->inner + i % q->inner) * q->elem, values + q->elem,
+               q->elem);
     }
     return WT_OK;
 }
 
 const wt_kernel wt_make_rows[] = {
-    { .name = "constant_ref", .op = WT_OP_CONSTANT, .accepts = constant_accepts, .prepare = constant_prepare, .run = constant_run },
-    { .name = "constantofshape_ref", .op = WT_OP_CONSTANTOFSHAPE, .accepts = of_shape_accepts, .prepare = of_shape_prepare,
+    { .name = "constant_ref",
+      .op = WT_OP_CONSTANT,
+      .accepts = constant_accepts,
+      .prepare = constant_prepare,
+      .run = constant_run },
+    { .name = "constantofshape_ref",
+      .op = WT_OP_CONSTANTOFSHAPE,
+      .accepts = of_shape_accepts,
+      .prepare = of_shape_prepare,
       .run = of_shape_run },
     { .name = "range_ref", .op = WT_OP_RANGE, .accepts = range_accepts, .run = range_run },
     { .name = "eyelike_ref", .op = WT_OP_EYELIKE, .accepts = eye_accepts, .prepare = eye_prepare, .run = eye_run },
-    { .name = "onehot_ref", .op = WT_OP_ONEHOT, .accepts = onehot_accepts, .prepare = onehot_prepare, .run = onehot_run },
+    { .name = "onehot_ref",
+      .op = WT_OP_ONEHOT,
+      .accepts = onehot_accepts,
+      .prepare = onehot_prepare,
+      .run = onehot_run },
     { .name = NULL },
 };

@@ -5,7 +5,8 @@
 #include "run/kernels/ref/rows.h"
 #include "run/kernels/ref/walk.h"
 
-/* --- batches ----------------------------------------------------------------------------------------------------------- */
+/* --- batches
+ * ----------------------------------------------------------------------------------------------------------- */
 wt_status wt_batches_init(wt_batches *b, const wt_prep *p, wt_err *err)
 {
     const wt_shape *x = &p->in[0]->shape, *y = &p->in[1]->shape, *out = &p->out[0]->shape;
@@ -54,7 +55,8 @@ void wt_batch_at(const wt_batches *b, size_t i, size_t *a_at, size_t *b_at)
     }
 }
 
-/* --- MatMul ------------------------------------------------------------------------------------------------------------ */
+/* --- MatMul
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct matmul_params {
     wt_batches batches;
     wt_product product;
@@ -63,8 +65,8 @@ typedef struct matmul_params {
 
 static bool all_f32(const wt_prep *p)
 {
-    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_out_is(p, 0, WT_F32) && (!wt_has_in(p, 2) || wt_in_is(p, 2, WT_F32)) &&
-           wt_all_plain(p);
+    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_out_is(p, 0, WT_F32) &&
+           (!wt_has_in(p, 2) || wt_in_is(p, 2, WT_F32)) && wt_all_plain(p);
 }
 
 static bool matmul_accepts(const wt_prep *p) { return p->n_in == 2 && all_f32(p); }
@@ -82,8 +84,15 @@ static wt_status matmul_prepare(wt_prep *p, wt_err *err)
         return WT_ENOMEM;
     WT_TRY(wt_batches_init(&q->batches, p, err));
     const wt_batches *b = &q->batches;
-    q->product = (wt_product){ .m = b->m, .n = b->n, .k = b->k, .a_row = b->k, .a_col = 1, .b_row = b->n, .b_col = 1,
-                               .b_dtype = WT_F32, .store = store_rows };
+    q->product = (wt_product){ .m = b->m,
+                               .n = b->n,
+                               .k = b->k,
+                               .a_row = b->k,
+                               .a_col = 1,
+                               .b_row = b->n,
+                               .b_col = 1,
+                               .b_dtype = WT_F32,
+                               .store = store_rows };
     q->units = wt_product_units(&q->product);
     q->scratch = wt_product_scratch(&q->product);
     p->params = q;
@@ -106,13 +115,15 @@ static wt_status matmul_run(const wt_run *r, wt_err *err)
         const size_t batch = begin / q->units, first = begin % q->units, left = q->units - first;
         const size_t n = left < end - begin ? left : end - begin;
         wt_batch_at(b, batch, &a_at, &b_at);
-        wt_product_run(&q->product, wt_in_f32(r, 0) + a_at, wt_in_f32(r, 1) + b_at, y + batch * b->m * b->n, room, first, first + n);
+        wt_product_run(&q->product, wt_in_f32(r, 0) + a_at, wt_in_f32(r, 1) + b_at, y + batch * b->m * b->n, room,
+                       first, first + n);
         begin += n;
     }
     return WT_OK;
 }
 
-/* --- Gemm -------------------------------------------------------------------------------------------------------------- */
+/* --- Gemm
+ * -------------------------------------------------------------------------------------------------------------- */
 typedef struct gemm_params {
     wt_product product;
     float alpha, beta;
@@ -147,8 +158,11 @@ wt_status wt_gemm_read(const wt_prep *p, wt_gemm *g, wt_err *err)
     const bool ta = wt_attr_int(p->attrs, "transA", 0) != 0, tb = wt_attr_int(p->attrs, "transB", 0) != 0;
     if (a->rank != 2 || b->rank != 2 || a->dim[ta ? 0 : 1] != b->dim[tb ? 1 : 0])
         return wt_fail(err, WT_EFORMAT, "Gemm: the inner dimensions differ");
-    *g = (wt_gemm){ .m = (size_t)y->dim[0], .n = (size_t)y->dim[1], .k = (size_t)a->dim[ta ? 0 : 1],
-                    .alpha = wt_attr_float(p->attrs, "alpha", 1.0f), .beta = wt_attr_float(p->attrs, "beta", 1.0f) };
+    *g = (wt_gemm){ .m = (size_t)y->dim[0],
+                    .n = (size_t)y->dim[1],
+                    .k = (size_t)a->dim[ta ? 0 : 1],
+                    .alpha = wt_attr_float(p->attrs, "alpha", 1.0f),
+                    .beta = wt_attr_float(p->attrs, "beta", 1.0f) };
     g->a_row = ta ? 1 : g->k, g->a_col = ta ? g->m : 1;
     g->b_row = tb ? 1 : g->n, g->b_col = tb ? g->k : 1;
     if (!wt_has_in(p, 2))
@@ -170,8 +184,15 @@ static wt_status gemm_prepare(wt_prep *p, wt_err *err)
         return WT_ENOMEM;
     WT_TRY(wt_gemm_read(p, &g, err));
     *q = (gemm_params){ .alpha = g.alpha, .beta = g.beta, .c_row = g.c_row, .c_col = g.c_col };
-    q->product = (wt_product){ .m = g.m, .n = g.n, .k = g.k, .a_row = g.a_row, .a_col = g.a_col, .b_row = g.b_row, .b_col = g.b_col,
-                               .b_dtype = WT_F32, .store = store_gemm };
+    q->product = (wt_product){ .m = g.m,
+                               .n = g.n,
+                               .k = g.k,
+                               .a_row = g.a_row,
+                               .a_col = g.a_col,
+                               .b_row = g.b_row,
+                               .b_col = g.b_col,
+                               .b_dtype = WT_F32,
+                               .store = store_gemm };
     q->scratch = wt_product_scratch(&q->product);
     p->params = q;
     p->flops = 2.0 * (double)g.m * (double)g.n * (double)g.k;
@@ -188,16 +209,28 @@ static wt_status gemm_run(const wt_run *r, wt_err *err)
     (void)err;
     wt_split(wt_product_units(&q->product), 1, r->tid, r->nthreads, &begin, &end);
     if (begin < end)
-        wt_product_run(&q->product, wt_in_f32(r, 0), wt_in_f32(r, 1), &t, (char *)r->scratch + (size_t)r->tid * q->scratch, begin, end);
+        wt_product_run(&q->product, wt_in_f32(r, 0), wt_in_f32(r, 1), &t,
+                       (char *)r->scratch + (size_t)r->tid * q->scratch, begin, end);
     return WT_OK;
 }
 
 const wt_kernel wt_matmul_rows[] = {
-    { .name = "matmul_ref", .op = WT_OP_MATMUL, .accepts = wt_matmul_any_accepts, .prepare = wt_matmul_any_prepare,
+    { .name = "matmul_ref",
+      .op = WT_OP_MATMUL,
+      .accepts = wt_matmul_any_accepts,
+      .prepare = wt_matmul_any_prepare,
       .run = wt_matmul_any_run },
-    { .name = "matmul_f32_ref", .op = WT_OP_MATMUL, .accepts = matmul_accepts, .prepare = matmul_prepare, .run = matmul_run },
+    { .name = "matmul_f32_ref",
+      .op = WT_OP_MATMUL,
+      .accepts = matmul_accepts,
+      .prepare = matmul_prepare,
+      .run = matmul_run },
     WT_HALF_ROW("matmul_half_ref", WT_OP_MATMUL),
-    { .name = "gemm_ref", .op = WT_OP_GEMM, .accepts = wt_gemm_any_accepts, .prepare = wt_gemm_any_prepare, .run = wt_gemm_any_run },
+    { .name = "gemm_ref",
+      .op = WT_OP_GEMM,
+      .accepts = wt_gemm_any_accepts,
+      .prepare = wt_gemm_any_prepare,
+      .run = wt_gemm_any_run },
     { .name = "gemm_f32_ref", .op = WT_OP_GEMM, .accepts = all_f32, .prepare = gemm_prepare, .run = gemm_run },
     WT_HALF_ROW("gemm_half_ref", WT_OP_GEMM),
     { .name = NULL },

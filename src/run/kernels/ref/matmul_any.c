@@ -5,18 +5,20 @@
 #include "run/kernels/ref/walk.h"
 
 /* y[j] = sum over p of a[p * a_col] * b[p * b_row + j * b_col], j < n */
-typedef void row_fn(const void *a, size_t a_col, const void *b, size_t b_row, size_t b_col, void *y, size_t k, size_t n);
-#define ROW_LOOP(id, type, wide)                                                                                               \
-    static void row_##id(const void *va, size_t a_col, const void *vb, size_t b_row, size_t b_col, void *vy, size_t k, size_t n) \
-    {                                                                                                                          \
-        const type *a = va, *b = vb;                                                                                           \
-        type *y = vy;                                                                                                          \
-        for (size_t j = 0; j < n; j++) {                                                                                       \
-            wide sum = 0;                                                                                                      \
-            for (size_t p = 0; p < k; p++)                                                                                     \
-                sum += (wide)a[p * a_col] * (wide)b[p * b_row + j * b_col];                                                    \
-            y[j] = (type)sum;                                                                                                  \
-        }                                                                                                                      \
+typedef void row_fn(const void *a, size_t a_col, const void *b, size_t b_row, size_t b_col, void *y, size_t k,
+                    size_t n);
+#define ROW_LOOP(id, type, wide)                                                                                       \
+    static void row_##id(const void *va, size_t a_col, const void *vb, size_t b_row, size_t b_col, void *vy, size_t k, \
+                         size_t n)                                                                                     \
+    {                                                                                                                  \
+        const type *a = va, *b = vb;                                                                                   \
+        type *y = vy;                                                                                                  \
+        for (size_t j = 0; j < n; j++) {                                                                               \
+            wide sum = 0;                                                                                              \
+            for (size_t p = 0; p < k; p++)                                                                             \
+                sum += (wide)a[p * a_col] * (wide)b[p * b_row + j * b_col];                                            \
+            y[j] = (type)sum;                                                                                          \
+        }                                                                                                              \
     }
 WT_NATIVE_TYPES(ROW_LOOP)
 #define ENTRY(id, type, wide) [WT_##id] = row_##id,
@@ -30,7 +32,8 @@ static bool same_types(const wt_prep *p)
     return row_table[t] && p->in[1]->dtype == t && p->out[0]->dtype == t && (!wt_has_in(p, 2) || p->in[2]->dtype == t);
 }
 
-/* --- MatMul ------------------------------------------------------------------------------------------------------------ */
+/* --- MatMul
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct any_params {
     wt_batches batches;
     wt_gemm gemm;
@@ -76,12 +79,14 @@ wt_status wt_matmul_any_run(const wt_run *r, wt_err *err)
     wt_split(b->count * b->m, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         wt_batch_at(b, i / b->m, &a_at, &b_at);
-        q->row(x + (a_at + i % b->m * b->k) * q->elem, 1, w + b_at * q->elem, b->n, 1, y + i * b->n * q->elem, b->k, b->n);
+        q->row(x + (a_at + i % b->m * b->k) * q->elem, 1, w + b_at * q->elem, b->n, 1, y + i * b->n * q->elem, b->k,
+               b->n);
     }
     return WT_OK;
 }
 
-/* --- Gemm -------------------------------------------------------------------------------------------------------------- */
+/* --- Gemm
+ * -------------------------------------------------------------------------------------------------------------- */
 bool wt_gemm_any_accepts(const wt_prep *p) { return (p->n_in == 2 || p->n_in == 3) && same_types(p); }
 
 wt_status wt_gemm_any_prepare(wt_prep *p, wt_err *err)

@@ -50,7 +50,8 @@ wt_status wt_ml_list_read(const wt_prep *p, const char *name, wt_ml_list *out, w
     if (t) {
         int64_t count;
         const wt_tensor *data = t->type == WT_ATTR_TENSOR ? t->v.tensor : NULL;
-        if (!data || !data->data || (data->dtype != WT_F64 && data->dtype != WT_F32) || !wt_shape_count(&data->shape, &count))
+        if (!data || !data->data || (data->dtype != WT_F64 && data->dtype != WT_F32) ||
+            !wt_shape_count(&data->shape, &count))
             return wt_fail(err, WT_EFORMAT, "%s: attribute %s must be a tensor of floats", p->op_type, other);
         *out = (wt_ml_list){ (size_t)count, NULL, data };
     } else if (a) {

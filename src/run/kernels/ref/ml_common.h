@@ -1,6 +1,7 @@
 /* ml_common.h - what the rows of ai.onnx.ml share: reading data of any number type, post transforms, labels.
  *
- * The domain's texts leave much open; where they do, results are those of ONNX Runtime, which models were made against. */
+ * The domain's texts leave much open; where they do, results are those of ONNX Runtime, which models were made against.
+ */
 #ifndef WT_ML_COMMON_H
 #define WT_ML_COMMON_H
 #include "model/shape/ml_shape.h"
@@ -26,8 +27,8 @@ const wt_string *wt_ml_strings(const wt_attrs *attrs, const char *name, size_t *
 
 typedef enum wt_ml_post { WT_ML_NONE, WT_ML_LOGISTIC, WT_ML_SOFTMAX, WT_ML_SOFTMAX_ZERO, WT_ML_PROBIT } wt_ml_post;
 wt_status wt_ml_post_read(const wt_prep *p, wt_ml_post *out, wt_err *err);
-/* One row of scores, in place. second: a single score becomes two (there is room): -1 no; 0, 1: 1 - s and s; 2, 3: -s and s, both
- * through the logistic function when that is the transform. */
+/* One row of scores, in place. second: a single score becomes two (there is room): -1 no; 0, 1: 1 - s and s; 2, 3: -s
+ * and s, both through the logistic function when that is the transform. */
 void wt_ml_post_apply(wt_ml_post post, float *scores, size_t n, int second);
 float wt_ml_logistic(float v);
 

@@ -1,5 +1,5 @@
-/* ml_encode.c - ai.onnx.ml's dictionaries: LabelEncoder, CategoryMapper, OneHotEncoder. Keys are sorted once and found by
- * halving; of equal keys the first counts; NaN is a key like others. */
+/* ml_encode.c - ai.onnx.ml's dictionaries: LabelEncoder, CategoryMapper, OneHotEncoder. Keys are sorted once and found
+ * by halving; of equal keys the first counts; NaN is a key like others. */
 #include "run/kernels/ref/ml_common.h"
 #include <math.h>
 #include <stdlib.h>
@@ -93,12 +93,12 @@ typedef struct entry {
 } entry;
 
 typedef struct encode_params {
-    item_kind kind;   /* of keys */
-    entry *entries;   /* sorted */
+    item_kind kind; /* of keys */
+    entry *entries; /* sorted */
     size_t n;
-    item *values;     /* by position; NULL: the position itself */
+    item *values; /* by position; NULL: the position itself */
     item fallback;
-    bool zeros;       /* OneHotEncoder: unknown categories are rows of zeros */
+    bool zeros; /* OneHotEncoder: unknown categories are rows of zeros */
 } encode_params;
 
 static int compare_items(item_kind kind, const item *a, const item *b)
@@ -178,7 +178,8 @@ static void read_fallback(const wt_prep *p, encode_params *q, wt_dtype type)
 {
     const list tensor = list_of(p->attrs, "default_tensor");
     const wt_attr *s = wt_attr_find(p->attrs, "default_string");
-    q->fallback = (item){ .i = wt_attr_int(p->attrs, "default_int64", -1), .d = (double)wt_attr_float(p->attrs, "default_float", -0.0f),
+    q->fallback = (item){ .i = wt_attr_int(p->attrs, "default_int64", -1),
+                          .d = (double)wt_attr_float(p->attrs, "default_float", -0.0f),
                           .s = { "_Unused", 7 } };
     if (s && s->type == WT_ATTR_STRING)
         q->fallback.s = s->v.s;
@@ -186,11 +187,13 @@ static void read_fallback(const wt_prep *p, encode_params *q, wt_dtype type)
         item_from(tensor.data, tensor.type, 0, &q->fallback);
 }
 
-/* --- LabelEncoder ---------------------------------------------------------------------------------------------------------------------- */
+/* --- LabelEncoder
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static bool encoder_accepts(const wt_prep *p)
 {
-    return wt_has_in(p, 0) && wt_has_out(p, 0) && kind_of(p->in[0]->dtype) != ITEM_NONE && kind_of(p->out[0]->dtype) != ITEM_NONE &&
-           wt_all_plain(p);
+    return wt_has_in(p, 0) && wt_has_out(p, 0) && kind_of(p->in[0]->dtype) != ITEM_NONE &&
+           kind_of(p->out[0]->dtype) != ITEM_NONE && wt_all_plain(p);
 }
 
 /* Opset 1 has classes_strings alone: strings become their position, integers the string at that position. */
@@ -214,7 +217,8 @@ static wt_status encoder_prepare(wt_prep *p, wt_err *err)
     static const char *const value_names[] = { "values_tensor", "values_strings", "values_int64s", "values_floats" };
     encode_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const list keys = first_of(p->attrs, key_names, WT_ARRAY_LEN(key_names));
-    const list values = first_of(p->attrs, value_names, WT_ARRAY_LEN(value_names)), classes = list_of(p->attrs, "classes_strings");
+    const list values = first_of(p->attrs, value_names, WT_ARRAY_LEN(value_names)),
+               classes = list_of(p->attrs, "classes_strings");
     if (!q)
         return WT_ENOMEM;
     p->params = q;
@@ -223,8 +227,10 @@ static wt_status encoder_prepare(wt_prep *p, wt_err *err)
     read_fallback(p, q, p->out[0]->dtype);
     if (keys.type == WT_DTYPE_NONE && classes.type == WT_STRING)
         return old_encoder(p, q, &classes, err);
-    if (keys.n != values.n || kind_of(keys.type) != kind_of(p->in[0]->dtype) || kind_of(values.type) != kind_of(p->out[0]->dtype))
-        return wt_fail(err, WT_EFORMAT, "%s: %zu keys and %zu values do not fit the data", p->op_type, keys.n, values.n);
+    if (keys.n != values.n || kind_of(keys.type) != kind_of(p->in[0]->dtype) ||
+        kind_of(values.type) != kind_of(p->out[0]->dtype))
+        return wt_fail(err, WT_EFORMAT, "%s: %zu keys and %zu values do not fit the data", p->op_type, keys.n,
+                       values.n);
     WT_TRY(sort_keys(p, q, &keys, err));
     return read_values(p, q, &values, err);
 }
@@ -243,10 +249,13 @@ static wt_status encoder_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- CategoryMapper -------------------------------------------------------------------------------------------------------------------- */
+/* --- CategoryMapper
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 static bool mapper_accepts(const wt_prep *p)
 {
-    return (wt_in_is(p, 0, WT_STRING) && wt_out_is(p, 0, WT_I64)) || (wt_in_is(p, 0, WT_I64) && wt_out_is(p, 0, WT_STRING));
+    return (wt_in_is(p, 0, WT_STRING) && wt_out_is(p, 0, WT_I64)) ||
+           (wt_in_is(p, 0, WT_I64) && wt_out_is(p, 0, WT_STRING));
 }
 
 static wt_status mapper_prepare(wt_prep *p, wt_err *err)
@@ -256,15 +265,19 @@ static wt_status mapper_prepare(wt_prep *p, wt_err *err)
     if (!q)
         return WT_ENOMEM;
     p->params = q;
-    if (ints.type != WT_I64 || strings.type != WT_STRING || ints.n != strings.n || wt_count(p->in[0]) != wt_count(p->out[0]))
-        return wt_fail(err, WT_EFORMAT, "%s: cats_int64s has %zu values, cats_strings %zu", p->op_type, ints.n, strings.n);
+    if (ints.type != WT_I64 || strings.type != WT_STRING || ints.n != strings.n ||
+        wt_count(p->in[0]) != wt_count(p->out[0]))
+        return wt_fail(err, WT_EFORMAT, "%s: cats_int64s has %zu values, cats_strings %zu", p->op_type, ints.n,
+                       strings.n);
     read_fallback(p, q, p->out[0]->dtype);
     const bool to_int = p->in[0]->dtype == WT_STRING;
     WT_TRY(sort_keys(p, q, to_int ? &strings : &ints, err));
     return read_values(p, q, to_int ? &ints : &strings, err);
 }
 
-/* --- OneHotEncoder --------------------------------------------------------------------------------------------------------------------- */
+/* --- OneHotEncoder
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static bool one_hot_accepts(const wt_prep *p)
 {
     return wt_has_in(p, 0) && wt_out_is(p, 0, WT_F32) && kind_of(p->in[0]->dtype) != ITEM_NONE && wt_all_plain(p);
@@ -279,7 +292,8 @@ static wt_status one_hot_prepare(wt_prep *p, wt_err *err)
         return WT_ENOMEM;
     p->params = q;
     q->zeros = wt_attr_int(p->attrs, "zeros", 1) != 0;
-    if (wt_count(p->out[0]) != wt_count(p->in[0]) * cats.n || (kind_of(cats.type) == ITEM_STRING) != (p->in[0]->dtype == WT_STRING))
+    if (wt_count(p->out[0]) != wt_count(p->in[0]) * cats.n ||
+        (kind_of(cats.type) == ITEM_STRING) != (p->in[0]->dtype == WT_STRING))
         return wt_fail(err, WT_EFORMAT, "%s: %zu categories do not fit the data", p->op_type, cats.n);
     return sort_keys(p, q, &cats, err);
 }
@@ -305,8 +319,20 @@ static wt_status one_hot_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_ml_encode_rows[] = {
-    { .name = "labelencoder_any_ref", .op = WT_OP_LABELENCODER, .accepts = encoder_accepts, .prepare = encoder_prepare, .run = encoder_run },
-    { .name = "categorymapper_any_ref", .op = WT_OP_CATEGORYMAPPER, .accepts = mapper_accepts, .prepare = mapper_prepare, .run = encoder_run },
-    { .name = "onehotencoder_any_ref", .op = WT_OP_ONEHOTENCODER, .accepts = one_hot_accepts, .prepare = one_hot_prepare, .run = one_hot_run },
+    { .name = "labelencoder_any_ref",
+      .op = WT_OP_LABELENCODER,
+      .accepts = encoder_accepts,
+      .prepare = encoder_prepare,
+      .run = encoder_run },
+    { .name = "categorymapper_any_ref",
+      .op = WT_OP_CATEGORYMAPPER,
+      .accepts = mapper_accepts,
+      .prepare = mapper_prepare,
+      .run = encoder_run },
+    { .name = "onehotencoder_any_ref",
+      .op = WT_OP_ONEHOTENCODER,
+      .accepts = one_hot_accepts,
+      .prepare = one_hot_prepare,
+      .run = one_hot_run },
     { .name = NULL },
 };

@@ -1,5 +1,5 @@
-/* ml_linear.c - linear models and the simple preparations of data in ai.onnx.ml: LinearClassifier, LinearRegressor, Scaler,
- * Normalizer, Binarizer, Imputer, FeatureVectorizer, ArrayFeatureExtractor. */
+/* ml_linear.c - linear models and the simple preparations of data in ai.onnx.ml: LinearClassifier, LinearRegressor,
+ * Scaler, Normalizer, Binarizer, Imputer, FeatureVectorizer, ArrayFeatureExtractor. */
 #include "run/kernels/ref/ml_common.h"
 #include <math.h>
 
@@ -10,7 +10,10 @@ typedef struct linear_params {
     wt_ml_labels labels;
 } linear_params;
 
-static bool number_in(const wt_prep *p) { return wt_has_in(p, 0) && wt_ml_is_number(p->in[0]) && wt_has_out(p, 0) && wt_all_plain(p); }
+static bool number_in(const wt_prep *p)
+{
+    return wt_has_in(p, 0) && wt_ml_is_number(p->in[0]) && wt_has_out(p, 0) && wt_all_plain(p);
+}
 
 static wt_status read_model(wt_prep *p, linear_params **out, wt_err *err)
 {
@@ -32,8 +35,8 @@ static wt_status read_model(wt_prep *p, linear_params **out, wt_err *err)
 static wt_status check_model(const wt_prep *p, const linear_params *q, wt_err *err)
 {
     if (q->weights.n / q->targets != q->features || q->weights.n % q->targets)
-        return wt_fail(err, WT_EFORMAT, "%s: %zu coefficients for %zu targets of %zu features", p->op_type, q->weights.n, q->targets,
-                       q->features);
+        return wt_fail(err, WT_EFORMAT, "%s: %zu coefficients for %zu targets of %zu features", p->op_type,
+                       q->weights.n, q->targets, q->features);
     if (q->bias.n && q->bias.n != q->targets)
         return wt_fail(err, WT_EFORMAT, "%s: %zu intercepts for %zu targets", p->op_type, q->bias.n, q->targets);
     return WT_OK;
@@ -50,7 +53,8 @@ static void row_scores(const wt_run *r, const linear_params *q, size_t n, float 
     }
 }
 
-/* --- LinearRegressor --------------------------------------------------------------------------------------------------------------- */
+/* --- LinearRegressor
+ * --------------------------------------------------------------------------------------------------------------- */
 static wt_status regressor_prepare(wt_prep *p, wt_err *err)
 {
     linear_params *q;
@@ -71,7 +75,8 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- LinearClassifier -------------------------------------------------------------------------------------------------------------- */
+/* --- LinearClassifier
+ * -------------------------------------------------------------------------------------------------------------- */
 static wt_status classifier_prepare(wt_prep *p, wt_err *err)
 {
     linear_params *q;
@@ -82,8 +87,10 @@ static wt_status classifier_prepare(wt_prep *p, wt_err *err)
         return wt_fail(err, WT_EFORMAT, "%s: neither intercepts nor coefficients", p->op_type);
     WT_TRY(check_model(p, q, err));
     q->scores = (size_t)p->out[1]->shape.dim[1];
-    if (q->scores != (q->targets == 1 && q->labels.count == 2 ? 2 : q->targets) || (q->targets > 1 && q->labels.count < q->targets))
-        return wt_fail(err, WT_EFORMAT, "%s: %zu labels for %zu rows of coefficients", p->op_type, q->labels.count, q->targets);
+    if (q->scores != (q->targets == 1 && q->labels.count == 2 ? 2 : q->targets) ||
+        (q->targets > 1 && q->labels.count < q->targets))
+        return wt_fail(err, WT_EFORMAT, "%s: %zu labels for %zu rows of coefficients", p->op_type, q->labels.count,
+                       q->targets);
     return WT_OK;
 }
 
@@ -123,15 +130,16 @@ static bool classifier_accepts(const wt_prep *p)
     return number_in(p) && wt_out_is(p, 1, WT_F32) && (wt_out_is(p, 0, WT_I64) || wt_out_is(p, 0, WT_STRING));
 }
 
-/* --- element by element, with one parameter or one per column ------------------------------------------------------------------------ */
+/* --- element by element, with one parameter or one per column
+ * ------------------------------------------------------------------------ */
 typedef struct column_params {
     size_t count, columns;
-    wt_ml_list a, b;          /* Scaler: offset and scale; Imputer: values */
-    const int64_t *ints;      /* Imputer of integers */
+    wt_ml_list a, b;     /* Scaler: offset and scale; Imputer: values */
+    const int64_t *ints; /* Imputer of integers */
     size_t n_ints;
     float replaced, threshold;
     int64_t replaced_int;
-    int norm;                 /* Normalizer: 0 max, 1, 2 */
+    int norm; /* Normalizer: 0 max, 1, 2 */
 } column_params;
 
 static wt_status new_columns(wt_prep *p, column_params **out, wt_err *err)
@@ -172,7 +180,8 @@ static wt_status scaler_run(const wt_run *r, wt_err *err)
     for (size_t i = 0; i < q->count; i++) {
         const size_t c = i % q->columns;
         const float offset = (float)wt_ml_list_get(&q->a, q->a.n == 1 ? 0 : c);
-        wt_out_f32(r, 0)[i] = ((float)wt_ml_get(r->in[0], i) - offset) * (float)wt_ml_list_get(&q->b, q->b.n == 1 ? 0 : c);
+        wt_out_f32(r, 0)[i] = ((float)wt_ml_get(r->in[0], i) - offset) *
+                              (float)wt_ml_list_get(&q->b, q->b.n == 1 ? 0 : c);
     }
     return WT_OK;
 }
@@ -235,7 +244,8 @@ static wt_status binarizer_run(const wt_run *r, wt_err *err)
 static bool binarizer_accepts(const wt_prep *p)
 {
     return number_in(p) && p->out[0]->dtype == p->in[0]->dtype &&
-           (p->in[0]->dtype == WT_F32 || p->in[0]->dtype == WT_F64 || p->in[0]->dtype == WT_I64 || p->in[0]->dtype == WT_I32);
+           (p->in[0]->dtype == WT_F32 || p->in[0]->dtype == WT_F64 || p->in[0]->dtype == WT_I64 ||
+            p->in[0]->dtype == WT_I32);
 }
 
 static bool imputer_accepts(const wt_prep *p)
@@ -280,7 +290,8 @@ static wt_status imputer_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- FeatureVectorizer, ArrayFeatureExtractor ------------------------------------------------------------------------------------------ */
+/* --- FeatureVectorizer, ArrayFeatureExtractor
+ * ------------------------------------------------------------------------------------------ */
 static bool vectorizer_accepts(const wt_prep *p)
 {
     for (size_t i = 0; i < p->n_in; i++)
@@ -316,14 +327,15 @@ static wt_status vectorizer_prepare(wt_prep *p, wt_err *err)
         const wt_shape *s = &p->in[i]->shape;
         const int64_t rows = s->rank == 2 ? s->dim[0] : 1;
         if (s->rank < 1 || s->rank > 2 || rows != p->out[0]->shape.dim[0] || (n && n != p->n_in))
-            return wt_fail(err, WT_EFORMAT, "%s: input %zu does not have %lld rows", p->op_type, i, (long long)p->out[0]->shape.dim[0]);
+            return wt_fail(err, WT_EFORMAT, "%s: input %zu does not have %lld rows", p->op_type, i,
+                           (long long)p->out[0]->shape.dim[0]);
         widths[i] = n ? given[i] : s->dim[s->rank - 1];
         if (widths[i] < 0 || __builtin_add_overflow(sum, widths[i], &sum))
             return wt_fail(err, WT_EFORMAT, "%s: inputdimensions has the value %lld", p->op_type, (long long)widths[i]);
     }
     if (sum != p->out[0]->shape.dim[1])
-        return wt_fail(err, WT_EFORMAT, "%s: the output has %lld columns, expected %lld", p->op_type, (long long)p->out[0]->shape.dim[1],
-                       (long long)sum);
+        return wt_fail(err, WT_EFORMAT, "%s: the output has %lld columns, expected %lld", p->op_type,
+                       (long long)p->out[0]->shape.dim[1], (long long)sum);
     p->params = widths;
     return WT_OK;
 }
@@ -337,7 +349,8 @@ static bool extractor_accepts(const wt_prep *p)
 static wt_status extractor_run(const wt_run *r, wt_err *err)
 {
     const wt_shape *s = &r->in[0]->shape;
-    const size_t item = wt_dtype_get(r->in[0]->dtype)->block_bytes, columns = (size_t)s->dim[s->rank - 1], picks = wt_count(r->in[1]);
+    const size_t item = wt_dtype_get(r->in[0]->dtype)->block_bytes, columns = (size_t)s->dim[s->rank - 1],
+                 picks = wt_count(r->in[1]);
     const size_t rows = (size_t)wt_shape_product(s, 0, s->rank - 1);
     for (size_t k = 0; k < picks; k++) {
         const int64_t at = ((const int64_t *)r->in[1]->data)[k];
@@ -360,7 +373,10 @@ static wt_status extractor_prepare(wt_prep *p, wt_err *err)
 
 static bool float_out(const wt_prep *p) { return number_in(p) && p->out[0]->dtype == WT_F32; }
 
-#define ML_ROW(row_name, code, takes, prep, go) { .name = row_name, .op = code, .accepts = takes, .prepare = prep, .run = go }
+#define ML_ROW(row_name, code, takes, prep, go)                                                                        \
+    {                                                                                                                  \
+        .name = row_name, .op = code, .accepts = takes, .prepare = prep, .run = go                                     \
+    }
 const wt_kernel wt_ml_linear_rows[] = {
     ML_ROW("linearregressor_any_ref", WT_OP_LINEARREGRESSOR, float_out, regressor_prepare, regressor_run),
     ML_ROW("linearclassifier_any_ref", WT_OP_LINEARCLASSIFIER, classifier_accepts, classifier_prepare, classifier_run),
@@ -368,7 +384,9 @@ const wt_kernel wt_ml_linear_rows[] = {
     ML_ROW("normalizer_any_ref", WT_OP_NORMALIZER, float_out, normalizer_prepare, normalizer_run),
     ML_ROW("binarizer_any_ref", WT_OP_BINARIZER, binarizer_accepts, binarizer_prepare, binarizer_run),
     ML_ROW("imputer_any_ref", WT_OP_IMPUTER, imputer_accepts, imputer_prepare, imputer_run),
-    ML_ROW("featurevectorizer_any_ref", WT_OP_FEATUREVECTORIZER, vectorizer_accepts, vectorizer_prepare, vectorizer_run),
-    ML_ROW("arrayfeatureextractor_any_ref", WT_OP_ARRAYFEATUREEXTRACTOR, extractor_accepts, extractor_prepare, extractor_run),
+    ML_ROW("featurevectorizer_any_ref", WT_OP_FEATUREVECTORIZER, vectorizer_accepts, vectorizer_prepare,
+           vectorizer_run),
+    ML_ROW("arrayfeatureextractor_any_ref", WT_OP_ARRAYFEATUREEXTRACTOR, extractor_accepts, extractor_prepare,
+           extractor_run),
     { .name = NULL },
 };

@@ -12,7 +12,8 @@ typedef struct svm_params {
     wt_ml_post post;
     wt_ml_labels labels;
     bool one_class, all_positive;
-    size_t at_kernels, at_pairs, at_matrix; /* floats in the scratch: row, kernels, pair scores, pair probabilities and Q, Qp */
+    size_t at_kernels, at_pairs,
+        at_matrix; /* floats in the scratch: row, kernels, pair scores, pair probabilities and Q, Qp */
 } svm_params;
 
 static bool accepts(const wt_prep *p) { return wt_has_in(p, 0) && wt_ml_is_number(p->in[0]) && wt_all_plain(p); }
@@ -77,7 +78,9 @@ static float kernel_of(const svm_params *q, const float *x, const wt_ml_list *li
     return sum;
 }
 
-/* --- regression ---------------------------------------------------------------------------------------------------------------------- */
+/* --- regression
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static wt_status regressor_prepare(wt_prep *p, wt_err *err)
 {
     svm_params *q;
@@ -91,7 +94,8 @@ static wt_status regressor_prepare(wt_prep *p, wt_err *err)
         q->kernel = SVM_LINEAR;
     if (q->vectors ? q->coef.n < q->vectors || q->support.n / q->vectors != q->features || q->support.n % q->vectors
                    : q->coef.n != q->features)
-        return wt_fail(err, WT_EFORMAT, "%s: %zu support values and %zu coefficients do not fit %zu vectors of %zu features", p->op_type,
+        return wt_fail(err, WT_EFORMAT,
+                       "%s: %zu support values and %zu coefficients do not fit %zu vectors of %zu features", p->op_type,
                        q->support.n, q->coef.n, q->vectors, q->features);
     if (wt_mul_overflows(q->features + 1, sizeof(float), &p->scratch_bytes))
         return wt_fail(err, WT_ENOMEM, "%s: too many features", p->op_type);
@@ -116,19 +120,23 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- classification ------------------------------------------------------------------------------------------------------------------- */
+/* --- classification
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 static wt_status count_vectors(const wt_prep *p, svm_params *q, wt_err *err)
 {
     size_t n, total = 0;
     q->per_class = wt_ml_ints(p->attrs, "vectors_per_class", &n);
     for (size_t i = 0; i < n; i++)
         if (q->per_class[i] < 0 || q->per_class[i] > INT32_MAX)
-            return wt_fail(err, WT_EFORMAT, "%s: vectors_per_class[%zu] is %lld", p->op_type, i, (long long)q->per_class[i]);
+            return wt_fail(err, WT_EFORMAT, "%s: vectors_per_class[%zu] is %lld", p->op_type, i,
+                           (long long)q->per_class[i]);
         else
             total += (size_t)q->per_class[i];
     q->vectors = total;
     if (total && n != q->classes)
-        return wt_fail(err, WT_EFORMAT, "%s: vectors_per_class has %zu values for %zu classes", p->op_type, n, q->classes);
+        return wt_fail(err, WT_EFORMAT, "%s: vectors_per_class has %zu values for %zu classes", p->op_type, n,
+                       q->classes);
     return WT_OK;
 }
 
@@ -140,8 +148,10 @@ static wt_status check_classifier(const wt_prep *p, const svm_params *q, wt_err 
              q->coef.n / q->vectors >= q->classes - 1;
     else
         ok = ok && q->coef.n / q->classes == q->features && q->coef.n % q->classes == 0;
-    return ok ? WT_OK : wt_fail(err, WT_EFORMAT, "%s: the attributes' lengths do not fit %zu classes, %zu vectors and %zu features",
-                                p->op_type, q->classes, q->vectors, q->features);
+    return ok ? WT_OK
+              : wt_fail(err, WT_EFORMAT,
+                        "%s: the attributes' lengths do not fit %zu classes, %zu vectors and %zu features", p->op_type,
+                        q->classes, q->vectors, q->features);
 }
 
 static wt_status classifier_prepare(wt_prep *p, wt_err *err)
@@ -185,7 +195,8 @@ static size_t decide_pairs(const svm_params *q, const float *kernels, float *pai
         for (size_t j = i + 1; j < q->classes; start_j += (size_t)q->per_class[j++], at++) {
             double sum = 0;
             for (size_t m = 0; m < (size_t)q->per_class[i]; m++)
-                sum += (double)((float)wt_ml_list_get(&q->coef, (j - 1) * q->vectors + start_i + m) * kernels[start_i + m]);
+                sum += (double)((float)wt_ml_list_get(&q->coef, (j - 1) * q->vectors + start_i + m) *
+                                kernels[start_i + m]);
             for (size_t m = 0; m < (size_t)q->per_class[j]; m++)
                 sum += (double)((float)wt_ml_list_get(&q->coef, i * q->vectors + start_j + m) * kernels[start_j + m]);
             sum += wt_ml_list_get(&q->rho, at);
@@ -297,8 +308,15 @@ static wt_status classifier_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_ml_svm_rows[] = {
-    { .name = "svmregressor_any_ref", .op = WT_OP_SVMREGRESSOR, .accepts = accepts_regressor, .prepare = regressor_prepare, .run = regressor_run },
-    { .name = "svmclassifier_any_ref", .op = WT_OP_SVMCLASSIFIER, .accepts = accepts_classifier, .prepare = classifier_prepare,
+    { .name = "svmregressor_any_ref",
+      .op = WT_OP_SVMREGRESSOR,
+      .accepts = accepts_regressor,
+      .prepare = regressor_prepare,
+      .run = regressor_run },
+    { .name = "svmclassifier_any_ref",
+      .op = WT_OP_SVMCLASSIFIER,
+      .accepts = accepts_classifier,
+      .prepare = classifier_prepare,
       .run = classifier_run },
     { .name = NULL },
 };

@@ -1,6 +1,7 @@
 /* ml_tree.c - TreeEnsembleClassifier, TreeEnsembleRegressor, TreeEnsemble: rows through trees, sums, labels.
  *
- * Comparisons and sums are in double, of the float32 values that float32 (and integer) data have; threads split the rows. */
+ * Comparisons and sums are in double, of the float32 values that float32 (and integer) data have; threads split the
+ * rows. */
 #include "run/kernels/ref/ml_tree.h"
 
 typedef enum aggregate { AGG_AVERAGE, AGG_SUM, AGG_MIN, AGG_MAX } aggregate;
@@ -11,8 +12,8 @@ typedef struct tree_params {
     wt_ml_post post;
     wt_ml_list base;
     wt_ml_labels labels;
-    bool one_class, all_positive;   /* weights name one class only; none is negative */
-    size_t scratch;                 /* per thread: one row, scores, their flags */
+    bool one_class, all_positive; /* weights name one class only; none is negative */
+    size_t scratch;               /* per thread: one row, scores, their flags */
 } tree_params;
 
 static bool accepts_data(const wt_prep *p) { return wt_has_in(p, 0) && wt_ml_is_number(p->in[0]) && wt_all_plain(p); }
@@ -20,7 +21,10 @@ static bool accepts_classifier(const wt_prep *p)
 {
     return accepts_data(p) && wt_out_is(p, 1, WT_F32) && (wt_out_is(p, 0, WT_I64) || wt_out_is(p, 0, WT_STRING));
 }
-static bool accepts_regressor(const wt_prep *p) { return accepts_data(p) && (wt_out_is(p, 0, WT_F32) || wt_out_is(p, 0, WT_F64)); }
+static bool accepts_regressor(const wt_prep *p)
+{
+    return accepts_data(p) && (wt_out_is(p, 0, WT_F32) || wt_out_is(p, 0, WT_F64));
+}
 
 static wt_status new_params(wt_prep *p, size_t targets, tree_params **out, wt_err *err)
 {
@@ -33,7 +37,8 @@ static wt_status new_params(wt_prep *p, size_t targets, tree_params **out, wt_er
     q->rows = (size_t)n, q->features = (size_t)c, q->targets = targets;
     q->agg = AGG_SUM;
     if (q->features > SIZE_MAX / 64 || targets > SIZE_MAX / 64 ||
-        wt_mul_overflows(q->scratch = wt_align_up((q->features + 1 + 2 * targets + 2) * sizeof(double), 64), (size_t)p->threads, &bytes))
+        wt_mul_overflows(q->scratch = wt_align_up((q->features + 1 + 2 * targets + 2) * sizeof(double), 64),
+                         (size_t)p->threads, &bytes))
         return wt_fail(err, WT_ENOMEM, "%s: too many features", p->op_type);
     p->params = q;
     p->scratch_bytes = bytes;
@@ -49,7 +54,9 @@ static wt_status read_base(const wt_prep *p, tree_params *q, wt_err *err)
     return wt_fail(err, WT_EFORMAT, "%s: %zu base_values for %zu targets", p->op_type, q->base.n, q->targets);
 }
 
-/* --- walking -------------------------------------------------------------------------------------------------------------------------- */
+/* --- walking
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 typedef struct tree_row {
     double *x, *score;
     double *has; /* 1 where a leaf has spoken */
@@ -94,7 +101,9 @@ static tree_row row_of(const wt_run *r, const tree_params *q)
     return row;
 }
 
-/* --- regression ------------------------------------------------------------------------------------------------------------------------ */
+/* --- regression
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 static wt_status read_aggregate(const wt_prep *p, tree_params *q, wt_err *err)
 {
     static const char *const names[] = { "AVERAGE", "SUM", "MIN", "MAX" };
@@ -170,7 +179,9 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- classification --------------------------------------------------------------------------------------------------------------------- */
+/* --- classification
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static wt_status classifier_prepare(wt_prep *p, wt_err *err)
 {
     tree_params *q;
@@ -260,10 +271,20 @@ static wt_status classifier_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_ml_tree_rows[] = {
-    { .name = "treeensembleregressor_any_ref", .op = WT_OP_TREEENSEMBLEREGRESSOR, .accepts = accepts_regressor, .prepare = regressor_prepare,
+    { .name = "treeensembleregressor_any_ref",
+      .op = WT_OP_TREEENSEMBLEREGRESSOR,
+      .accepts = accepts_regressor,
+      .prepare = regressor_prepare,
       .run = regressor_run },
-    { .name = "treeensemble_any_ref", .op = WT_OP_TREEENSEMBLE, .accepts = accepts_regressor, .prepare = ensemble_prepare, .run = regressor_run },
-    { .name = "treeensembleclassifier_any_ref", .op = WT_OP_TREEENSEMBLECLASSIFIER, .accepts = accepts_classifier,
-      .prepare = classifier_prepare, .run = classifier_run },
+    { .name = "treeensemble_any_ref",
+      .op = WT_OP_TREEENSEMBLE,
+      .accepts = accepts_regressor,
+      .prepare = ensemble_prepare,
+      .run = regressor_run },
+    { .name = "treeensembleclassifier_any_ref",
+      .op = WT_OP_TREEENSEMBLECLASSIFIER,
+      .accepts = accepts_classifier,
+      .prepare = classifier_prepare,
+      .run = classifier_run },
     { .name = NULL },
 };

@@ -1,7 +1,7 @@
 /* ml_tree_read.c - from the attributes of tree ensembles to flat arrays. See ml_tree.h.
  *
- * Nodes are named by (tree, node) pairs in any order; a sorted index finds them. Features, links and targets are checked here,
- * and cycles, which would make a walk endless, are found by a walk with three colours. */
+ * Nodes are named by (tree, node) pairs in any order; a sorted index finds them. Features, links and targets are
+ * checked here, and cycles, which would make a walk endless, are found by a walk with three colours. */
 #include "run/kernels/ref/ml_tree.h"
 #include <math.h>
 #include <stdio.h>
@@ -28,7 +28,8 @@ static const node_key *key_find(const node_key *keys, size_t n, int64_t tree, in
 
 static bool mode_of(const wt_string *s, wt_tree_mode *out)
 {
-    static const char *const names[] = { "BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "", "LEAF" };
+    static const char *const names[] = { "BRANCH_LEQ", "BRANCH_LT",  "BRANCH_GTE", "BRANCH_GT",
+                                         "BRANCH_EQ",  "BRANCH_NEQ", "",           "LEAF" };
     for (size_t i = 0; i < WT_ARRAY_LEN(names); i++)
         if (i != WT_TREE_MEMBER && strlen(names[i]) == s->len && memcmp(names[i], s->data, s->len) == 0) {
             *out = (wt_tree_mode)i;
@@ -53,12 +54,13 @@ static wt_status check_feature(const wt_prep *p, int64_t f, size_t features, wt_
     return wt_fail(err, WT_EFORMAT, "%s: a node asks for feature %lld of %zu", p->op_type, (long long)f, features);
 }
 
-static wt_status find_child(const wt_prep *p, const node_key *keys, size_t n, int64_t tree, int64_t node, uint32_t *out, wt_err *err)
+static wt_status find_child(const wt_prep *p, const node_key *keys, size_t n, int64_t tree, int64_t node, uint32_t *out,
+                            wt_err *err)
 {
     const node_key *k = key_find(keys, n, tree, node);
     if (!k)
-        return wt_fail(err, WT_EFORMAT, "%s: tree %lld has no node %lld, to which a branch leads", p->op_type, (long long)tree,
-                       (long long)node);
+        return wt_fail(err, WT_EFORMAT, "%s: tree %lld has no node %lld, to which a branch leads", p->op_type,
+                       (long long)tree, (long long)node);
     *out = k->index;
     return WT_OK;
 }
@@ -84,7 +86,8 @@ static wt_status read_nodes(const wt_prep *p, size_t features, wt_trees *t, node
     qsort(keys, n, sizeof *keys, key_order);
     for (size_t i = 1; i < n; i++)
         if (key_order(&keys[i - 1], &keys[i]) == 0)
-            return wt_fail(err, WT_EFORMAT, "%s: tree %lld has two nodes %lld", p->op_type, (long long)keys[i].tree, (long long)keys[i].node);
+            return wt_fail(err, WT_EFORMAT, "%s: tree %lld has two nodes %lld", p->op_type, (long long)keys[i].tree,
+                           (long long)keys[i].node);
     for (size_t i = 0; i < n; i++) {
         wt_tree_node *to = &t->nodes[i];
         if (!mode_of(&modes[i], &to->mode))
@@ -104,7 +107,8 @@ static wt_status read_nodes(const wt_prep *p, size_t features, wt_trees *t, node
 }
 
 /* Weights sorted by leaf, in the order of the attribute within a leaf. */
-static wt_status read_weights(const wt_prep *p, const char *prefix, size_t targets, wt_trees *t, const node_key *keys, wt_err *err)
+static wt_status read_weights(const wt_prep *p, const char *prefix, size_t targets, wt_trees *t, const node_key *keys,
+                              wt_err *err)
 {
     char name[40];
     const int64_t *tree, *node, *id;
@@ -125,10 +129,11 @@ static wt_status read_weights(const wt_prep *p, const char *prefix, size_t targe
     for (size_t i = 0; i < values.n; i++) {
         WT_TRY(find_child(p, keys, t->n_nodes, tree[i], node[i], &leaf[i], err));
         if (id[i] < 0 || id[i] >= (int64_t)targets)
-            return wt_fail(err, WT_EFORMAT, "%s: a weight is for target %lld of %zu", p->op_type, (long long)id[i], targets);
+            return wt_fail(err, WT_EFORMAT, "%s: a weight is for target %lld of %zu", p->op_type, (long long)id[i],
+                           targets);
         if (t->nodes[leaf[i]].mode != WT_TREE_LEAF)
-            return wt_fail(err, WT_EFORMAT, "%s: a weight belongs to node %lld of tree %lld, which is no leaf", p->op_type,
-                           (long long)node[i], (long long)tree[i]);
+            return wt_fail(err, WT_EFORMAT, "%s: a weight belongs to node %lld of tree %lld, which is no leaf",
+                           p->op_type, (long long)node[i], (long long)tree[i]);
         t->nodes[leaf[i]].no++;
     }
     uint32_t at = 0;

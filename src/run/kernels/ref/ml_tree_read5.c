@@ -1,5 +1,5 @@
-/* ml_tree_read5.c - the attributes of TreeEnsemble (ai.onnx.ml 5): branches and leaves apart, links by position. Leaf l becomes
- * node n + l of the flat arrays, with its one weight. */
+/* ml_tree_read5.c - the attributes of TreeEnsemble (ai.onnx.ml 5): branches and leaves apart, links by position. Leaf l
+ * becomes node n + l of the flat arrays, with its one weight. */
 #include "run/kernels/ref/ml_tree.h"
 #include <math.h>
 
@@ -37,11 +37,13 @@ static wt_status ints(const wt_prep *p, const char *name, size_t n, const int64_
     return wt_fail(err, WT_EFORMAT, "%s: %s has %zu values, expected %zu", p->op_type, name, have, n);
 }
 
-static wt_status link(const wt_prep *p, const wt_trees *t, int64_t is_leaf, int64_t at, size_t branches, uint32_t *out, wt_err *err)
+static wt_status link(const wt_prep *p, const wt_trees *t, int64_t is_leaf, int64_t at, size_t branches, uint32_t *out,
+                      wt_err *err)
 {
     const size_t limit = is_leaf ? t->n_weights : branches;
     if (at < 0 || at >= (int64_t)limit)
-        return wt_fail(err, WT_EFORMAT, "%s: a branch leads to %s %lld of %zu", p->op_type, is_leaf ? "leaf" : "node", (long long)at, limit);
+        return wt_fail(err, WT_EFORMAT, "%s: a branch leads to %s %lld of %zu", p->op_type, is_leaf ? "leaf" : "node",
+                       (long long)at, limit);
     *out = (uint32_t)(is_leaf ? branches + (size_t)at : (size_t)at);
     return WT_OK;
 }
@@ -54,7 +56,8 @@ static wt_status read_leaves(const wt_prep *p, size_t targets, size_t branches, 
     WT_TRY(ints(p, "leaf_targetids", weights.n, &ids, err));
     for (size_t i = 0; i < weights.n; i++) {
         if (ids[i] < 0 || ids[i] >= (int64_t)targets)
-            return wt_fail(err, WT_EFORMAT, "%s: a leaf is for target %lld of %zu", p->op_type, (long long)ids[i], targets);
+            return wt_fail(err, WT_EFORMAT, "%s: a leaf is for target %lld of %zu", p->op_type, (long long)ids[i],
+                           targets);
         t->weights[i].target = (uint32_t)ids[i];
         WT_TRY(get(p, &weights, i, &t->weights[i].value, err));
         t->nodes[branches + i] = (wt_tree_node){ .mode = WT_TREE_LEAF, .yes = (uint32_t)i, .no = 1 };
@@ -89,7 +92,8 @@ static wt_status read_members(const wt_prep *p, size_t branches, wt_trees *t, wt
     return WT_OK;
 }
 
-static wt_status read_branches(const wt_prep *p, size_t features, size_t n, const tensor_list *modes, wt_trees *t, wt_err *err)
+static wt_status read_branches(const wt_prep *p, size_t features, size_t n, const tensor_list *modes, wt_trees *t,
+                               wt_err *err)
 {
     tensor_list splits;
     const int64_t *feature, *yes, *no, *yes_leaf, *no_leaf, *missing;
@@ -108,8 +112,8 @@ static wt_status read_branches(const wt_prep *p, size_t features, size_t n, cons
         double mode;
         WT_TRY(get(p, modes, i, &mode, err));
         if (!(mode >= 0 && mode < WT_TREE_LEAF) || feature[i] < 0 || feature[i] >= (int64_t)features)
-            return wt_fail(err, WT_EFORMAT, "%s: node %zu has mode %g and feature %lld of %zu", p->op_type, i, mode, (long long)feature[i],
-                           features);
+            return wt_fail(err, WT_EFORMAT, "%s: node %zu has mode %g and feature %lld of %zu", p->op_type, i, mode,
+                           (long long)feature[i], features);
         to->mode = (wt_tree_mode)mode;
         to->feature = (uint32_t)feature[i];
         to->missing_true = n_missing && missing[i] == 1;

@@ -84,8 +84,8 @@ void wt_move_finish(wt_move *m)
     if (m->rank > 0)
         swap_dims(m, to, m->rank - 1);
     from = from == to ? m->rank - 1 : from == m->rank - 1 ? to : from;
-    m->tiled = from >= 0 && from != m->rank - 1 && m->from[m->rank - 1] != 0 && m->dim[from] >= 4 && m->dim[m->rank - 1] >= 4 &&
-               m->elem <= 16;
+    m->tiled = from >= 0 && from != m->rank - 1 && m->from[m->rank - 1] != 0 && m->dim[from] >= 4 &&
+               m->dim[m->rank - 1] >= 4 && m->elem <= 16;
     if (m->tiled)
         swap_dims(m, from, m->rank - 2);
     const int outer = m->rank - (m->tiled ? 2 : 1);
@@ -102,24 +102,25 @@ size_t wt_move_bytes(const wt_move *m)
     return n;
 }
 
-/* --- runs -------------------------------------------------------------------------------------------------------------- */
-#define RUN_LOOP(name, type)                                                                             \
-    static void name(const char *src, ptrdiff_t from, char *dst, ptrdiff_t to, size_t n)                 \
-    {                                                                                                    \
-        const ptrdiff_t sf = from / (ptrdiff_t)sizeof(type), st = to / (ptrdiff_t)sizeof(type);          \
-        const type *s = (const type *)(const void *)src;                                                 \
-        type *d = (type *)(void *)dst;                                                                   \
-        if (st == 1 && sf == 0) {                                                                        \
-            const type v = *s;                                                                           \
-            for (size_t i = 0; i < n; i++)                                                               \
-                d[i] = v;                                                                                \
-        } else if (st == 1) {                                                                            \
-            for (size_t i = 0; i < n; i++)                                                               \
-                d[i] = s[(ptrdiff_t)i * sf];                                                             \
-        } else {                                                                                         \
-            for (size_t i = 0; i < n; i++)                                                               \
-                d[(ptrdiff_t)i * st] = s[(ptrdiff_t)i * sf];                                             \
-        }                                                                                                \
+/* --- runs
+ * -------------------------------------------------------------------------------------------------------------- */
+#define RUN_LOOP(name, type)                                                                                           \
+    static void name(const char *src, ptrdiff_t from, char *dst, ptrdiff_t to, size_t n)                               \
+    {                                                                                                                  \
+        const ptrdiff_t sf = from / (ptrdiff_t)sizeof(type), st = to / (ptrdiff_t)sizeof(type);                        \
+        const type *s = (const type *)(const void *)src;                                                               \
+        type *d = (type *)(void *)dst;                                                                                 \
+        if (st == 1 && sf == 0) {                                                                                      \
+            const type v = *s;                                                                                         \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                d[i] = v;                                                                                              \
+        } else if (st == 1) {                                                                                          \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                d[i] = s[(ptrdiff_t)i * sf];                                                                           \
+        } else {                                                                                                       \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                d[(ptrdiff_t)i * st] = s[(ptrdiff_t)i * sf];                                                           \
+        }                                                                                                              \
     }
 RUN_LOOP(run_1, uint8_t)
 RUN_LOOP(run_2, uint16_t)
@@ -140,7 +141,8 @@ static bool typed(const wt_move *m, const char *src, const char *dst)
     const uintptr_t mask = (m->elem > 8 ? 8 : m->elem) - 1;
     if (m->elem > 16 || (m->elem & (m->elem - 1)))
         return false;
-    return (((uintptr_t)src | (uintptr_t)dst) & mask) == 0 && (m->rank < 1 || m->from[m->rank - 1] % (ptrdiff_t)m->elem == 0) &&
+    return (((uintptr_t)src | (uintptr_t)dst) & mask) == 0 &&
+           (m->rank < 1 || m->from[m->rank - 1] % (ptrdiff_t)m->elem == 0) &&
            (m->rank < 1 || m->to[m->rank - 1] % (ptrdiff_t)m->elem == 0);
 }
 
@@ -160,8 +162,8 @@ static void run_one(const wt_move *m, const char *src, char *dst, size_t n)
     }
 }
 
-/* The two innermost dims in tiles: reads along one, writes along the other, both within a few cache lines. [lo, hi) is the part of
- * the innermost (destination) dim. */
+/* The two innermost dims in tiles: reads along one, writes along the other, both within a few cache lines. [lo, hi) is
+ * the part of the innermost (destination) dim. */
 static void run_tiles(const wt_move *m, const char *src, char *dst, size_t lo, size_t hi)
 {
     const int y = m->rank - 2, x = m->rank - 1;
@@ -175,7 +177,8 @@ static void run_tiles(const wt_move *m, const char *src, char *dst, size_t lo, s
         }
 }
 
-/* --- walking --------------------------------------------------------------------------------------------------------- */
+/* --- walking ---------------------------------------------------------------------------------------------------------
+ */
 typedef struct row_walk {
     size_t index[WT_MOVE_DIMS];
     ptrdiff_t from, to; /* byte offsets of the current row */

@@ -1,9 +1,9 @@
 /* move.h - copying blocks of elements between strided places: one engine for everything that only moves.
  *
- * Transpose, Slice, Concat, Split, Expand, Tile, Pad, DepthToSpace, Reorder ... differ in the strides alone. They describe a
- * box of elements with a source and a destination stride for each dim (negative: backwards; source 0: repeated); the engine
- * drops and merges dims, makes the innermost run as long as it can, and then copies runs, fills runs, or walks
- * tiles where source and destination run in different directions. */
+ * Transpose, Slice, Concat, Split, Expand, Tile, Pad, DepthToSpace, Reorder ... differ in the strides alone. They
+ * describe a box of elements with a source and a destination stride for each dim (negative: backwards; source 0:
+ * repeated); the engine drops and merges dims, makes the innermost run as long as it can, and then copies runs, fills
+ * runs, or walks tiles where source and destination run in different directions. */
 #ifndef WT_REF_MOVE_H
 #define WT_REF_MOVE_H
 #include "run/kernel.h"

@@ -1,9 +1,9 @@
-/* nn_attention.c - Attention (opsets 23 to 25): scaled dot products, soft cap, masks, softmax, values; grouped heads; key and
- * value caches.
+/* nn_attention.c - Attention (opsets 23 to 25): scaled dot products, soft cap, masks, softmax, values; grouped heads;
+ * key and value caches.
  *
- * Keys (past and new) are transposed and values copied once per key head, padded to whole blocks of 8, and serve all its
- * query heads; 4 queries at a time go through scores, softmax and the product with the values. Threads split key heads.
- * A query that may see no key has the result 0. */
+ * Keys (past and new) are transposed and values copied once per key head, padded to whole blocks of 8, and serve all
+ * its query heads; 4 queries at a time go through scores, softmax and the product with the values. Threads split key
+ * heads. A query that may see no key has the result 0. */
 #include "model/shape/nn_attention_shape.h"
 #include "run/kernels/ref/nn_rows.h"
 #include <math.h>
@@ -12,21 +12,21 @@ enum { Q, K, V, MASK, PAST_KEY, PAST_VALUE, NONPAD };
 
 typedef struct attention_params {
     size_t batch, q_heads, kv_heads, group, q_len, kv_len, past, total, head, v_head;
-    size_t total_pad, v_pad;        /* rounded up to blocks of 8 */
-    bool flat;                      /* data is [batch, length, heads * size] */
+    size_t total_pad, v_pad; /* rounded up to blocks of 8 */
+    bool flat;               /* data is [batch, length, heads * size] */
     float scale, softcap;
     bool causal, mask_bool;
-    int64_t left, right;            /* sliding window; -1: open */
-    int mode;                       /* which scores output 3 shows */
-    size_t mask_stride[3];          /* along batch, head, query; 0: repeated */
+    int64_t left, right;   /* sliding window; -1: open */
+    int mode;              /* which scores output 3 shows */
+    size_t mask_stride[3]; /* along batch, head, query; 0: repeated */
     size_t mask_len;
-    size_t scratch;                 /* per thread: keys, values, scores */
+    size_t scratch; /* per thread: keys, values, scores */
 } attention_params;
 
 static bool accepts(const wt_prep *p)
 {
     for (size_t i = 0; i < p->n_in; i++) {
-        const bool ok = !p->in[i] ? i > V
+        const bool ok = !p->in[i]     ? i > V
                         : i == NONPAD ? p->in[i]->dtype == WT_I64
                         : i == MASK   ? p->in[i]->dtype == WT_F32 || p->in[i]->dtype == WT_BOOL
                                       : p->in[i]->dtype == WT_F32;
@@ -62,7 +62,8 @@ static wt_status read_attrs(const wt_prep *p, attention_params *q, wt_err *err)
     if (q->left < -1 || q->right < -1)
         return wt_fail(err, WT_EFORMAT, "%s: a window size is below -1", p->op_type);
     if (mode < 0 || mode > 3)
-        return wt_fail(err, WT_EFORMAT, "%s: qk_matmul_output_mode is %lld, expected 0 to 3", p->op_type, (long long)mode);
+        return wt_fail(err, WT_EFORMAT, "%s: qk_matmul_output_mode is %lld, expected 0 to 3", p->op_type,
+                       (long long)mode);
     if (!(q->softcap >= 0))
         return wt_fail(err, WT_EFORMAT, "%s: softcap is %g, expected 0 or more", p->op_type, (double)q->softcap);
     q->mode = (int)mode;
@@ -74,8 +75,10 @@ static wt_status plan_scratch(wt_prep *p, attention_params *q, wt_err *err)
     size_t keys, values, scores, all;
     q->total_pad = wt_align_up(q->total, WT_REF_COLS);
     q->v_pad = wt_align_up(q->v_head, WT_REF_COLS);
-    if (wt_mul_overflows(q->head * sizeof(float), q->total_pad, &keys) || wt_mul_overflows(q->v_pad * sizeof(float), q->total, &values) ||
-        wt_mul_overflows(q->total_pad, WT_REF_ROWS * sizeof(float), &scores) || keys > SIZE_MAX / 8 || values > SIZE_MAX / 8 ||
+    if (wt_mul_overflows(q->head * sizeof(float), q->total_pad, &keys) ||
+        wt_mul_overflows(q->v_pad * sizeof(float), q->total, &values) ||
+        wt_mul_overflows(q->total_pad, WT_REF_ROWS * sizeof(float), &scores) || keys > SIZE_MAX / 8 ||
+        values > SIZE_MAX / 8 ||
         wt_mul_overflows(q->scratch = wt_align_up(keys + values + scores, 64), (size_t)p->threads, &all))
         return wt_fail(err, WT_ENOMEM, "%s: %zu keys are too many", p->op_type, q->total);
     p->scratch_bytes = all;
@@ -103,7 +106,8 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     WT_TRY(plan_scratch(p, q, err));
     p->params = q;
     p->max_threads = p->threads;
-    p->flops = 2.0 * (double)q->batch * (double)q->q_heads * (double)q->q_len * (double)q->total * (double)(q->head + q->v_head);
+    p->flops = 2.0 * (double)q->batch * (double)q->q_heads * (double)q->q_len * (double)q->total *
+               (double)(q->head + q->v_head);
     return WT_OK;
 }
 
@@ -111,15 +115,15 @@ typedef struct head_work {
     const attention_params *q;
     const wt_run *r;
     size_t b, kv;
-    float *keys;   /* [head][total_pad] */
-    float *values; /* [total][v_pad] */
-    float *scores; /* [4][total_pad] */
+    float *keys;           /* [head][total_pad] */
+    float *values;         /* [total][v_pad] */
+    float *scores;         /* [4][total_pad] */
     int64_t offset, valid; /* causal: key j is seen by query i when j <= i + offset; keys from valid on are padding */
 } head_work;
 
 /* Row `at` of head h of one of the data inputs. */
-static const float *data_row(const attention_params *q, const wt_run *r, size_t i, size_t heads, size_t len, size_t size, size_t b,
-                             size_t h, size_t at)
+static const float *data_row(const attention_params *q, const wt_run *r, size_t i, size_t heads, size_t len,
+                             size_t size, size_t b, size_t h, size_t at)
 {
     return wt_in_f32(r, i) + (q->flat ? ((b * len + at) * heads + h) * size : ((b * heads + h) * len + at) * size);
 }
@@ -243,7 +247,8 @@ static wt_status bind(head_work *w, wt_err *err)
         return WT_OK;
     w->valid = ((const int64_t *)w->r->in[NONPAD]->data)[w->b];
     if (w->valid < 0 || w->valid > (int64_t)q->total)
-        return wt_fail(err, WT_EFORMAT, "nonpad_kv_seqlen[%zu] is %lld, expected 0 to %zu", w->b, (long long)w->valid, q->total);
+        return wt_fail(err, WT_EFORMAT, "nonpad_kv_seqlen[%zu] is %lld, expected 0 to %zu", w->b, (long long)w->valid,
+                       q->total);
     w->offset = w->valid - (int64_t)q->q_len;
     return WT_OK;
 }

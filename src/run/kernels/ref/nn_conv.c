@@ -1,9 +1,9 @@
 /* nn_conv.c - Conv in float32: any number of dimensions, groups, plain and C16 layout, residual and activation.
  *
- * Outputs are computed in tiles of up to 32 positions (four panels of 8). A tile's inputs are gathered once into a patch
- * [depth][8] per panel, padding included, and then serve all output channels; a pointwise convolution over plain data
- * needs no patch at all, for its panels are rows of the input. Threads split the tiles, or, when there are too few of
- * them, the output channels. */
+ * Outputs are computed in tiles of up to 32 positions (four panels of 8). A tile's inputs are gathered once into a
+ * patch [depth][8] per panel, padding included, and then serve all output channels; a pointwise convolution over plain
+ * data needs no patch at all, for its panels are rows of the input. Threads split the tiles, or, when there are too few
+ * of them, the output channels. */
 #include "run/kernels/ref/nn_rows.h"
 
 enum { TILE_PANELS = 4 };
@@ -22,7 +22,8 @@ static bool accepts(const wt_prep *p)
 
 static wt_status check_extras(const wt_prep *p, const wt_ref_conv *c, wt_err *err)
 {
-    if (wt_has_in(p, 2) && (p->in[2]->dtype != WT_F32 || p->in[2]->shape.rank != 1 || p->in[2]->shape.dim[0] != (int64_t)c->oc))
+    if (wt_has_in(p, 2) &&
+        (p->in[2]->dtype != WT_F32 || p->in[2]->shape.rank != 1 || p->in[2]->shape.dim[0] != (int64_t)c->oc))
         return wt_fail(err, WT_EFORMAT, "%s: bias must be %zu floats", p->op_type, c->oc);
     if (wt_has_in(p, 3) && (p->in[3]->dtype != WT_F32 || !wt_shape_equal(&p->in[3]->shape, &p->out[0]->shape)))
         return wt_fail(err, WT_EFORMAT, "%s: the residual must have the output's type and shape", p->op_type);

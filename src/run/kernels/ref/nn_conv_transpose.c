@@ -1,8 +1,8 @@
 /* nn_conv_transpose.c - ConvTranspose: every input position adds its window, weighted, to the output.
  *
- * For one output channel the products are a matrix [taps][positions] = weights [taps][ic] . data [ic][positions]; it is made in
- * blocks of 4 taps by 8 positions and added where it belongs. Threads split images and output channels, so nobody adds
- * to what another writes. */
+ * For one output channel the products are a matrix [taps][positions] = weights [taps][ic] . data [ic][positions]; it is
+ * made in blocks of 4 taps by 8 positions and added where it belongs. Threads split images and output channels, so
+ * nobody adds to what another writes. */
 #include "run/kernels/ref/nn_rows.h"
 
 typedef struct transpose_params {
@@ -31,8 +31,8 @@ static wt_status read_geometry(const wt_prep *p, transpose_params *q, wt_err *er
     memcpy(q->w.in, x->dim + 2, (size_t)n * sizeof q->w.in[0]);
     WT_TRY(wt_window_transposed(&q->w, p->op_type, p->attrs, err));
     if (group < 1 || x->dim[1] != w->dim[0] || x->dim[1] % group || y->dim[1] != w->dim[1] * group)
-        return wt_fail(err, WT_EFORMAT, "%s: %lld input channels do not fit weights for %lld in %lld groups", p->op_type,
-                       (long long)x->dim[1], (long long)w->dim[0], (long long)group);
+        return wt_fail(err, WT_EFORMAT, "%s: %lld input channels do not fit weights for %lld in %lld groups",
+                       p->op_type, (long long)x->dim[1], (long long)w->dim[0], (long long)group);
     for (int i = 0; i < n; i++)
         if (q->w.out[i] != y->dim[i + 2])
             return wt_fail(err, WT_EFORMAT, "%s: output dimension %d is %lld, expected %lld", p->op_type, i + 2,
@@ -86,11 +86,13 @@ static bool row_target(const transpose_params *q, size_t row, size_t tap, int64_
     return true;
 }
 
-static void scatter(const transpose_params *q, size_t row, size_t col, size_t width, size_t tap, const float *v, float *y)
+static void scatter(const transpose_params *q, size_t row, size_t col, size_t width, size_t tap, const float *v,
+                    float *y)
 {
     const wt_window *w = &q->w;
     const int last = w->n - 1;
-    int64_t target, o = (int64_t)col * w->stride[last] + (int64_t)(tap % (size_t)w->kernel[last]) * w->dilation[last] - w->begin[last];
+    int64_t target, o = (int64_t)col * w->stride[last] + (int64_t)(tap % (size_t)w->kernel[last]) * w->dilation[last] -
+                        w->begin[last];
     if (!row_target(q, row, tap, &target))
         return;
     for (size_t j = 0; j < width; j++, o += w->stride[last])
@@ -126,7 +128,8 @@ static void run_channel(const transpose_params *q, const float *x, const float *
 static wt_status run(const wt_run *r, wt_err *err)
 {
     const transpose_params *q = r->params;
-    float *weights = (float *)(void *)((char *)r->scratch + (size_t)r->tid * q->scratch), *tail = weights + q->taps * q->icg;
+    float *weights = (float *)(void *)((char *)r->scratch + (size_t)r->tid * q->scratch),
+          *tail = weights + q->taps * q->icg;
     size_t begin, end;
     (void)err;
     wt_split(q->batch * q->oc, 1, r->tid, r->nthreads, &begin, &end);

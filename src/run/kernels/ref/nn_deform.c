@@ -7,7 +7,7 @@
 
 typedef struct deform_params {
     wt_ref_conv c;
-    wt_window w;          /* not merged: offsets follow the original dimensions */
+    wt_window w; /* not merged: offsets follow the original dimensions */
     size_t offset_groups, scratch;
 } deform_params;
 
@@ -16,17 +16,20 @@ static bool accepts(const wt_prep *p)
     for (size_t i = 0; i < p->n_in; i++)
         if (p->in[i] && p->in[i]->dtype != WT_F32)
             return false;
-    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_in_is(p, 2, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p);
+    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_in_is(p, 2, WT_F32) && wt_out_is(p, 0, WT_F32) &&
+           wt_all_plain(p);
 }
 
 /* offset (dims: spatial dims) or mask (dims: 1). */
 static wt_status check_field(const wt_prep *p, const deform_params *q, size_t i, int64_t dims, wt_err *err)
 {
     const wt_shape *s = &p->in[i]->shape, *y = &p->out[0]->shape;
-    bool ok = s->rank == y->rank && s->dim[0] == y->dim[0] && s->dim[1] == (int64_t)(q->offset_groups * q->c.taps) * dims;
+    bool ok = s->rank == y->rank && s->dim[0] == y->dim[0] &&
+              s->dim[1] == (int64_t)(q->offset_groups * q->c.taps) * dims;
     for (int d = 2; ok && d < y->rank; d++)
         ok = s->dim[d] == y->dim[d];
-    return ok ? WT_OK : wt_fail(err, WT_EFORMAT, "%s: input %zu does not have the output's positions and taps", p->op_type, i);
+    return ok ? WT_OK
+              : wt_fail(err, WT_EFORMAT, "%s: input %zu does not have the output's positions and taps", p->op_type, i);
 }
 
 static wt_status prepare(wt_prep *p, wt_err *err)
@@ -87,7 +90,8 @@ static float sample(const wt_window *w, const float *x, const double *at)
     return sum;
 }
 
-static void gather(const deform_params *q, const wt_run *r, size_t n, size_t g, size_t first, size_t width, float *patch)
+static void gather(const deform_params *q, const wt_run *r, size_t n, size_t g, size_t first, size_t width,
+                   float *patch)
 {
     const wt_ref_conv *c = &q->c;
     const wt_window *w = &q->w;
@@ -97,7 +101,8 @@ static void gather(const deform_params *q, const wt_run *r, size_t n, size_t g, 
         for (size_t t = 0; t < c->taps; t++)
             for (size_t j = 0; j < WT_REF_COLS; j++) {
                 float *to = &patch[(i * c->taps + t) * WT_REF_COLS + j];
-                const size_t ch = g * c->icg + i, pos = first + j, field = (n * q->offset_groups + ch / per) * c->taps + t;
+                const size_t ch = g * c->icg + i, pos = first + j,
+                             field = (n * q->offset_groups + ch / per) * c->taps + t;
                 size_t left = pos, tap = t;
                 double at[WT_WINDOW_MAX];
                 *to = 0;
@@ -106,7 +111,8 @@ static void gather(const deform_params *q, const wt_run *r, size_t n, size_t g, 
                 for (int d = w->n - 1; d >= 0; d--) {
                     const double moved = (double)offset[(field * dims + (size_t)d) * c->out_size + pos];
                     at[d] = (double)((int64_t)(left % (size_t)w->out[d]) * w->stride[d] - w->begin[d] +
-                                     (int64_t)(tap % (size_t)w->kernel[d]) * w->dilation[d]) + moved;
+                                     (int64_t)(tap % (size_t)w->kernel[d]) * w->dilation[d]) +
+                            moved;
                     left /= (size_t)w->out[d];
                     tap /= (size_t)w->kernel[d];
                 }
@@ -132,7 +138,8 @@ static wt_status run(const wt_run *r, wt_err *err)
         for (size_t k = 0; k < c->ocg; k += WT_REF_ROWS) {
             const int rows = c->ocg - k < WT_REF_ROWS ? (int)(c->ocg - k) : WT_REF_ROWS;
             float acc[WT_REF_ROWS][WT_REF_COLS];
-            wt_ref_block(wt_in_f32(r, 1) + (g * c->ocg + k) * c->depth, c->depth, rows, patch, WT_REF_COLS, c->depth, acc);
+            wt_ref_block(wt_in_f32(r, 1) + (g * c->ocg + k) * c->depth, c->depth, rows, patch, WT_REF_COLS, c->depth,
+                         acc);
             for (int i = 0; i < rows; i++) {
                 const size_t oc = g * c->ocg + k + (size_t)i;
                 const float bias = wt_run_has(r, 3) ? wt_in_f32(r, 3)[oc] : 0;

@@ -10,7 +10,7 @@ typedef struct half_slot {
     bool convert;
     const void *constant; /* converted once; NULL: at `offset` of the scratch, every run */
     size_t offset;
-    wt_tensor type;       /* as the inner kernel sees it */
+    wt_tensor type; /* as the inner kernel sees it */
 } half_slot;
 
 typedef struct half_params {
@@ -141,8 +141,8 @@ static wt_status convert_part(const wt_run *r, const wt_tensor *from, void *to, 
     wt_split(bytes / have, 64, r->tid, r->nthreads, &begin, &end);
     if (begin == end)
         return WT_OK;
-    return wt_convert((const char *)from->data + begin * have, from->dtype, (char *)to + begin * want, dtype, end - begin,
-                      false, err);
+    return wt_convert((const char *)from->data + begin * have, from->dtype, (char *)to + begin * want, dtype,
+                      end - begin, false, err);
 }
 
 static void meet(const wt_run *r)

@@ -52,11 +52,14 @@ void wt_ref_affine(const void *x, void *y, wt_real t, size_t n, double a, double
 typedef struct norm_params {
     size_t batch, channels, size, groups;
     double epsilon, momentum;
-    wt_real x, scale, stat;    /* element types of data, of scale and bias, of mean and variance */
-    bool training, per_group;  /* per_group: scale and bias are per group (opset 18) */
+    wt_real x, scale, stat;   /* element types of data, of scale and bias, of mean and variance */
+    bool training, per_group; /* per_group: scale and bias are per group (opset 18) */
 } norm_params;
 
-static void *part(void *p, wt_real t, size_t i) { return (char *)p + i * (t == WT_REAL_F64 ? sizeof(double) : sizeof(float)); }
+static void *part(void *p, wt_real t, size_t i)
+{
+    return (char *)p + i * (t == WT_REAL_F64 ? sizeof(double) : sizeof(float));
+}
 
 static bool accepts(const wt_prep *p)
 {
@@ -66,7 +69,8 @@ static bool accepts(const wt_prep *p)
     for (size_t i = 0; i < p->n_out; i++)
         if (p->out[i] && !wt_is_real(p->out[i]))
             return false;
-    return p->n_in >= 3 && wt_has_out(p, 0) && p->in[0]->dtype == p->out[0]->dtype && p->in[1]->dtype == p->in[2]->dtype;
+    return p->n_in >= 3 && wt_has_out(p, 0) && p->in[0]->dtype == p->out[0]->dtype &&
+           p->in[1]->dtype == p->in[2]->dtype;
 }
 
 static bool accepts_plain(const wt_prep *p) { return accepts(p) && wt_all_plain(p); }
@@ -93,7 +97,8 @@ static wt_status prepare_common(wt_prep *p, norm_params **out, wt_err *err)
     return WT_OK;
 }
 
-/* --- BatchNormalization --------------------------------------------------------------------------------------------------- */
+/* --- BatchNormalization
+ * --------------------------------------------------------------------------------------------------- */
 static wt_status batch_prepare(wt_prep *p, wt_err *err)
 {
     norm_params *q;
@@ -131,7 +136,8 @@ static wt_moments batch_moments(const wt_run *r, const norm_params *q, size_t c)
         sum += wt_ref_sums(wt_real_at(r->in[0]->data, q->x, (b * q->channels + c) * q->size), q->x, q->size, 0).sum;
     const double mean = n > 0 ? sum / n : 0;
     for (size_t b = 0; b < q->batch; b++)
-        square += wt_ref_sums(wt_real_at(r->in[0]->data, q->x, (b * q->channels + c) * q->size), q->x, q->size, mean).square;
+        square +=
+            wt_ref_sums(wt_real_at(r->in[0]->data, q->x, (b * q->channels + c) * q->size), q->x, q->size, mean).square;
     return (wt_moments){ mean, n > 0 ? square / n : 0 };
 }
 
@@ -172,7 +178,8 @@ static wt_status batch_run(const wt_run *r, wt_err *err)
             if (r->in[0]->layout == WT_C16)
                 affine_c16(wt_in_f32(r, 0) + at, wt_out_f32(r, 0) + at, q->size, a, b);
             else
-                wt_ref_affine(wt_real_at(r->in[0]->data, q->x, at), part(wt_tensor_mut(r->out[0]), q->x, at), q->x, q->size, a, b);
+                wt_ref_affine(wt_real_at(r->in[0]->data, q->x, at), part(wt_tensor_mut(r->out[0]), q->x, at), q->x,
+                              q->size, a, b);
         }
     }
     return WT_OK;
@@ -185,7 +192,8 @@ static bool batch_accepts(const wt_prep *p)
     return p->in[0]->layout == WT_PLAIN || p->in[0]->dtype == WT_F32;
 }
 
-/* --- InstanceNormalization, GroupNormalization ------------------------------------------------------------------------------ */
+/* --- InstanceNormalization, GroupNormalization
+ * ------------------------------------------------------------------------------ */
 static wt_status instance_prepare(wt_prep *p, wt_err *err)
 {
     norm_params *q;
@@ -224,7 +232,8 @@ static wt_status group_run(const wt_run *r, wt_err *err)
             const size_t s = q->per_group ? g : g * per + k, from = at + k * q->size;
             const double a = wt_real_get(r->in[1]->data, q->scale, s) / sqrt(m.var + q->epsilon);
             const double b = wt_real_get(r->in[2]->data, q->scale, s) - m.mean * a;
-            wt_ref_affine(wt_real_at(r->in[0]->data, q->x, from), part(wt_tensor_mut(r->out[0]), q->x, from), q->x, q->size, a, b);
+            wt_ref_affine(wt_real_at(r->in[0]->data, q->x, from), part(wt_tensor_mut(r->out[0]), q->x, from), q->x,
+                          q->size, a, b);
         }
     }
     return WT_OK;
@@ -232,10 +241,22 @@ static wt_status group_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_nn_norm_rows[] = {
     WT_HALF_ROW("batchnorm_half_ref", WT_OP_BATCHNORMALIZATION),
-    { .name = "batchnorm_f32_ref", .op = WT_OP_BATCHNORMALIZATION, .accepts = batch_accepts, .prepare = batch_prepare, .run = batch_run },
+    { .name = "batchnorm_f32_ref",
+      .op = WT_OP_BATCHNORMALIZATION,
+      .accepts = batch_accepts,
+      .prepare = batch_prepare,
+      .run = batch_run },
     WT_HALF_ROW("instancenorm_half_ref", WT_OP_INSTANCENORMALIZATION),
-    { .name = "instancenorm_f32_ref", .op = WT_OP_INSTANCENORMALIZATION, .accepts = accepts_plain, .prepare = instance_prepare, .run = group_run },
+    { .name = "instancenorm_f32_ref",
+      .op = WT_OP_INSTANCENORMALIZATION,
+      .accepts = accepts_plain,
+      .prepare = instance_prepare,
+      .run = group_run },
     WT_HALF_ROW("groupnorm_half_ref", WT_OP_GROUPNORMALIZATION),
-    { .name = "groupnorm_f32_ref", .op = WT_OP_GROUPNORMALIZATION, .accepts = accepts_plain, .prepare = group_prepare, .run = group_run },
+    { .name = "groupnorm_f32_ref",
+      .op = WT_OP_GROUPNORMALIZATION,
+      .accepts = accepts_plain,
+      .prepare = group_prepare,
+      .run = group_run },
     { .name = NULL },
 };

@@ -3,19 +3,22 @@
 #include "run/kernels/ref/nn_norm.h"
 
 typedef struct axis_params {
-    size_t outer, n, inner;  /* x as [outer][n][inner] */
+    size_t outer, n, inner; /* x as [outer][n][inner] */
     double epsilon;
     wt_real x, y;
-    int p;                   /* LpNormalization */
-    bool expand[2];          /* scale and bias are broadcast to n, in the scratch */
-    wt_shape shape;          /* of the normalized dims */
-    size_t room;             /* bytes of one expanded operand */
-    unsigned axes;           /* MeanVarianceNormalization */
+    int p;          /* LpNormalization */
+    bool expand[2]; /* scale and bias are broadcast to n, in the scratch */
+    wt_shape shape; /* of the normalized dims */
+    size_t room;    /* bytes of one expanded operand */
+    unsigned axes;  /* MeanVarianceNormalization */
     double alpha, beta, bias;
-    size_t before, after;    /* LRN: channels around */
+    size_t before, after; /* LRN: channels around */
 } axis_params;
 
-static void *part(void *p, wt_real t, size_t i) { return (char *)p + i * (t == WT_REAL_F64 ? sizeof(double) : sizeof(float)); }
+static void *part(void *p, wt_real t, size_t i)
+{
+    return (char *)p + i * (t == WT_REAL_F64 ? sizeof(double) : sizeof(float));
+}
 
 static bool reals(const wt_prep *p)
 {
@@ -57,7 +60,8 @@ static wt_status read_axis(const wt_prep *p, axis_params *q, int64_t fallback, b
     return WT_OK;
 }
 
-/* --- LayerNormalization, RMSNormalization --------------------------------------------------------------------------------------- */
+/* --- LayerNormalization, RMSNormalization
+ * --------------------------------------------------------------------------------------- */
 /* Scale or bias: as long as the normalized dims, or broadcast to them. */
 static wt_status check_operand(const wt_prep *p, axis_params *q, size_t i, wt_err *err)
 {
@@ -68,10 +72,11 @@ static wt_status check_operand(const wt_prep *p, axis_params *q, size_t i, wt_er
         own.rank--;
     }
     q->expand[i - 1] = wt_count(t) != q->n || own.rank > q->shape.rank;
-    if (own.rank <= q->shape.rank && wt_shape_broadcast(&own, &q->shape, &both, NULL) == WT_OK && wt_shape_equal(&both, &q->shape) &&
-        t->dtype == p->in[1]->dtype)
+    if (own.rank <= q->shape.rank && wt_shape_broadcast(&own, &q->shape, &both, NULL) == WT_OK &&
+        wt_shape_equal(&both, &q->shape) && t->dtype == p->in[1]->dtype)
         return WT_OK;
-    return wt_fail(err, WT_EUNSUPPORTED, "%s: input %zu does not broadcast to the normalized dimensions", p->op_type, i);
+    return wt_fail(err, WT_EUNSUPPORTED, "%s: input %zu does not broadcast to the normalized dimensions", p->op_type,
+                   i);
 }
 
 static wt_status layer_prepare(wt_prep *p, wt_err *err)
@@ -117,7 +122,8 @@ static const void *expand(const axis_params *q, const wt_tensor *t, void *room)
 }
 
 /* y = (x - mean) * factor * scale + bias for one row; scale and bias as the data's type or float32. */
-static void layer_row(const axis_params *q, const void *x, void *y, wt_moments m, double factor, const void *scale, const void *bias)
+static void layer_row(const axis_params *q, const void *x, void *y, wt_moments m, double factor, const void *scale,
+                      const void *bias)
 {
     if (q->x == WT_REAL_F32 && q->y == WT_REAL_F32) {
         const float *fx = x, *fs = scale, *fb = bias, mean = (float)m.mean, f = (float)factor;
@@ -127,8 +133,9 @@ static void layer_row(const axis_params *q, const void *x, void *y, wt_moments m
         return;
     }
     for (size_t i = 0; i < q->n; i++)
-        wt_real_set(y, q->x, i, (wt_real_get(x, q->x, i) - m.mean) * factor * wt_real_get(scale, q->y, i) +
-                                    (bias ? wt_real_get(bias, q->y, i) : 0));
+        wt_real_set(y, q->x, i,
+                    (wt_real_get(x, q->x, i) - m.mean) * factor * wt_real_get(scale, q->y, i) +
+                        (bias ? wt_real_get(bias, q->y, i) : 0));
 }
 
 static void layer_rows(const wt_run *r, bool centered)
@@ -171,7 +178,8 @@ static wt_status rms_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- LpNormalization --------------------------------------------------------------------------------------------------------------- */
+/* --- LpNormalization
+ * --------------------------------------------------------------------------------------------------------------- */
 static wt_status lp_prepare(wt_prep *p, wt_err *err)
 {
     axis_params *q;
@@ -208,7 +216,8 @@ static wt_status lp_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- MeanVarianceNormalization ----------------------------------------------------------------------------------------------------- */
+/* --- MeanVarianceNormalization
+ * ----------------------------------------------------------------------------------------------------- */
 static wt_status mvn_prepare(wt_prep *p, wt_err *err)
 {
     axis_params *q;
@@ -222,7 +231,8 @@ static wt_status mvn_prepare(wt_prep *p, wt_err *err)
     for (size_t i = 0; i < n; i++) {
         const int axis = n > WT_MAX_RANK ? -1 : wt_axis(axes[i], s->rank, false);
         if (axis < 0 || (q->axes >> axis & 1))
-            return wt_fail(err, WT_EFORMAT, "%s: axes name a dimension that %d dimensions do not have, or one twice", p->op_type, s->rank);
+            return wt_fail(err, WT_EFORMAT, "%s: axes name a dimension that %d dimensions do not have, or one twice",
+                           p->op_type, s->rank);
         q->axes |= 1u << axis;
     }
     q->shape = *s;
@@ -273,7 +283,9 @@ static wt_status mvn_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- LRN ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- LRN
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 static wt_status lrn_prepare(wt_prep *p, wt_err *err)
 {
     axis_params *q;
@@ -304,7 +316,8 @@ static wt_status lrn_run(const wt_run *r, wt_err *err)
     for (size_t c = 0; c < q->n; c++)
         for (size_t u = begin; u < end; u++) {
             const size_t first = u / q->inner * q->n * q->inner + u % q->inner;
-            const size_t low = c > q->before ? c - q->before : 0, high = q->after < q->n - 1 - c ? c + q->after : q->n - 1;
+            const size_t low = c > q->before ? c - q->before : 0,
+                         high = q->after < q->n - 1 - c ? c + q->after : q->n - 1;
             double sum = 0;
             for (size_t k = low; k <= high; k++) {
                 const double v = wt_real_get(x, q->x, first + k * q->inner);
@@ -316,7 +329,10 @@ static wt_status lrn_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define AXIS_ROW(row_name, code, takes, prep, go) { .name = row_name, .op = code, .accepts = takes, .prepare = prep, .run = go }
+#define AXIS_ROW(row_name, code, takes, prep, go)                                                                      \
+    {                                                                                                                  \
+        .name = row_name, .op = code, .accepts = takes, .prepare = prep, .run = go                                     \
+    }
 const wt_kernel wt_nn_norm_axis_rows[] = {
     WT_HALF_ROW("layernorm_half_ref", WT_OP_LAYERNORMALIZATION),
     AXIS_ROW("layernorm_f32_ref", WT_OP_LAYERNORMALIZATION, layer_accepts, layer_prepare, layer_run),

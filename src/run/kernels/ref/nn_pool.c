@@ -1,8 +1,8 @@
-/* nn_pool.c - MaxPool (with indices), AveragePool, LpPool, their global forms, and the engine's QuantPool: any number of
- * dimensions, plain and C16.
+/* nn_pool.c - MaxPool (with indices), AveragePool, LpPool, their global forms, and the engine's QuantPool: any number
+ * of dimensions, plain and C16.
  *
- * The unit of work is one row of outputs of one channel (or block of 16 channels): threads split the units. A global pool is
- * a pool whose window is the whole input. */
+ * The unit of work is one row of outputs of one channel (or block of 16 channels): threads split the units. A global
+ * pool is a pool whose window is the whole input. */
 #include "run/kernels/ref/quant_ref.h"
 #include <float.h>
 
@@ -10,11 +10,11 @@ typedef enum pool_kind { POOL_MAX, POOL_AVERAGE, POOL_LP } pool_kind;
 typedef struct pool_params {
     wt_window w;
     pool_kind kind;
-    double p;             /* LpPool's norm */
+    double p; /* LpPool's norm */
     bool include_pad, column_major;
-    size_t planes, rows;  /* planes: n * c, or n * blocks */
+    size_t planes, rows; /* planes: n * c, or n * blocks */
     size_t in_size, out_size, lanes;
-    bool quant;           /* QuantPool: codes in, requantized codes (or floats) out */
+    bool quant; /* QuantPool: codes in, requantized codes (or floats) out */
     float x_scale;
     int32_t x_zero;
     wt_requant out;
@@ -145,50 +145,51 @@ static int64_t pool_index(const pool_params *q, size_t plane, int64_t pos)
 static double lp_power(double x, double p) { return p == 2 ? x * x : p == 1 ? fabs(x) : pow(fabs(x), p); }
 static double lp_root(double x, double p) { return p == 2 ? sqrt(x) : p == 1 ? x : pow(x, 1 / p); }
 
-#define T float
-#define A float
-#define LOWEST (-FLT_MAX)
-#define NAME(x) x##_f32
+#define T         float
+#define A         float
+#define LOWEST    (-FLT_MAX)
+#define NAME(x)   x##_f32
 #define power_f32 lp_power
-#define root_f32 lp_root
+#define root_f32  lp_root
 #include "run/kernels/ref/nn_pool_loops.inc"
 #undef T
 #undef A
 #undef LOWEST
 #undef NAME
-#define T double
-#define A double
-#define LOWEST (-DBL_MAX)
-#define NAME(x) x##_f64
+#define T         double
+#define A         double
+#define LOWEST    (-DBL_MAX)
+#define NAME(x)   x##_f64
 #define power_f64 lp_power
-#define root_f64 lp_root
+#define root_f64  lp_root
 #include "run/kernels/ref/nn_pool_loops.inc"
 #undef T
 #undef A
 #undef LOWEST
 #undef NAME
-#define T uint8_t
-#define A int64_t
-#define LOWEST 0
-#define NAME(x) x##_u8
+#define T        uint8_t
+#define A        int64_t
+#define LOWEST   0
+#define NAME(x)  x##_u8
 #define power_u8 lp_power
-#define root_u8 lp_root
+#define root_u8  lp_root
 #include "run/kernels/ref/nn_pool_loops.inc"
 #undef T
 #undef LOWEST
 #undef NAME
-#define T int8_t
-#define LOWEST INT8_MIN
-#define NAME(x) x##_i8
+#define T        int8_t
+#define LOWEST   INT8_MIN
+#define NAME(x)  x##_i8
 #define power_i8 lp_power
-#define root_i8 lp_root
+#define root_i8  lp_root
 #include "run/kernels/ref/nn_pool_loops.inc"
 #undef T
 #undef A
 #undef LOWEST
 #undef NAME
 
-/* --- rows --------------------------------------------------------------------------------------------------------------- */
+/* --- rows
+ * --------------------------------------------------------------------------------------------------------------- */
 static bool is_global(const wt_prep *p)
 {
     const wt_opcode op = p->op;
@@ -200,7 +201,8 @@ static bool is_global(const wt_prep *p)
 static bool accepts(const wt_prep *p)
 {
     const bool max = p->op == WT_OP_MAXPOOL || p->op == WT_OP_GLOBALMAXPOOL;
-    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->layout != p->out[0]->layout || p->in[0]->dtype != p->out[0]->dtype)
+    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->layout != p->out[0]->layout ||
+        p->in[0]->dtype != p->out[0]->dtype)
         return false;
     if (p->in[0]->layout != WT_PLAIN && wt_has_out(p, 1))
         return false;
@@ -235,10 +237,9 @@ static wt_status local_window(const wt_prep *p, wt_window *w, wt_err *err)
 static wt_status read_kind(const wt_prep *p, pool_params *q, wt_err *err)
 {
     const wt_opcode op = p->op;
-    q->kind = op == WT_OP_MAXPOOL || op == WT_OP_GLOBALMAXPOOL            ? POOL_MAX
-              : op == WT_OP_AVERAGEPOOL || op == WT_OP_GLOBALAVERAGEPOOL || op == WT_OP_QUANTPOOL
-                  ? POOL_AVERAGE
-                  : POOL_LP;
+    q->kind = op == WT_OP_MAXPOOL || op == WT_OP_GLOBALMAXPOOL                                    ? POOL_MAX
+              : op == WT_OP_AVERAGEPOOL || op == WT_OP_GLOBALAVERAGEPOOL || op == WT_OP_QUANTPOOL ? POOL_AVERAGE
+                                                                                                  : POOL_LP;
     const int64_t norm = wt_attr_int(p->attrs, "p", 2), order = wt_attr_int(p->attrs, "storage_order", 0);
     if (q->kind == POOL_LP && norm < 1)
         return wt_fail(err, WT_EFORMAT, "%s: p is %lld, expected 1 or more", p->op_type, (long long)norm);
@@ -302,8 +303,8 @@ static wt_status run(const wt_run *r, wt_err *err)
 
 static bool quant_accepts(const wt_prep *p)
 {
-    return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) && p->in[0]->layout == p->out[0]->layout &&
-           (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
+    return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) &&
+           p->in[0]->layout == p->out[0]->layout && (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
 }
 
 static wt_status quant_prepare(wt_prep *p, wt_err *err)
@@ -329,7 +330,10 @@ static wt_status quant_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define POOL_ROW(row_name, code) { .name = row_name, .op = code, .accepts = accepts, .prepare = prepare, .run = run }
+#define POOL_ROW(row_name, code)                                                                                       \
+    {                                                                                                                  \
+        .name = row_name, .op = code, .accepts = accepts, .prepare = prepare, .run = run                               \
+    }
 const wt_kernel wt_nn_pool_rows[] = {
     WT_HALF_ROW("maxpool_half_ref", WT_OP_MAXPOOL),
     POOL_ROW("maxpool_any_ref", WT_OP_MAXPOOL),
@@ -343,6 +347,10 @@ const wt_kernel wt_nn_pool_rows[] = {
     POOL_ROW("globalmaxpool_any_ref", WT_OP_GLOBALMAXPOOL),
     WT_HALF_ROW("globallppool_half_ref", WT_OP_GLOBALLPPOOL),
     POOL_ROW("globallppool_f32_ref", WT_OP_GLOBALLPPOOL),
-    { .name = "quantpool_i8_ref", .op = WT_OP_QUANTPOOL, .accepts = quant_accepts, .prepare = quant_prepare, .run = quant_run },
+    { .name = "quantpool_i8_ref",
+      .op = WT_OP_QUANTPOOL,
+      .accepts = quant_accepts,
+      .prepare = quant_prepare,
+      .run = quant_run },
     { .name = NULL },
 };

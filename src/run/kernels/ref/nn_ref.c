@@ -163,12 +163,14 @@ void wt_ref_zero_tail(wt_tensor *t, int tid, int nthreads)
     if (t->layout != WT_C16 || t->shape.dim[1] % 16 == 0)
         return;
     const size_t used = (size_t)t->shape.dim[1] % 16, blocks = ((size_t)t->shape.dim[1] + 15) / 16;
-    const size_t size = (size_t)wt_shape_product(&t->shape, 2, t->shape.rank), item = wt_dtype_get(t->dtype)->block_bytes;
+    const size_t size = (size_t)wt_shape_product(&t->shape, 2, t->shape.rank),
+                 item = wt_dtype_get(t->dtype)->block_bytes;
     size_t begin, end;
     wt_split((size_t)t->shape.dim[0], 1, tid, nthreads, &begin, &end);
     for (size_t n = begin; n < end; n++)
         for (size_t s = 0; s < size; s++)
-            memset((char *)wt_tensor_mut(t) + ((((n + 1) * blocks - 1) * size + s) * 16 + used) * item, 0, (16 - used) * item);
+            memset((char *)wt_tensor_mut(t) + ((((n + 1) * blocks - 1) * size + s) * 16 + used) * item, 0,
+                   (16 - used) * item);
 }
 
 bool wt_all_plain(const wt_prep *p)

@@ -1,8 +1,8 @@
 /* nn_ref.h - what the portable kernels of networks share: the product block, patches of a convolution, the epilogue.
  *
- * The block is 4 output channels x 8 positions: 8 accumulators of 4 floats, what 16 vector registers of the oldest x86-64 (and
- * of NEON) hold beside the operands, so that a compiler without any ISA flag makes a decent loop of it. Every output
- * element is summed in one order, whoever computes it: results do not depend on the number of threads. */
+ * The block is 4 output channels x 8 positions: 8 accumulators of 4 floats, what 16 vector registers of the oldest
+ * x86-64 (and of NEON) hold beside the operands, so that a compiler without any ISA flag makes a decent loop of it.
+ * Every output element is summed in one order, whoever computes it: results do not depend on the number of threads. */
 #ifndef WT_NN_REF_H
 #define WT_NN_REF_H
 #include "model/shape/nn_window.h"
@@ -20,15 +20,16 @@ void wt_ref_act(wt_act_params act, float *y, size_t n);
 /* A convolution's geometry as kernels want it: spatial dimensions merged where that changes nothing, so that the last
  * one is as long as it can be. */
 typedef struct wt_ref_conv {
-    wt_window w;                  /* after merging; w.n >= 1 */
+    wt_window w; /* after merging; w.n >= 1 */
     size_t batch, ic, oc, group, icg, ocg;
-    size_t taps, depth;           /* kernel positions; icg * taps */
-    size_t in_size, out_size;     /* positions of one channel */
-    size_t rows, row_panels;      /* output rows (all dims but the last), panels of 8 in one row */
+    size_t taps, depth;       /* kernel positions; icg * taps */
+    size_t in_size, out_size; /* positions of one channel */
+    size_t rows, row_panels;  /* output rows (all dims but the last), panels of 8 in one row */
     wt_layout x_layout, y_layout, r_layout;
     wt_act_params act;
 } wt_ref_conv;
-/* Reads shapes and attributes of p: data p->in[xi], weights p->in[wi], result p->out[0]; refuses what the rule would refuse. */
+/* Reads shapes and attributes of p: data p->in[xi], weights p->in[wi], result p->out[0]; refuses what the rule would
+ * refuse. */
 wt_status wt_ref_conv_init(wt_ref_conv *c, const wt_prep *p, size_t xi, size_t wi, wt_err *err);
 
 /* Where a panel (up to 8 neighbouring outputs of one row) lies. */
@@ -51,7 +52,8 @@ void wt_ref_tap_at(const wt_ref_conv *c, const wt_ref_panel *panel, size_t tap, 
 /* Index of element (image n, channel c, position s) in a plain or C16 tensor of `channels` x `size`. */
 static inline size_t wt_ref_at(wt_layout layout, size_t channels, size_t size, size_t n, size_t c, size_t s)
 {
-    return layout == WT_C16 ? ((n * ((channels + 15) / 16) + c / 16) * size + s) * 16 + c % 16 : (n * channels + c) * size + s;
+    return layout == WT_C16 ? ((n * ((channels + 15) / 16) + c / 16) * size + s) * 16 + c % 16
+                            : (n * channels + c) * size + s;
 }
 static inline size_t wt_ref_lane(wt_layout layout) { return layout == WT_C16 ? 16 : 1; }
 #endif

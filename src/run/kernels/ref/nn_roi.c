@@ -23,10 +23,17 @@ static wt_status prepare_common(wt_prep *p, int64_t box, roi_params **out, wt_er
     roi_params *q = *out = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    if (x->rank != 4 || r->rank != 2 || r->dim[1] != box || y->rank != 4 || y->dim[0] != r->dim[0] || y->dim[1] != x->dim[1])
-        return wt_fail(err, WT_EFORMAT, "%s: expected data of 4 dimensions and regions of %lld numbers", p->op_type, (long long)box);
-    *q = (roi_params){ .batch = (size_t)x->dim[0], .channels = (size_t)x->dim[1], .height = (size_t)x->dim[2],
-                       .width = (size_t)x->dim[3], .rois = (size_t)r->dim[0], .out_h = (size_t)y->dim[2], .out_w = (size_t)y->dim[3] };
+    if (x->rank != 4 || r->rank != 2 || r->dim[1] != box || y->rank != 4 || y->dim[0] != r->dim[0] ||
+        y->dim[1] != x->dim[1])
+        return wt_fail(err, WT_EFORMAT, "%s: expected data of 4 dimensions and regions of %lld numbers", p->op_type,
+                       (long long)box);
+    *q = (roi_params){ .batch = (size_t)x->dim[0],
+                       .channels = (size_t)x->dim[1],
+                       .height = (size_t)x->dim[2],
+                       .width = (size_t)x->dim[3],
+                       .rois = (size_t)r->dim[0],
+                       .out_h = (size_t)y->dim[2],
+                       .out_w = (size_t)y->dim[3] };
     q->scale = wt_attr_float(p->attrs, "spatial_scale", 1.0f);
     if (!isfinite(q->scale))
         return wt_fail(err, WT_EFORMAT, "%s: spatial_scale is not a finite number", p->op_type);
@@ -36,7 +43,9 @@ static wt_status prepare_common(wt_prep *p, int64_t box, roi_params **out, wt_er
     return WT_OK;
 }
 
-/* --- RoiAlign --------------------------------------------------------------------------------------------------------------------- */
+/* --- RoiAlign
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static bool align_accepts(const wt_prep *p) { return all_f32(p, 2) && wt_in_is(p, 2, WT_I64); }
 
 static wt_status align_prepare(wt_prep *p, wt_err *err)
@@ -48,7 +57,8 @@ static wt_status align_prepare(wt_prep *p, wt_err *err)
     q->max = wt_attr_is(p->attrs, "mode", "max");
     q->half_pixel = !wt_attr_is(p->attrs, "coordinate_transformation_mode", "output_half_pixel");
     if (q->sampling < 0 || q->sampling > 4096)
-        return wt_fail(err, WT_EFORMAT, "%s: sampling_ratio is %lld, expected 0 to 4096", p->op_type, (long long)q->sampling);
+        return wt_fail(err, WT_EFORMAT, "%s: sampling_ratio is %lld, expected 0 to 4096", p->op_type,
+                       (long long)q->sampling);
     return WT_OK;
 }
 
@@ -104,7 +114,8 @@ static bool find_corners(const roi_params *q, double y, double x, corners *c)
         x = (double)(x0 = x1 = q->width - 1);
     const double fy = y - (double)y0, fx = x - (double)x0;
     *c = (corners){ { y0 * q->width + x0, y0 * q->width + x1, y1 * q->width + x0, y1 * q->width + x1 },
-                    { (float)((1 - fy) * (1 - fx)), (float)((1 - fy) * fx), (float)(fy * (1 - fx)), (float)(fy * fx) } };
+                    { (float)((1 - fy) * (1 - fx)), (float)((1 - fy) * fx), (float)(fy * (1 - fx)),
+                      (float)(fy * fx) } };
     return true;
 }
 
@@ -148,7 +159,9 @@ static wt_status align_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- MaxRoiPool -------------------------------------------------------------------------------------------------------------------- */
+/* --- MaxRoiPool
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 static bool pool_accepts(const wt_prep *p) { return all_f32(p, 2); }
 
 static wt_status pool_prepare(wt_prep *p, wt_err *err)
@@ -202,13 +215,16 @@ static wt_status pool_run(const wt_run *r, wt_err *err)
         for (size_t c = 0; c < q->channels; c++) {
             const float *x = wt_in_f32(r, 0) + ((size_t)roi[0] * q->channels + c) * q->height * q->width;
             for (size_t o = 0; o < q->out_h * q->out_w; o++)
-                wt_out_f32(r, 0)[(i * q->channels + c) * q->out_h * q->out_w + o] = pool_bin(q, x, box, o / q->out_w, o % q->out_w);
+                wt_out_f32(r, 0)[(i * q->channels + c) * q->out_h * q->out_w + o] = pool_bin(q, x, box, o / q->out_w,
+                                                                                             o % q->out_w);
         }
     }
     return WT_OK;
 }
 
-/* --- MaxUnpool --------------------------------------------------------------------------------------------------------------------- */
+/* --- MaxUnpool
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 typedef struct unpool_params {
     wt_shape small, out; /* the size that indices are meant for, and the size asked for */
     size_t count;
@@ -245,7 +261,8 @@ static wt_status unpool_run(const wt_run *r, wt_err *err)
     for (size_t i = 0; i < q->count; i++) {
         int64_t left = indices[i], at = 0, scale = 1;
         if (left < 0 || left >= total)
-            return wt_fail(err, WT_EFORMAT, "index %zu is %lld, expected 0 to %lld", i, (long long)left, (long long)total - 1);
+            return wt_fail(err, WT_EFORMAT, "index %zu is %lld, expected 0 to %lld", i, (long long)left,
+                           (long long)total - 1);
         for (int d = q->small.rank - 1; d >= 0; d--) {
             at += left % q->small.dim[d] * scale;
             left /= q->small.dim[d];
@@ -258,10 +275,22 @@ static wt_status unpool_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_nn_roi_rows[] = {
     WT_HALF_ROW("roialign_half_ref", WT_OP_ROIALIGN),
-    { .name = "roialign_f32_ref", .op = WT_OP_ROIALIGN, .accepts = align_accepts, .prepare = align_prepare, .run = align_run },
+    { .name = "roialign_f32_ref",
+      .op = WT_OP_ROIALIGN,
+      .accepts = align_accepts,
+      .prepare = align_prepare,
+      .run = align_run },
     WT_HALF_ROW("maxroipool_half_ref", WT_OP_MAXROIPOOL),
-    { .name = "maxroipool_f32_ref", .op = WT_OP_MAXROIPOOL, .accepts = pool_accepts, .prepare = pool_prepare, .run = pool_run },
+    { .name = "maxroipool_f32_ref",
+      .op = WT_OP_MAXROIPOOL,
+      .accepts = pool_accepts,
+      .prepare = pool_prepare,
+      .run = pool_run },
     WT_HALF_ROW("maxunpool_half_ref", WT_OP_MAXUNPOOL),
-    { .name = "maxunpool_f32_ref", .op = WT_OP_MAXUNPOOL, .accepts = unpool_accepts, .prepare = unpool_prepare, .run = unpool_run },
+    { .name = "maxunpool_f32_ref",
+      .op = WT_OP_MAXUNPOOL,
+      .accepts = unpool_accepts,
+      .prepare = unpool_prepare,
+      .run = unpool_run },
     { .name = NULL },
 };

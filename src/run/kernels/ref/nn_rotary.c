@@ -21,16 +21,16 @@ static wt_status read_shape(const wt_prep *p, rotary_params *q, wt_err *err)
         return wt_fail(err, WT_EFORMAT, "%s: data has %d dimensions, expected 3 or 4", p->op_type, x->rank);
     q->flat = x->rank == 3;
     if (q->flat && (heads < 1 || x->dim[2] % heads))
-        return wt_fail(err, WT_EFORMAT, "%s: num_heads is %lld, which does not divide %lld elements", p->op_type, (long long)heads,
-                       (long long)x->dim[2]);
+        return wt_fail(err, WT_EFORMAT, "%s: num_heads is %lld, which does not divide %lld elements", p->op_type,
+                       (long long)heads, (long long)x->dim[2]);
     q->batch = (size_t)x->dim[0];
     q->heads = (size_t)(q->flat ? heads : x->dim[1]);
     q->length = (size_t)x->dim[q->flat ? 1 : 2];
     q->head = q->flat ? (size_t)(x->dim[2] / heads) : (size_t)x->dim[3];
     const int64_t dim = wt_attr_int(p->attrs, "rotary_embedding_dim", 0);
     if (dim < 0 || dim > (int64_t)q->head || dim % 2 || (dim == 0 && q->head % 2))
-        return wt_fail(err, WT_EFORMAT, "%s: rotary_embedding_dim is %lld, expected an even number up to %zu", p->op_type,
-                       (long long)dim, q->head);
+        return wt_fail(err, WT_EFORMAT, "%s: rotary_embedding_dim is %lld, expected an even number up to %zu",
+                       p->op_type, (long long)dim, q->head);
     q->half = (dim ? (size_t)dim : q->head) / 2;
     q->interleaved = wt_attr_int(p->attrs, "interleaved", 0) != 0;
     return WT_OK;
@@ -49,7 +49,8 @@ static wt_status prepare(wt_prep *p, wt_err *err)
         ok = ok && (ids || (s->dim[0] == (int64_t)q->batch && s->dim[1] == (int64_t)q->length));
         ok = ok && s->dim[0] == p->in[1]->shape.dim[0];
         if (!ok)
-            return wt_fail(err, WT_EFORMAT, "%s: input %zu does not hold %zu angles per position", p->op_type, i, q->half);
+            return wt_fail(err, WT_EFORMAT, "%s: input %zu does not hold %zu angles per position", p->op_type, i,
+                           q->half);
     }
     if (ids && wt_count(p->in[3]) != q->batch * q->length)
         return wt_fail(err, WT_EFORMAT, "%s: position_ids must be %zux%zu", p->op_type, q->batch, q->length);
@@ -82,12 +83,13 @@ static wt_status run(const wt_run *r, wt_err *err)
         if (wt_run_has(r, 3)) {
             at = ((const int64_t *)r->in[3]->data)[u];
             if (at < 0 || at >= (int64_t)q->positions)
-                return wt_fail(err, WT_EFORMAT, "position_ids[%zu] is %lld, expected 0 to %zu", u, (long long)at, q->positions - 1);
+                return wt_fail(err, WT_EFORMAT, "position_ids[%zu] is %lld, expected 0 to %zu", u, (long long)at,
+                               q->positions - 1);
         }
         for (size_t h = 0; h < q->heads; h++) {
             const size_t row = (q->flat ? u * q->heads + h : (b * q->heads + h) * q->length + t) * q->head;
-            turn(q, wt_in_f32(r, 0) + row, wt_in_f32(r, 1) + (size_t)at * q->half, wt_in_f32(r, 2) + (size_t)at * q->half,
-                 wt_out_f32(r, 0) + row);
+            turn(q, wt_in_f32(r, 0) + row, wt_in_f32(r, 1) + (size_t)at * q->half,
+                 wt_in_f32(r, 2) + (size_t)at * q->half, wt_out_f32(r, 0) + row);
         }
     }
     return WT_OK;
@@ -95,6 +97,10 @@ static wt_status run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_nn_rotary_rows[] = {
     WT_HALF_ROW("rotaryembedding_half_ref", WT_OP_ROTARYEMBEDDING),
-    { .name = "rotaryembedding_f32_ref", .op = WT_OP_ROTARYEMBEDDING, .accepts = accepts, .prepare = prepare, .run = run },
+    { .name = "rotaryembedding_f32_ref",
+      .op = WT_OP_ROTARYEMBEDDING,
+      .accepts = accepts,
+      .prepare = prepare,
+      .run = run },
     { .name = NULL },
 };

@@ -12,14 +12,17 @@ static bool read_mode(const wt_prep *p, pad_mode *mode)
     *mode = PAD_CONSTANT;
     if (p->op == WT_OP_CENTERCROPPAD || !wt_attr_find(p->attrs, "mode") || wt_attr_is(p->attrs, "mode", "constant"))
         return true;
-    *mode = wt_attr_is(p->attrs, "mode", "edge") ? PAD_EDGE : wt_attr_is(p->attrs, "mode", "reflect") ? PAD_REFLECT : PAD_WRAP;
+    *mode = wt_attr_is(p->attrs, "mode", "edge")      ? PAD_EDGE
+            : wt_attr_is(p->attrs, "mode", "reflect") ? PAD_REFLECT
+                                                      : PAD_WRAP;
     return *mode != PAD_WRAP || wt_attr_is(p->attrs, "mode", "wrap");
 }
 
 static bool pad_accepts(const wt_prep *p)
 {
     pad_mode mode;
-    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->dtype != p->out[0]->dtype || wt_elem_bytes(p->in[0]->dtype) == 0)
+    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->dtype != p->out[0]->dtype ||
+        wt_elem_bytes(p->in[0]->dtype) == 0)
         return false;
     if (p->op == WT_OP_PAD && wt_has_in(p, 2) && (p->in[2]->dtype != p->in[0]->dtype || wt_count(p->in[2]) != 1))
         return false;
@@ -92,6 +95,10 @@ static wt_status pad_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_pad_rows[] = {
     { .name = "pad_ref", .op = WT_OP_PAD, .accepts = pad_accepts, .prepare = pad_prepare, .run = pad_run },
-    { .name = "centercroppad_ref", .op = WT_OP_CENTERCROPPAD, .accepts = pad_accepts, .prepare = pad_prepare, .run = pad_run },
+    { .name = "centercroppad_ref",
+      .op = WT_OP_CENTERCROPPAD,
+      .accepts = pad_accepts,
+      .prepare = pad_prepare,
+      .run = pad_run },
     { .name = NULL },
 };

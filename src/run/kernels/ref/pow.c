@@ -29,8 +29,11 @@ static wt_status pow_prepare(wt_prep *p, wt_err *err)
     pow_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    *q = (pow_params){ .pad = wt_c16_pad_of(p->out[0]), .base = p->in[0]->dtype, .exponent = p->in[1]->dtype,
-                       .base_elem = wt_elem_bytes(p->in[0]->dtype), .exponent_elem = wt_elem_bytes(p->in[1]->dtype),
+    *q = (pow_params){ .pad = wt_c16_pad_of(p->out[0]),
+                       .base = p->in[0]->dtype,
+                       .exponent = p->in[1]->dtype,
+                       .base_elem = wt_elem_bytes(p->in[0]->dtype),
+                       .exponent_elem = wt_elem_bytes(p->in[1]->dtype),
                        .channel = wt_channel_bytes(p->in[1], p->out[0]) };
     wt_walk_init(&q->walk, p->in, 2, p->out[0]);
     p->params = q;
@@ -131,6 +134,11 @@ static wt_status pow_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_pow_rows[] = {
-    { .name = "pow_ref", .op = WT_OP_POW, .accepts = pow_accepts, .prepare = pow_prepare, .run = pow_run, .in_place = true },
+    { .name = "pow_ref",
+      .op = WT_OP_POW,
+      .accepts = pow_accepts,
+      .prepare = pow_prepare,
+      .run = pow_run,
+      .in_place = true },
     { .name = NULL },
 };

@@ -25,9 +25,12 @@ static wt_status predicate_prepare(wt_prep *p, wt_err *err)
     predicate_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    *q = (predicate_params){ .dtype = p->in[0]->dtype, .elem = wt_elem_bytes(p->in[0]->dtype), .nan = p->op == WT_OP_ISNAN,
+    *q = (predicate_params){ .dtype = p->in[0]->dtype,
+                             .elem = wt_elem_bytes(p->in[0]->dtype),
+                             .nan = p->op == WT_OP_ISNAN,
                              .negative = wt_attr_int(p->attrs, "detect_negative", 1) != 0,
-                             .positive = wt_attr_int(p->attrs, "detect_positive", 1) != 0, .total = wt_physical_count(p->in[0]),
+                             .positive = wt_attr_int(p->attrs, "detect_positive", 1) != 0,
+                             .total = wt_physical_count(p->in[0]),
                              .pad = wt_c16_pad_of(p->out[0]) };
     p->params = q;
     p->max_threads = wt_worth_threads(p, (double)q->total);
@@ -60,7 +63,15 @@ static wt_status predicate_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_predicate_rows[] = {
-    { .name = "isnan_ref", .op = WT_OP_ISNAN, .accepts = predicate_accepts, .prepare = predicate_prepare, .run = predicate_run },
-    { .name = "isinf_ref", .op = WT_OP_ISINF, .accepts = predicate_accepts, .prepare = predicate_prepare, .run = predicate_run },
+    { .name = "isnan_ref",
+      .op = WT_OP_ISNAN,
+      .accepts = predicate_accepts,
+      .prepare = predicate_prepare,
+      .run = predicate_run },
+    { .name = "isinf_ref",
+      .op = WT_OP_ISINF,
+      .accepts = predicate_accepts,
+      .prepare = predicate_prepare,
+      .run = predicate_run },
     { .name = NULL },
 };

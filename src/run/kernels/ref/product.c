@@ -1,12 +1,19 @@
 /* product.c - products of float32 matrices. See product.h.
  *
- * With many rows, a panel of 8 columns of b is packed [k][8] into the scratch and meets the rows four by four. With fewer than
- * four rows packing would cost as much as the product: then b is read as it lies, in chunks of columns where its rows are
- * contiguous, and by dot products where its columns are. */
+ * With many rows, a panel of 8 columns of b is packed [k][8] into the scratch and meets the rows four by four. With
+ * fewer than four rows packing would cost as much as the product: then b is read as it lies, in chunks of columns where
+ * its rows are contiguous, and by dot products where its columns are. */
 #include "run/kernels/ref/product.h"
 #include "run/kernels/ref/nn_ref.h"
 
-enum { COLS = WT_REF_COLS, ROWS = WT_REF_ROWS, BLOCK = 64 /* rows of a unit */, CHUNK = 64 /* columns of a thin unit */, LANES = 16, PIECE = 256 };
+enum {
+    COLS = WT_REF_COLS,
+    ROWS = WT_REF_ROWS,
+    BLOCK = 64 /* rows of a unit */,
+    CHUNK = 64 /* columns of a thin unit */,
+    LANES = 16,
+    PIECE = 256
+};
 
 typedef enum form { BLOCKED, THIN_ROWS /* b_col == 1 */, THIN_DOTS } form;
 
@@ -36,7 +43,8 @@ size_t wt_product_scratch(const wt_product *p)
     return wt_align_up((panel + rows) * sizeof(float), 64);
 }
 
-/* --- many rows -------------------------------------------------------------------------------------------------------- */
+/* --- many rows
+ * -------------------------------------------------------------------------------------------------------- */
 static float load_b(const wt_product *p, const void *b, size_t at)
 {
     if (p->b_dtype == WT_F32)
@@ -69,13 +77,15 @@ static void pack_rows(const wt_product *p, const float *a, size_t i, size_t rows
             out[r * p->k + k] = a[(i + r) * p->a_row + k * p->a_col];
 }
 
-static void run_blocked(const wt_product *p, const float *a, const void *b, const void *arg, float *panel, size_t begin, size_t end)
+static void run_blocked(const wt_product *p, const float *a, const void *b, const void *arg, float *panel, size_t begin,
+                        size_t end)
 {
     const size_t blocks = row_blocks(p);
     float *packed = panel + p->k * COLS, sum[ROWS][COLS];
     size_t have = SIZE_MAX; /* the panel in the scratch */
     for (size_t u = begin; u < end; u++) {
-        const size_t j = u / blocks * COLS, first = u % blocks * BLOCK, last = first + BLOCK < p->m ? first + BLOCK : p->m;
+        const size_t j = u / blocks * COLS, first = u % blocks * BLOCK,
+                     last = first + BLOCK < p->m ? first + BLOCK : p->m;
         const size_t cols = p->n - j < COLS ? p->n - j : COLS;
         if (have != j)
             pack_panel(p, b, have = j, panel);
@@ -93,7 +103,8 @@ static void run_blocked(const wt_product *p, const float *a, const void *b, cons
     }
 }
 
-/* --- few rows --------------------------------------------------------------------------------------------------------- */
+/* --- few rows
+ * --------------------------------------------------------------------------------------------------------- */
 static void thin_chunk(const wt_product *p, const float *a, const void *b, size_t j, size_t cols, float *sum)
 {
     float row[CHUNK];
@@ -169,7 +180,8 @@ static void run_thin_dots(const wt_product *p, const float *a, const void *b, co
     }
 }
 
-void wt_product_run(const wt_product *p, const float *a, const void *b, const void *arg, void *scratch, size_t begin, size_t end)
+void wt_product_run(const wt_product *p, const float *a, const void *b, const void *arg, void *scratch, size_t begin,
+                    size_t end)
 {
     switch (form_of(p)) {
     case BLOCKED: run_blocked(p, a, b, arg, scratch, begin, end); break;

@@ -1,8 +1,8 @@
 /* product.h - products of float32 matrices, for MatMul, Gemm, Linear and Einsum.
  *
- * Operands may run in any direction (row and column strides), so that transposed ones need no copy of their own. The work
- * is cut into panels of 8 columns and blocks of rows; every output element is summed over k in one order that the shape
- * alone decides, so results do not depend on the number of threads. */
+ * Operands may run in any direction (row and column strides), so that transposed ones need no copy of their own. The
+ * work is cut into panels of 8 columns and blocks of rows; every output element is summed over k in one order that the
+ * shape alone decides, so results do not depend on the number of threads. */
 #ifndef WT_REF_PRODUCT_H
 #define WT_REF_PRODUCT_H
 #include "run/kernels/ref/types.h"
@@ -24,5 +24,6 @@ struct wt_product {
 size_t wt_product_units(const wt_product *p);
 size_t wt_product_scratch(const wt_product *p);
 /* Units [begin, end) of one product. arg goes to store. */
-void wt_product_run(const wt_product *p, const float *a, const void *b, const void *arg, void *scratch, size_t begin, size_t end);
+void wt_product_run(const wt_product *p, const float *a, const void *b, const void *arg, void *scratch, size_t begin,
+                    size_t end);
 #endif

@@ -1,28 +1,28 @@
 /* quant_conv.c - convolutions of 8-bit codes: ConvInteger, QLinearConv and the engine's QuantConv.
  *
- * Codes minus their zero point are gathered as int16 into patches [position][tap][channel], 64 positions at a time, weights
- * likewise four channels at a time, and multiplied as exact integer dot products, which compilers turn into 16-bit
- * multiply-add instructions. Padding is the real number 0, that is the zero point, that is 0 in a patch. */
+ * Codes minus their zero point are gathered as int16 into patches [position][tap][channel], 64 positions at a time,
+ * weights likewise four channels at a time, and multiplied as exact integer dot products, which compilers turn into
+ * 16-bit multiply-add instructions. Padding is the real number 0, that is the zero point, that is 0 in a patch. */
 #include "run/kernels/ref/quant_ref.h"
 
 enum { TILE_PANELS = 8, TILE = TILE_PANELS * WT_REF_COLS };
 
 typedef struct quant_conv {
     wt_ref_conv c;
-    size_t wi;                /* input that holds the weights */
+    size_t wi; /* input that holds the weights */
     bool x_signed, w_signed;
     wt_requant out;
-    float x_scale;            /* QuantConv: attributes */
+    float x_scale; /* QuantConv: attributes */
     int32_t x_zero;
     const float *w_scale;
     size_t w_scales;
-    size_t scratch;           /* per thread */
+    size_t scratch; /* per thread */
 } quant_conv;
 
 static bool accepts_codes(const wt_prep *p, size_t wi)
 {
-    return wt_has_in(p, 0) && wt_has_in(p, wi) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) && wt_is_byte(p->in[wi]->dtype) &&
-           p->in[wi]->layout == WT_PLAIN;
+    return wt_has_in(p, 0) && wt_has_in(p, wi) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) &&
+           wt_is_byte(p->in[wi]->dtype) && p->in[wi]->layout == WT_PLAIN;
 }
 
 static wt_status prepare_common(wt_prep *p, size_t wi, quant_conv **out, wt_err *err)
@@ -35,7 +35,8 @@ static wt_status prepare_common(wt_prep *p, size_t wi, quant_conv **out, wt_err 
     q->wi = wi;
     q->x_signed = p->in[0]->dtype == WT_I8;
     q->w_signed = p->in[wi]->dtype == WT_I8;
-    if (wt_mul_overflows(q->c.depth, (TILE + WT_REF_ROWS) * sizeof(int16_t), &q->scratch) || q->scratch > SIZE_MAX / 2 ||
+    if (wt_mul_overflows(q->c.depth, (TILE + WT_REF_ROWS) * sizeof(int16_t), &q->scratch) ||
+        q->scratch > SIZE_MAX / 2 ||
         wt_mul_overflows(q->scratch = wt_align_up(q->scratch, 64), (size_t)p->threads, &all))
         return wt_fail(err, WT_EFORMAT, "%s: the kernel is too large", p->op_type);
     p->params = q;
@@ -45,8 +46,10 @@ static wt_status prepare_common(wt_prep *p, size_t wi, quant_conv **out, wt_err 
     return WT_OK;
 }
 
-/* --- the sums ---------------------------------------------------------------------------------------------------------------- */
-static void gather(const quant_conv *q, const void *x, int32_t zero, size_t n, size_t g, const wt_ref_panel *panel, int16_t *patch)
+/* --- the sums
+ * ---------------------------------------------------------------------------------------------------------------- */
+static void gather(const quant_conv *q, const void *x, int32_t zero, size_t n, size_t g, const wt_ref_panel *panel,
+                   int16_t *patch)
 {
     const wt_ref_conv *c = &q->c;
     const size_t lane = wt_ref_lane(c->x_layout);
@@ -77,7 +80,7 @@ static void load_weights(const quant_conv *q, const wt_run *r, size_t oc, int32_
 }
 
 typedef struct channel {
-    float factor;          /* of a sum */
+    float factor; /* of a sum */
     int64_t bias;
     int32_t w_zero;
 } channel;
@@ -100,12 +103,13 @@ static void store(const quant_conv *q, const wt_run *r, const channel *ch, int64
 
 typedef void channel_fn(const quant_conv *q, const wt_run *r, size_t oc, channel *out);
 
-static void run_tile(const quant_conv *q, const wt_run *r, channel_fn *channel_of, size_t index, int16_t *patch, size_t oc_begin,
-                     size_t oc_end, int32_t x_zero)
+static void run_tile(const quant_conv *q, const wt_run *r, channel_fn *channel_of, size_t index, int16_t *patch,
+                     size_t oc_begin, size_t oc_end, int32_t x_zero)
 {
     const wt_ref_conv *c = &q->c;
     const size_t panels = wt_ref_panels(c), per_image = (panels + TILE_PANELS - 1) / TILE_PANELS;
-    const size_t first = index % per_image * TILE_PANELS, g = index / per_image % c->group, n = index / per_image / c->group;
+    const size_t first = index % per_image * TILE_PANELS, g = index / per_image % c->group,
+                 n = index / per_image / c->group;
     const size_t count = panels - first < TILE_PANELS ? panels - first : TILE_PANELS;
     int16_t *weights = patch + TILE * c->depth;
     wt_ref_panel panel[TILE_PANELS];
@@ -141,7 +145,8 @@ static void run_common(const quant_conv *q, const wt_run *r, channel_fn *channel
         run_tile(q, r, channel_of, i, patch, oc_begin, oc_end, x_zero);
 }
 
-/* --- ConvInteger --------------------------------------------------------------------------------------------------------------- */
+/* --- ConvInteger
+ * --------------------------------------------------------------------------------------------------------------- */
 static bool integer_accepts(const wt_prep *p)
 {
     return accepts_codes(p, 1) && wt_out_is(p, 0, WT_I32) && wt_all_plain(p);
@@ -149,7 +154,8 @@ static bool integer_accepts(const wt_prep *p)
 
 static wt_status need_zero(const wt_prep *p, size_t i, size_t of, size_t n, wt_err *err)
 {
-    if (!wt_has_in(p, i) || (p->in[i]->dtype == p->in[of]->dtype && (wt_count(p->in[i]) == 1 || wt_count(p->in[i]) == n)))
+    if (!wt_has_in(p, i) ||
+        (p->in[i]->dtype == p->in[of]->dtype && (wt_count(p->in[i]) == 1 || wt_count(p->in[i]) == n)))
         return WT_OK;
     return wt_fail(err, WT_EFORMAT, "%s: zero point %zu must be one value%s of the same type", p->op_type, i,
                    n == 1 ? "" : " or one per output channel");
@@ -177,7 +183,8 @@ static wt_status integer_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- QLinearConv ------------------------------------------------------------------------------------------------------------------ */
+/* --- QLinearConv
+ * ------------------------------------------------------------------------------------------------------------------ */
 enum { X_SCALE = 1, X_ZERO, WEIGHTS, W_SCALE, W_ZERO, Y_SCALE, Y_ZERO, BIAS };
 
 static bool qlinear_accepts(const wt_prep *p)
@@ -197,7 +204,8 @@ static wt_status qlinear_prepare(wt_prep *p, wt_err *err)
     const size_t scales = wt_count(p->in[W_SCALE]);
     if (wt_count(p->in[X_SCALE]) != 1 || wt_count(p->in[Y_SCALE]) != 1 || wt_count(p->in[Y_ZERO]) != 1 ||
         (scales != 1 && scales != q->c.oc))
-        return wt_fail(err, WT_EFORMAT, "%s: x and y have one scale each, the weights one or one per output channel", p->op_type);
+        return wt_fail(err, WT_EFORMAT, "%s: x and y have one scale each, the weights one or one per output channel",
+                       p->op_type);
     q->out.y = p->out[0]->dtype;
     q->out.folded = true;
     q->w_scales = scales;
@@ -221,10 +229,13 @@ static wt_status qlinear_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- QuantConv ---------------------------------------------------------------------------------------------------------------------- */
+/* --- QuantConv
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static bool quant_accepts(const wt_prep *p)
 {
-    return accepts_codes(p, 1) && p->in[1]->dtype == WT_I8 && (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
+    return accepts_codes(p, 1) && p->in[1]->dtype == WT_I8 &&
+           (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
 }
 
 static wt_status quant_prepare(wt_prep *p, wt_err *err)
@@ -254,8 +265,20 @@ static wt_status quant_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_quant_conv_rows[] = {
-    { .name = "convinteger_i8_ref", .op = WT_OP_CONVINTEGER, .accepts = integer_accepts, .prepare = integer_prepare, .run = integer_run },
-    { .name = "qlinearconv_i8_ref", .op = WT_OP_QLINEARCONV, .accepts = qlinear_accepts, .prepare = qlinear_prepare, .run = qlinear_run },
-    { .name = "quantconv_i8_ref", .op = WT_OP_QUANTCONV, .accepts = quant_accepts, .prepare = quant_prepare, .run = quant_run },
+    { .name = "convinteger_i8_ref",
+      .op = WT_OP_CONVINTEGER,
+      .accepts = integer_accepts,
+      .prepare = integer_prepare,
+      .run = integer_run },
+    { .name = "qlinearconv_i8_ref",
+      .op = WT_OP_QLINEARCONV,
+      .accepts = qlinear_accepts,
+      .prepare = qlinear_prepare,
+      .run = qlinear_run },
+    { .name = "quantconv_i8_ref",
+      .op = WT_OP_QUANTCONV,
+      .accepts = quant_accepts,
+      .prepare = quant_prepare,
+      .run = quant_run },
     { .name = NULL },
 };

@@ -1,4 +1,5 @@
-/* quant_linear.c - QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: every element type, per tensor, axis or block.
+/* quant_linear.c - QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear: every element type, per tensor, axis or
+ * block.
  *
  * Elements go through float (32-bit integers through double). Types smaller than a byte are unpacked by wt_convert in
  * blocks; the common cases, float32 to and from bytes, have their own loops. */
@@ -11,7 +12,7 @@ typedef struct linear_params {
     size_t groups;             /* scales along the axis; 0: one scale for all */
     wt_dtype x, scale, y;
     bool has_zero, saturate;
-    size_t total;              /* elements in memory, the padding of a C16 layout included */
+    size_t total; /* elements in memory, the padding of a C16 layout included */
     wt_c16_pad pad;
 } linear_params;
 
@@ -112,7 +113,8 @@ static wt_status for_runs(const wt_run *r, const linear_params *q, run_fn *f, wt
     return WT_OK;
 }
 
-/* --- packed and unusual types: single elements --------------------------------------------------------------------------- */
+/* --- packed and unusual types: single elements
+ * --------------------------------------------------------------------------- */
 static unsigned sub_byte_bits(wt_dtype t)
 {
     return t == WT_U4 || t == WT_I4 || t == WT_F4E2M1 ? 4 : t == WT_U2 || t == WT_I2 ? 2 : 0;
@@ -153,8 +155,8 @@ static void store_bits(uint8_t *p, unsigned bits, size_t i, unsigned v)
 static const struct int_range {
     wt_dtype type;
     float low, high;
-} int_ranges[] = { { WT_U8, 0, 255 },  { WT_I8, -128, 127 }, { WT_U16, 0, 65535 }, { WT_I16, -32768, 32767 },
-                   { WT_U4, 0, 15 },   { WT_I4, -8, 7 },     { WT_U2, 0, 3 },      { WT_I2, -2, 1 } };
+} int_ranges[] = { { WT_U8, 0, 255 }, { WT_I8, -128, 127 }, { WT_U16, 0, 65535 }, { WT_I16, -32768, 32767 },
+                   { WT_U4, 0, 15 },  { WT_I4, -8, 7 },     { WT_U2, 0, 3 },      { WT_I2, -2, 1 } };
 
 static const struct int_range *int_range_of(wt_dtype t)
 {
@@ -180,7 +182,8 @@ static double zero_of(const wt_run *r, const linear_params *q, size_t scale)
     return q->has_zero ? load(r->in[2]->data, r->in[2]->dtype, scale) : 0;
 }
 
-/* --- QuantizeLinear -------------------------------------------------------------------------------------------------------- */
+/* --- QuantizeLinear
+ * -------------------------------------------------------------------------------------------------------- */
 static void quantize_f32_bytes(const float *x, uint8_t *y, size_t n, float scale, float zero, float low, float high)
 {
     for (size_t i = 0; i < n; i++) {
@@ -192,7 +195,8 @@ static void quantize_f32_bytes(const float *x, uint8_t *y, size_t n, float scale
     }
 }
 
-static wt_status quantize_run(const wt_run *r, const linear_params *q, size_t at, size_t n, size_t scale_at, wt_err *err)
+static wt_status quantize_run(const wt_run *r, const linear_params *q, size_t at, size_t n, size_t scale_at,
+                              wt_err *err)
 {
     const void *x = r->in[0]->data;
     void *y = wt_tensor_mut(r->out[0]);
@@ -217,8 +221,10 @@ static wt_status quantize_run(const wt_run *r, const linear_params *q, size_t at
 
 static wt_status quantize(const wt_run *r, wt_err *err) { return for_runs(r, r->params, quantize_run, err); }
 
-/* --- DequantizeLinear ------------------------------------------------------------------------------------------------------ */
-static wt_status dequantize_run(const wt_run *r, const linear_params *q, size_t at, size_t n, size_t scale_at, wt_err *err)
+/* --- DequantizeLinear
+ * ------------------------------------------------------------------------------------------------------ */
+static wt_status dequantize_run(const wt_run *r, const linear_params *q, size_t at, size_t n, size_t scale_at,
+                                wt_err *err)
 {
     const void *x = r->in[0]->data;
     void *y = wt_tensor_mut(r->out[0]);
@@ -245,7 +251,8 @@ static wt_status dequantize_run(const wt_run *r, const linear_params *q, size_t 
 
 static wt_status dequantize(const wt_run *r, wt_err *err) { return for_runs(r, r->params, dequantize_run, err); }
 
-/* --- DynamicQuantizeLinear --------------------------------------------------------------------------------------------------- */
+/* --- DynamicQuantizeLinear
+ * --------------------------------------------------------------------------------------------------- */
 static wt_status dynamic_prepare(wt_prep *p, wt_err *err)
 {
     (void)err;
@@ -272,7 +279,9 @@ static wt_status dynamic_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------------- */
+/* --- rows
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static bool is_scale(wt_dtype t) { return wt_dtype_is_float(t) || t == WT_F8E8M0; }
 static bool is_f8(wt_dtype t) { return t == WT_F8E4M3FN || t == WT_F8E4M3FNUZ || t == WT_F8E5M2 || t == WT_F8E5M2FNUZ; }
 static bool is_code(wt_dtype t) { return int_range_of(t) || is_f8(t) || t == WT_F4E2M1; }
@@ -308,13 +317,25 @@ static bool accepts_dequantize(const wt_prep *p)
 
 static bool accepts_dynamic(const wt_prep *p)
 {
-    return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_U8) && wt_out_is(p, 1, WT_F32) && wt_out_is(p, 2, WT_U8) && wt_all_plain(p);
+    return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_U8) && wt_out_is(p, 1, WT_F32) && wt_out_is(p, 2, WT_U8) &&
+           wt_all_plain(p);
 }
 
 const wt_kernel wt_quant_linear_rows[] = {
-    { .name = "quantizelinear_any_ref", .op = WT_OP_QUANTIZELINEAR, .accepts = accepts_quantize, .prepare = prepare, .run = quantize },
-    { .name = "dequantizelinear_any_ref", .op = WT_OP_DEQUANTIZELINEAR, .accepts = accepts_dequantize, .prepare = prepare, .run = dequantize },
-    { .name = "dynamicquantizelinear_f32_ref", .op = WT_OP_DYNAMICQUANTIZELINEAR, .accepts = accepts_dynamic, .prepare = dynamic_prepare,
+    { .name = "quantizelinear_any_ref",
+      .op = WT_OP_QUANTIZELINEAR,
+      .accepts = accepts_quantize,
+      .prepare = prepare,
+      .run = quantize },
+    { .name = "dequantizelinear_any_ref",
+      .op = WT_OP_DEQUANTIZELINEAR,
+      .accepts = accepts_dequantize,
+      .prepare = prepare,
+      .run = dequantize },
+    { .name = "dynamicquantizelinear_f32_ref",
+      .op = WT_OP_DYNAMICQUANTIZELINEAR,
+      .accepts = accepts_dynamic,
+      .prepare = dynamic_prepare,
       .run = dynamic_run },
     { .name = NULL },
 };

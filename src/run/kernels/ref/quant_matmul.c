@@ -1,7 +1,7 @@
 /* quant_matmul.c - products of 8-bit codes: MatMulInteger, QLinearMatMul and the engine's QuantLinear.
  *
- * Blocks of 16 rows by 16 columns are unpacked to int16 minus their zero points, so that every output is one exact integer
- * dot product along k. Threads split the row blocks or, when there are few, the columns. */
+ * Blocks of 16 rows by 16 columns are unpacked to int16 minus their zero points, so that every output is one exact
+ * integer dot product along k. Threads split the row blocks or, when there are few, the columns. */
 #include "model/shape/nn_rule.h"
 #include "run/kernels/ref/quant_ref.h"
 
@@ -9,9 +9,9 @@ enum { BLOCK = 16 };
 
 typedef struct quant_matmul {
     size_t batches, m, k, n;
-    int n_dims;                                /* batch dims */
+    int n_dims; /* batch dims */
     size_t dim[WT_MAX_RANK], a_stride[WT_MAX_RANK], b_stride[WT_MAX_RANK];
-    size_t ai, bi;                             /* inputs */
+    size_t ai, bi; /* inputs */
     bool a_signed, b_signed, trans_b;
     wt_requant out;
     float x_scale;
@@ -99,14 +99,16 @@ static void store(const quant_matmul *q, const wt_run *r, int64_t sum, const lin
         ((int32_t *)y)[at] = (int32_t)sum;
         return;
     }
-    float real = (float)(sum + col->bias) * (q->out.folded ? row->scale * col->scale / q->out.y_scale : row->scale * col->scale);
+    float real = (float)(sum + col->bias) *
+                 (q->out.folded ? row->scale * col->scale / q->out.y_scale : row->scale * col->scale);
     if (q->out.r != WT_DTYPE_NONE)
         real += wt_requant_residual(&q->out, r->in[3]->data, at);
     wt_ref_act(q->out.act, &real, 1);
     wt_requant_store(&q->out, real, y, at);
 }
 
-static void load_columns(const quant_matmul *q, const wt_run *r, size_t offset, size_t col, size_t count, const line *lines, int16_t *to)
+static void load_columns(const quant_matmul *q, const wt_run *r, size_t offset, size_t col, size_t count,
+                         const line *lines, int16_t *to)
 {
     const void *b = r->in[q->bi]->data;
     for (size_t k = 0; k < q->k; k++)
@@ -116,8 +118,8 @@ static void load_columns(const quant_matmul *q, const wt_run *r, size_t offset, 
         }
 }
 
-static void run_block(const quant_matmul *q, const wt_run *r, line_fn *row_of, line_fn *col_of, size_t unit, size_t col_begin,
-                      size_t col_end, int16_t *rows)
+static void run_block(const quant_matmul *q, const wt_run *r, line_fn *row_of, line_fn *col_of, size_t unit,
+                      size_t col_begin, size_t col_end, int16_t *rows)
 {
     const size_t blocks = (q->m + BLOCK - 1) / BLOCK, batch = unit / blocks, first = unit % blocks * BLOCK;
     const size_t count = q->m - first < BLOCK ? q->m - first : BLOCK;
@@ -132,8 +134,8 @@ static void run_block(const quant_matmul *q, const wt_run *r, line_fn *row_of, l
     for (size_t i = 0; i < count; i++) {
         row_of(q, r, batch, first + i, &row[i]);
         for (size_t k = 0; k < q->k; k++)
-            rows[i * q->k + k] =
-                (int16_t)(wt_byte_at(r->in[q->ai]->data, q->a_signed, a_at + (first + i) * q->k + k) - row[i].zero);
+            rows[i * q->k + k] = (int16_t)(wt_byte_at(r->in[q->ai]->data, q->a_signed, a_at + (first + i) * q->k + k) -
+                                           row[i].zero);
     }
     for (size_t c = col_begin; c < col_end; c += BLOCK) {
         const size_t width = col_end - c < BLOCK ? col_end - c : BLOCK;
@@ -167,7 +169,8 @@ static int32_t zero_at(const quant_matmul *q, const wt_run *r, size_t i, size_t 
     return wt_byte_at(r->in[i]->data, r->in[i]->dtype == WT_I8, param_index(r->in[i], q, len, batch, e));
 }
 
-/* --- MatMulInteger ---------------------------------------------------------------------------------------------------------------- */
+/* --- MatMulInteger
+ * ---------------------------------------------------------------------------------------------------------------- */
 static bool codes(const wt_prep *p, size_t ai, size_t bi)
 {
     return wt_has_in(p, ai) && wt_has_in(p, bi) && wt_has_out(p, 0) && wt_is_byte(p->in[ai]->dtype) &&
@@ -205,7 +208,8 @@ static wt_status integer_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- QLinearMatMul ------------------------------------------------------------------------------------------------------------------ */
+/* --- QLinearMatMul
+ * ------------------------------------------------------------------------------------------------------------------ */
 enum { A_SCALE = 1, A_ZERO, B, B_SCALE, B_ZERO, Y_SCALE, Y_ZERO };
 
 static bool is_scale(const wt_prep *p, size_t i)
@@ -223,7 +227,8 @@ static float scale_at(const wt_tensor *t, size_t i)
 
 static bool qlinear_accepts(const wt_prep *p)
 {
-    return p->n_in == 8 && codes(p, 0, B) && is_scale(p, A_SCALE) && is_scale(p, B_SCALE) && is_scale(p, Y_SCALE) && wt_in_is(p, A_ZERO, p->in[0]->dtype) && wt_in_is(p, B_ZERO, p->in[B]->dtype) &&
+    return p->n_in == 8 && codes(p, 0, B) && is_scale(p, A_SCALE) && is_scale(p, B_SCALE) && is_scale(p, Y_SCALE) &&
+           wt_in_is(p, A_ZERO, p->in[0]->dtype) && wt_in_is(p, B_ZERO, p->in[B]->dtype) &&
            wt_in_is(p, Y_ZERO, p->out[0]->dtype) && wt_is_byte(p->out[0]->dtype);
 }
 
@@ -265,7 +270,9 @@ static wt_status qlinear_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- QuantLinear ---------------------------------------------------------------------------------------------------------------------- */
+/* --- QuantLinear
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static bool linear_accepts(const wt_prep *p)
 {
     return codes(p, 0, 1) && p->in[1]->dtype == WT_I8 && (wt_is_byte(p->out[0]->dtype) || p->out[0]->dtype == WT_F32);
@@ -317,8 +324,20 @@ static wt_status linear_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_quant_matmul_rows[] = {
-    { .name = "matmulinteger_i8_ref", .op = WT_OP_MATMULINTEGER, .accepts = integer_accepts, .prepare = integer_prepare, .run = integer_run },
-    { .name = "qlinearmatmul_i8_ref", .op = WT_OP_QLINEARMATMUL, .accepts = qlinear_accepts, .prepare = qlinear_prepare, .run = qlinear_run },
-    { .name = "quantlinear_i8_ref", .op = WT_OP_QUANTLINEAR, .accepts = linear_accepts, .prepare = linear_prepare, .run = linear_run },
+    { .name = "matmulinteger_i8_ref",
+      .op = WT_OP_MATMULINTEGER,
+      .accepts = integer_accepts,
+      .prepare = integer_prepare,
+      .run = integer_run },
+    { .name = "qlinearmatmul_i8_ref",
+      .op = WT_OP_QLINEARMATMUL,
+      .accepts = qlinear_accepts,
+      .prepare = qlinear_prepare,
+      .run = qlinear_run },
+    { .name = "quantlinear_i8_ref",
+      .op = WT_OP_QUANTLINEAR,
+      .accepts = linear_accepts,
+      .prepare = linear_prepare,
+      .run = linear_run },
     { .name = NULL },
 };

@@ -9,7 +9,7 @@ typedef struct binary_params {
     wt_requant out;
     wt_walk walk;
     wt_c16_pad pad;
-    size_t copy[2];       /* bytes of a per-channel operand's padded copy */
+    size_t copy[2]; /* bytes of a per-channel operand's padded copy */
 } binary_params;
 
 static bool binary_accepts(const wt_prep *p)
@@ -96,7 +96,9 @@ static wt_status binary_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- QuantUnary ------------------------------------------------------------------------------------------------------------------------ */
+/* --- QuantUnary
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 static bool unary_accepts(const wt_prep *p)
 {
     return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_is_byte(p->in[0]->dtype) && wt_is_byte(p->out[0]->dtype) &&
@@ -131,7 +133,16 @@ static wt_status unary_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_quant_pointwise_rows[] = {
-    { .name = "quantbinary_i8_ref", .op = WT_OP_QUANTBINARY, .accepts = binary_accepts, .prepare = binary_prepare, .run = binary_run },
-    { .name = "quantunary_i8_ref", .op = WT_OP_QUANTUNARY, .accepts = unary_accepts, .prepare = unary_prepare, .run = unary_run, .in_place = true },
+    { .name = "quantbinary_i8_ref",
+      .op = WT_OP_QUANTBINARY,
+      .accepts = binary_accepts,
+      .prepare = binary_prepare,
+      .run = binary_run },
+    { .name = "quantunary_i8_ref",
+      .op = WT_OP_QUANTUNARY,
+      .accepts = unary_accepts,
+      .prepare = unary_prepare,
+      .run = unary_run,
+      .in_place = true },
     { .name = NULL },
 };

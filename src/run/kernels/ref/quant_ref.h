@@ -1,5 +1,5 @@
-/* quant_ref.h - formulas of quantization, each written once, and what the quantized rows share. All round to nearest even in
- * float32, as ONNX does; NaN counts as 0. */
+/* quant_ref.h - formulas of quantization, each written once, and what the quantized rows share. All round to nearest
+ * even in float32, as ONNX does; NaN counts as 0. */
 #ifndef WT_QUANT_REF_H
 #define WT_QUANT_REF_H
 #include "run/kernels/ref/nn_rows.h"
@@ -43,12 +43,12 @@ int64_t wt_dot_i16(const int16_t *a, const int16_t *b, size_t n);
 
 /* How an exact sum becomes an output: real = (sum + bias) * factor, + residual, activation, requantized. */
 typedef struct wt_requant {
-    wt_dtype y;                /* U8, I8, F32; I32: the sum itself */
+    wt_dtype y; /* U8, I8, F32; I32: the sum itself */
     float y_scale;
     int32_t y_zero;
-    bool folded;               /* factor is divided by y_scale already (QLinearConv, QLinearMatMul) */
+    bool folded; /* factor is divided by y_scale already (QLinearConv, QLinearMatMul) */
     wt_act_params act;
-    wt_dtype r;                /* residual: U8, I8 or NONE */
+    wt_dtype r; /* residual: U8, I8 or NONE */
     float r_scale;
     int32_t r_zero;
 } wt_requant;
@@ -59,7 +59,8 @@ static inline float wt_requant_residual(const wt_requant *q, const void *residua
 /* Writes element i of y from a real number. */
 void wt_requant_store(const wt_requant *q, float real, void *y, size_t i);
 
-/* Attributes of the operators of domain "whet": a finite positive scale, a zero point that fits the type. prefix: "x", "y", ... */
+/* Attributes of the operators of domain "whet": a finite positive scale, a zero point that fits the type. prefix: "x",
+ * "y", ... */
 wt_status wt_quant_attrs(const wt_prep *p, const char *prefix, wt_dtype type, float *scale, int32_t *zero, wt_err *err);
 /* y_scale, y_zp, r_scale, r_zp, act for output 0 and residual in[3]. */
 wt_status wt_requant_attrs(const wt_prep *p, wt_requant *q, wt_err *err);

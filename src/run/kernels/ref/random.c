@@ -1,5 +1,5 @@
-/* random.c - random tensors. The same seed gives the same numbers on every run, machine and number of threads: attribute
- * seed where there is one, else the context's seed and the node's name. */
+/* random.c - random tensors. The same seed gives the same numbers on every run, machine and number of threads:
+ * attribute seed where there is one, else the context's seed and the node's name. */
 #include "base/hash.h"
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
@@ -73,7 +73,8 @@ static wt_status random_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Multinomial: classes drawn by their unnormalized log probabilities ------------------------------------------------------ */
+/* --- Multinomial: classes drawn by their unnormalized log probabilities
+ * ------------------------------------------------------ */
 static bool multinomial_accepts(const wt_prep *p)
 {
     return wt_has_in(p, 0) && wt_dtype_is_float(p->in[0]->dtype) && p->in[0]->shape.rank == 2 && wt_has_out(p, 0) &&
@@ -112,19 +113,31 @@ static wt_status multinomial_run(const wt_run *r, wt_err *err)
             return wt_fail(err, WT_EFORMAT, "Multinomial: row %lld has no probabilities", (long long)b);
         for (int64_t i = 0; i < samples; i++) {
             const int64_t k = draw(x, b * classes, classes, max, sum, &state);
-            WT_TRY(wt_convert(&k, WT_I64, (char *)wt_tensor_mut(y) + (size_t)(b * samples + i) * elem, y->dtype, 1, true, err));
+            WT_TRY(wt_convert(&k, WT_I64, (char *)wt_tensor_mut(y) + (size_t)(b * samples + i) * elem, y->dtype, 1,
+                              true, err));
         }
     }
     return WT_OK;
 }
 
-#define ROW(code, text) { .name = text "_ref", .op = code, .accepts = random_accepts, .prepare = random_prepare, .run = random_run }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = random_accepts, .prepare = random_prepare, .run = random_run       \
+    }
 const wt_kernel wt_random_rows[] = {
     ROW(WT_OP_RANDOMNORMAL, "randomnormal"),
     ROW(WT_OP_RANDOMUNIFORM, "randomuniform"),
     ROW(WT_OP_RANDOMNORMALLIKE, "randomnormallike"),
     ROW(WT_OP_RANDOMUNIFORMLIKE, "randomuniformlike"),
-    { .name = "bernoulli_ref", .op = WT_OP_BERNOULLI, .accepts = bernoulli_accepts, .prepare = random_prepare, .run = random_run },
-    { .name = "multinomial_ref", .op = WT_OP_MULTINOMIAL, .accepts = multinomial_accepts, .prepare = random_prepare, .run = multinomial_run },
+    { .name = "bernoulli_ref",
+      .op = WT_OP_BERNOULLI,
+      .accepts = bernoulli_accepts,
+      .prepare = random_prepare,
+      .run = random_run },
+    { .name = "multinomial_ref",
+      .op = WT_OP_MULTINOMIAL,
+      .accepts = multinomial_accepts,
+      .prepare = random_prepare,
+      .run = multinomial_run },
     { .name = NULL },
 };

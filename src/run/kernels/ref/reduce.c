@@ -1,8 +1,9 @@
 /* reduce.c - the rows of ReduceSum and its nine relatives.
  *
- * Dims that are kept, and dims that are reduced, are merged with their neighbours of the same kind. Then two forms of walk are
- * enough. If the innermost dim is reduced, each output is the fold of some rows. If it is kept, up to BLOCK neighbouring outputs
- * are folded side by side. LogSumExp walks twice: first for the maximum, then for the sum of exp(x - maximum). */
+ * Dims that are kept, and dims that are reduced, are merged with their neighbours of the same kind. Then two forms of
+ * walk are enough. If the innermost dim is reduced, each output is the fold of some rows. If it is kept, up to BLOCK
+ * neighbouring outputs are folded side by side. LogSumExp walks twice: first for the maximum, then for the sum of exp(x
+ * - maximum). */
 #include "model/shape/shape.h"
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/nn_rows.h"
@@ -17,13 +18,13 @@ typedef struct reduce_params {
     wt_opcode op;
     wt_dtype dtype;
     wt_fold fold;
-    bool ints, flip;  /* flip: uint64 in the order of int64 (max and min) */
+    bool ints, flip;               /* flip: uint64 in the order of int64 (max and min) */
     size_t elem, outputs, reduced; /* values behind one output */
     int n_kept, n_gone;
     size_t kept[WT_MAX_RANK], kept_step[WT_MAX_RANK]; /* elements */
     size_t gone[WT_MAX_RANK], gone_step[WT_MAX_RANK];
-    bool by_rows;     /* the innermost dim is reduced */
-    size_t inner;     /* its length; or that of the innermost kept dim, which is not in kept[] then */
+    bool by_rows; /* the innermost dim is reduced */
+    size_t inner; /* its length; or that of the innermost kept dim, which is not in kept[] then */
     double real_start;
     int64_t int_start;
 } reduce_params;
@@ -33,7 +34,8 @@ static bool reduce_accepts(const wt_prep *p)
     if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->dtype != p->out[0]->dtype || !wt_all_plain(p))
         return false;
     const wt_dtype t = p->in[0]->dtype;
-    return wt_dtype_is_float(t) || wt_is_int(t) || (t == WT_BOOL && (p->op == WT_OP_REDUCEMAX || p->op == WT_OP_REDUCEMIN));
+    return wt_dtype_is_float(t) || wt_is_int(t) ||
+           (t == WT_BOOL && (p->op == WT_OP_REDUCEMAX || p->op == WT_OP_REDUCEMIN));
 }
 
 static wt_fold fold_of(wt_opcode op)
@@ -114,7 +116,9 @@ static wt_status reduce_prepare(wt_prep *p, wt_err *err)
     WT_TRY(wt_reduction_read(&c, x->rank, &r, err));
     if (r.state != WT_KNOWN)
         return wt_fail(err, WT_EUNSUPPORTED, "%s: the axes must be known before the first run", p->op_type);
-    *q = (reduce_params){ .op = p->op, .dtype = p->in[0]->dtype, .elem = wt_elem_bytes(p->in[0]->dtype), .fold = fold_of(p->op) };
+    *q = (reduce_params){
+        .op = p->op, .dtype = p->in[0]->dtype, .elem = wt_elem_bytes(p->in[0]->dtype), .fold = fold_of(p->op)
+    };
     const bool order = q->fold == WT_FOLD_MAX || q->fold == WT_FOLD_MIN;
     q->flip = order && q->dtype == WT_U64;
     q->ints = (wt_is_int(q->dtype) || q->dtype == WT_BOOL) && p->op != WT_OP_REDUCEL2 && p->op != WT_OP_REDUCELOGSUM &&
@@ -131,7 +135,8 @@ static wt_status reduce_prepare(wt_prep *p, wt_err *err)
     return WT_OK;
 }
 
-/* --- values ------------------------------------------------------------------------------------------------------------ */
+/* --- values
+ * ------------------------------------------------------------------------------------------------------------ */
 static void load_ints(const reduce_params *q, const char *x, int64_t *v, size_t n)
 {
     wt_convert(x, q->dtype, v, WT_I64, n, true, NULL);
@@ -204,7 +209,8 @@ static void fold_each_real(const reduce_params *q, wt_fold f, double *acc, const
     wt_fold_each_f64[f](acc, block, shift, n);
 }
 
-/* --- walks ------------------------------------------------------------------------------------------------------------- */
+/* --- walks
+ * ------------------------------------------------------------------------------------------------------------- */
 /* Element offset of kept position i (without the innermost dim). */
 static size_t kept_at(const reduce_params *q, size_t i)
 {
@@ -217,7 +223,7 @@ static size_t kept_at(const reduce_params *q, size_t i)
 }
 
 typedef struct group {
-    size_t n;                 /* outputs side by side: 1 in the form by rows */
+    size_t n; /* outputs side by side: 1 in the form by rows */
     double acc[BLOCK], shift[BLOCK];
     int64_t iacc[BLOCK];
 } group;
@@ -282,7 +288,8 @@ static wt_status reduce_run(const wt_run *r, wt_err *err)
     const reduce_params *q = r->params;
     const char *x = r->in[0]->data;
     char *y = wt_tensor_mut(r->out[0]);
-    const size_t blocks = q->by_rows ? 1 : (q->inner + BLOCK - 1) / BLOCK, rows = q->by_rows || !q->inner ? q->outputs : q->outputs / q->inner;
+    const size_t blocks = q->by_rows ? 1 : (q->inner + BLOCK - 1) / BLOCK,
+                 rows = q->by_rows || !q->inner ? q->outputs : q->outputs / q->inner;
     size_t begin, end;
     group g;
     (void)err;
@@ -297,11 +304,20 @@ static wt_status reduce_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define ROW(code, text) { .name = text "_ref", .op = code, .accepts = reduce_accepts, .prepare = reduce_prepare, .run = reduce_run }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = reduce_accepts, .prepare = reduce_prepare, .run = reduce_run       \
+    }
 const wt_kernel wt_reduce_rows[] = {
-    ROW(WT_OP_REDUCEL1, "reducel1"), ROW(WT_OP_REDUCEL2, "reducel2"), ROW(WT_OP_REDUCELOGSUM, "reducelogsum"),
-    ROW(WT_OP_REDUCELOGSUMEXP, "reducelogsumexp"), ROW(WT_OP_REDUCEMAX, "reducemax"), ROW(WT_OP_REDUCEMEAN, "reducemean"),
-    ROW(WT_OP_REDUCEMIN, "reducemin"), ROW(WT_OP_REDUCEPROD, "reduceprod"), ROW(WT_OP_REDUCESUM, "reducesum"),
+    ROW(WT_OP_REDUCEL1, "reducel1"),
+    ROW(WT_OP_REDUCEL2, "reducel2"),
+    ROW(WT_OP_REDUCELOGSUM, "reducelogsum"),
+    ROW(WT_OP_REDUCELOGSUMEXP, "reducelogsumexp"),
+    ROW(WT_OP_REDUCEMAX, "reducemax"),
+    ROW(WT_OP_REDUCEMEAN, "reducemean"),
+    ROW(WT_OP_REDUCEMIN, "reducemin"),
+    ROW(WT_OP_REDUCEPROD, "reduceprod"),
+    ROW(WT_OP_REDUCESUM, "reducesum"),
     ROW(WT_OP_REDUCESUMSQUARE, "reducesumsquare"),
     { .name = NULL },
 };

@@ -1,7 +1,8 @@
 /* reduce.h - what reductions do with values: fold them into one accumulator, or into a row of accumulators.
  *
- * Accumulators are doubles, or int64 for integers (which then wrap as their own type would); float rows are widened in the
- * loop, all other types before it. So every type has the same code, and sums of millions of floats are exact enough. */
+ * Accumulators are doubles, or int64 for integers (which then wrap as their own type would); float rows are widened in
+ * the loop, all other types before it. So every type has the same code, and sums of millions of floats are exact
+ * enough. */
 #ifndef WT_REF_REDUCE_H
 #define WT_REF_REDUCE_H
 #include "run/kernels/ref/types.h"

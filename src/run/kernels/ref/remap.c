@@ -64,7 +64,8 @@ wt_status wt_remap_finish(wt_remap *m, wt_arena *arena, wt_err *err)
     return m->out_dim[m->rank - 1] && m->elem ? make_runs(m, arena, err) : WT_OK;
 }
 
-/* --- filling ---------------------------------------------------------------------------------------------------------- */
+/* --- filling
+ * ---------------------------------------------------------------------------------------------------------- */
 static void fill_bytes(char *dst, size_t bytes, const void *fill, size_t base)
 {
     if (!fill) {
@@ -84,17 +85,18 @@ static void fill_bytes(char *dst, size_t bytes, const void *fill, size_t base)
     }
 }
 
-/* --- rows ------------------------------------------------------------------------------------------------------------- */
-#define GATHER(name, type)                                                                          \
-    static void name(const void *vs, const int64_t *map, void *vd, size_t n, const void *fill)      \
-    {                                                                                               \
-        const type *s = vs;                                                                         \
-        type *d = vd, none;                                                                         \
-        memset(&none, 0, sizeof none);                                                              \
-        if (fill)                                                                                   \
-            memcpy(&none, fill, sizeof none);                                                       \
-        for (size_t i = 0; i < n; i++)                                                              \
-            d[i] = map[i] < 0 ? none : s[map[i]];                                                   \
+/* --- rows
+ * ------------------------------------------------------------------------------------------------------------- */
+#define GATHER(name, type)                                                                                             \
+    static void name(const void *vs, const int64_t *map, void *vd, size_t n, const void *fill)                         \
+    {                                                                                                                  \
+        const type *s = vs;                                                                                            \
+        type *d = vd, none;                                                                                            \
+        memset(&none, 0, sizeof none);                                                                                 \
+        if (fill)                                                                                                      \
+            memcpy(&none, fill, sizeof none);                                                                          \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            d[i] = map[i] < 0 ? none : s[map[i]];                                                                      \
     }
 GATHER(gather_1, uint8_t)
 GATHER(gather_2, uint16_t)

@@ -1,8 +1,10 @@
-/* remap.h - outputs whose every axis picks positions of the input's: Pad in all modes, Resize by nearest neighbour, crops.
+/* remap.h - outputs whose every axis picks positions of the input's: Pad in all modes, Resize by nearest neighbour,
+ * crops.
  *
- * An axis has a map from output to input position, -1 where the fill value stands, or no map where nothing changes. Trailing
- * axes without a map make the moved element larger (pixels with their channels, C16 blocks with their lanes). The
- * innermost mapped axis becomes a list of runs to copy and to fill, or, where neighbours do not stay neighbours, a gather. */
+ * An axis has a map from output to input position, -1 where the fill value stands, or no map where nothing changes.
+ * Trailing axes without a map make the moved element larger (pixels with their channels, C16 blocks with their lanes).
+ * The innermost mapped axis becomes a list of runs to copy and to fill, or, where neighbours do not stay neighbours, a
+ * gather. */
 #ifndef WT_REF_REMAP_H
 #define WT_REF_REMAP_H
 #include "run/kernel.h"

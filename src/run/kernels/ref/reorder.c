@@ -18,7 +18,8 @@ static bool reorder_accepts(const wt_prep *p)
     if (!wt_has_in(p, 0) || !p->out[0] || p->in[0]->dtype != p->out[0]->dtype)
         return false;
     const size_t elem = wt_elem_bytes(p->in[0]->dtype);
-    return (elem == 1 || elem == 2 || elem == 4 || elem == 8) && (p->in[0]->layout == p->out[0]->layout || p->in[0]->shape.rank >= 2) &&
+    return (elem == 1 || elem == 2 || elem == 4 || elem == 8) &&
+           (p->in[0]->layout == p->out[0]->layout || p->in[0]->shape.rank >= 2) &&
            wt_shape_equal(&p->in[0]->shape, &p->out[0]->shape);
 }
 
@@ -44,28 +45,28 @@ static wt_status reorder_prepare(wt_prep *p, wt_err *err)
 }
 
 /* n pixels of one block: planes[c * plane + i] <-> lanes[i * 16 + c]. */
-#define REORDER_LOOPS(bits)                                                                                          \
-    static void pack_##bits(const void *vs, size_t plane, void *vd, size_t n, size_t used)                           \
-    {                                                                                                                \
-        const uint##bits##_t *s = vs;                                                                                \
-        uint##bits##_t *d = vd;                                                                                      \
-        if (used == 16) {                                                                                            \
-            for (size_t i = 0; i < n; i++)                                                                           \
-                for (size_t c = 0; c < 16; c++)                                                                      \
-                    d[i * 16 + c] = s[c * plane + i];                                                                \
-            return;                                                                                                  \
-        }                                                                                                            \
-        for (size_t i = 0; i < n; i++)                                                                               \
-            for (size_t c = 0; c < 16; c++)                                                                          \
-                d[i * 16 + c] = c < used ? s[c * plane + i] : 0;                                                     \
-    }                                                                                                                \
-    static void unpack_##bits(const void *vs, void *vd, size_t plane, size_t n, size_t used)                         \
-    {                                                                                                                \
-        const uint##bits##_t *s = vs;                                                                                \
-        uint##bits##_t *d = vd;                                                                                      \
-        for (size_t c = 0; c < used; c++)                                                                            \
-            for (size_t i = 0; i < n; i++)                                                                           \
-                d[c * plane + i] = s[i * 16 + c];                                                                    \
+#define REORDER_LOOPS(bits)                                                                                            \
+    static void pack_##bits(const void *vs, size_t plane, void *vd, size_t n, size_t used)                             \
+    {                                                                                                                  \
+        const uint##bits##_t *s = vs;                                                                                  \
+        uint##bits##_t *d = vd;                                                                                        \
+        if (used == 16) {                                                                                              \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                for (size_t c = 0; c < 16; c++)                                                                        \
+                    d[i * 16 + c] = s[c * plane + i];                                                                  \
+            return;                                                                                                    \
+        }                                                                                                              \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            for (size_t c = 0; c < 16; c++)                                                                            \
+                d[i * 16 + c] = c < used ? s[c * plane + i] : 0;                                                       \
+    }                                                                                                                  \
+    static void unpack_##bits(const void *vs, void *vd, size_t plane, size_t n, size_t used)                           \
+    {                                                                                                                  \
+        const uint##bits##_t *s = vs;                                                                                  \
+        uint##bits##_t *d = vd;                                                                                        \
+        for (size_t c = 0; c < used; c++)                                                                              \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                d[c * plane + i] = s[i * 16 + c];                                                                      \
     }
 REORDER_LOOPS(8)
 REORDER_LOOPS(16)
@@ -108,8 +109,10 @@ static wt_status reorder_run(const wt_run *r, wt_err *err)
     }
     wt_split(q->batch * q->blocks * strips, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
-        const size_t strip = i % strips, block = i / strips % q->blocks, image = i / strips / q->blocks, at = strip * STRIP;
-        const size_t n = q->plane - at < STRIP ? q->plane - at : STRIP, rest = q->channels - block * 16, used = rest < 16 ? rest : 16;
+        const size_t strip = i % strips, block = i / strips % q->blocks, image = i / strips / q->blocks,
+                     at = strip * STRIP;
+        const size_t n = q->plane - at < STRIP ? q->plane - at : STRIP, rest = q->channels - block * 16,
+                     used = rest < 16 ? rest : 16;
         const size_t planes = ((image * q->channels + block * 16) * q->plane + at) * q->elem;
         const size_t lanes = ((image * q->blocks + block) * q->plane + at) * 16 * q->elem;
         if (q->to_c16)
@@ -121,6 +124,10 @@ static wt_status reorder_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_reorder_rows[] = {
-    { .name = "reorder_ref", .op = WT_OP_REORDER, .accepts = reorder_accepts, .prepare = reorder_prepare, .run = reorder_run },
+    { .name = "reorder_ref",
+      .op = WT_OP_REORDER,
+      .accepts = reorder_accepts,
+      .prepare = reorder_prepare,
+      .run = reorder_run },
     { .name = NULL },
 };

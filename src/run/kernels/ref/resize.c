@@ -1,7 +1,8 @@
 /* resize.c - Resize: nearest as a remapping of elements, linear and cubic as one pass per axis.
  *
- * A pass sees [outer, in, inner] and makes [outer, out, inner], so along any axis but the last its loops are contiguous. The
- * axis that shrinks most goes first. C16 is only one more trailing axis of 16, as long as channels are not resized. */
+ * A pass sees [outer, in, inner] and makes [outer, out, inner], so along any axis but the last its loops are
+ * contiguous. The axis that shrinks most goes first. C16 is only one more trailing axis of 16, as long as channels are
+ * not resized. */
 #include "run/kernels/ref/resize.h"
 #include "run/kernels/ref/move.h"
 #include "run/kernels/ref/nn_rows.h"
@@ -29,17 +30,20 @@ typedef struct resize_params {
 static bool resize_accepts(const wt_prep *p)
 {
     wt_resize_mode mode;
-    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->dtype != p->out[0]->dtype || !wt_resize_attrs_ok(p->attrs, &mode))
+    if (!wt_has_in(p, 0) || !wt_has_out(p, 0) || p->in[0]->dtype != p->out[0]->dtype ||
+        !wt_resize_attrs_ok(p->attrs, &mode))
         return false;
     const wt_tensor *x = p->in[0];
-    if (mode == WT_RESIZE_NEAREST ? wt_elem_bytes(x->dtype) == 0 : x->dtype != WT_F32 && x->dtype != WT_F64 && !wt_is_int(x->dtype))
+    if (mode == WT_RESIZE_NEAREST ? wt_elem_bytes(x->dtype) == 0
+                                  : x->dtype != WT_F32 && x->dtype != WT_F64 && !wt_is_int(x->dtype))
         return false;
     for (size_t i = 1; i < p->n_in; i++)
         if (p->in[i] && p->in[i]->layout != WT_PLAIN)
             return false;
     if (x->layout == WT_PLAIN)
         return p->out[0]->layout == WT_PLAIN;
-    return p->out[0]->layout == WT_C16 && x->shape.dim[1] == p->out[0]->shape.dim[1] && x->shape.dim[0] == p->out[0]->shape.dim[0] &&
+    return p->out[0]->layout == WT_C16 && x->shape.dim[1] == p->out[0]->shape.dim[1] &&
+           x->shape.dim[0] == p->out[0]->shape.dim[0] &&
            !wt_attr_is(p->attrs, "coordinate_transformation_mode", "tf_crop_and_resize");
 }
 
@@ -49,7 +53,8 @@ static size_t physical(const wt_tensor *t, int d)
     return t->layout == WT_C16 && d == 1 ? (n + 15) / 16 : n;
 }
 
-/* --- nearest ------------------------------------------------------------------------------------------------------------ */
+/* --- nearest
+ * ------------------------------------------------------------------------------------------------------------ */
 static wt_status prepare_nearest(wt_prep *p, resize_params *q, wt_err *err)
 {
     const wt_tensor *x = p->in[0], *y = p->out[0];
@@ -75,7 +80,8 @@ static wt_status prepare_nearest(wt_prep *p, resize_params *q, wt_err *err)
     return WT_OK;
 }
 
-/* --- linear, cubic ------------------------------------------------------------------------------------------------------- */
+/* --- linear, cubic
+ * ------------------------------------------------------------------------------------------------------- */
 /* Orders the resized axes by what they leave, and lays out one pass for each. */
 static wt_status prepare_passes(wt_prep *p, resize_params *q, wt_err *err)
 {
@@ -95,13 +101,17 @@ static wt_status prepare_passes(wt_prep *p, resize_params *q, wt_err *err)
             break;
         done[best] = true;
         resize_pass *pass = &q->pass[q->n_passes++];
-        *pass = (resize_pass){ .outer = 1, .in = dim[best], .out = (size_t)y->shape.dim[best], .inner = x->layout == WT_C16 ? 16 : 1,
+        *pass = (resize_pass){ .outer = 1,
+                               .in = dim[best],
+                               .out = (size_t)y->shape.dim[best],
+                               .inner = x->layout == WT_C16 ? 16 : 1,
                                .taps = &q->taps[best] };
         dim[best] = pass->out;
         bool fits = true;
         for (int d = 0; d < rank; d++)
             if (d != best)
-                fits = fits && !wt_mul_overflows(d < best ? pass->outer : pass->inner, dim[d], d < best ? &pass->outer : &pass->inner);
+                fits = fits && !wt_mul_overflows(d < best ? pass->outer : pass->inner, dim[d],
+                                                 d < best ? &pass->outer : &pass->inner);
         if (!fits || wt_mul_overflows(pass->outer, pass->inner, &total) || wt_mul_overflows(total, pass->out, &total) ||
             wt_mul_overflows(total, sizeof(float), &total) || total > SIZE_MAX / 4)
             return wt_fail(err, WT_ENOMEM, "Resize: an intermediate result is too large");
@@ -141,7 +151,8 @@ static void pass_row(const resize_pass *s, const float *x, float *y, size_t i, f
         return;
     }
     if (s->taps->n == 2) {
-        const float *a = x + (size_t)index[0] * s->inner, *b = x + (size_t)index[1] * s->inner, wa = weight[0], wb = weight[1];
+        const float *a = x + (size_t)index[0] * s->inner, *b = x + (size_t)index[1] * s->inner, wa = weight[0],
+                    wb = weight[1];
         for (size_t k = 0; k < s->inner; k++)
             y[k] = wa * a[k] + wb * b[k];
         return;
@@ -263,6 +274,10 @@ static wt_status resize_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_resize_rows[] = {
     WT_HALF_ROW("resize_half_ref", WT_OP_RESIZE),
-    { .name = "resize_ref", .op = WT_OP_RESIZE, .accepts = resize_accepts, .prepare = resize_prepare, .run = resize_run },
+    { .name = "resize_ref",
+      .op = WT_OP_RESIZE,
+      .accepts = resize_accepts,
+      .prepare = resize_prepare,
+      .run = resize_run },
     { .name = NULL },
 };

@@ -13,7 +13,7 @@ static bool read_coordinate(const wt_attrs *attrs, coordinate *out)
     static const struct {
         const char *name;
         coordinate mode;
-    } names[] = { { "half_pixel", HALF_PIXEL },     { "half_pixel_symmetric", HALF_PIXEL_SYMMETRIC },
+    } names[] = { { "half_pixel", HALF_PIXEL },      { "half_pixel_symmetric", HALF_PIXEL_SYMMETRIC },
                   { "pytorch_half_pixel", PYTORCH }, { "align_corners", ALIGN_CORNERS },
                   { "asymmetric", ASYMMETRIC },      { "tf_crop_and_resize", CROP } };
     *out = HALF_PIXEL;
@@ -29,16 +29,19 @@ static bool read_coordinate(const wt_attrs *attrs, coordinate *out)
 
 static bool read_mode(const wt_attrs *attrs, wt_resize_mode *out)
 {
-    *out = wt_attr_is(attrs, "mode", "linear") ? WT_RESIZE_LINEAR : wt_attr_is(attrs, "mode", "cubic") ? WT_RESIZE_CUBIC : WT_RESIZE_NEAREST;
+    *out = wt_attr_is(attrs, "mode", "linear")  ? WT_RESIZE_LINEAR
+           : wt_attr_is(attrs, "mode", "cubic") ? WT_RESIZE_CUBIC
+                                                : WT_RESIZE_NEAREST;
     return *out != WT_RESIZE_NEAREST || !wt_attr_find(attrs, "mode") || wt_attr_is(attrs, "mode", "nearest");
 }
 
 bool wt_resize_attrs_ok(const wt_attrs *attrs, wt_resize_mode *mode)
 {
     coordinate c;
-    const bool rounding = !wt_attr_find(attrs, "nearest_mode") || wt_attr_is(attrs, "nearest_mode", "round_prefer_floor") ||
-                          wt_attr_is(attrs, "nearest_mode", "round_prefer_ceil") || wt_attr_is(attrs, "nearest_mode", "floor") ||
-                          wt_attr_is(attrs, "nearest_mode", "ceil");
+    const bool rounding = !wt_attr_find(attrs, "nearest_mode") ||
+                          wt_attr_is(attrs, "nearest_mode", "round_prefer_floor") ||
+                          wt_attr_is(attrs, "nearest_mode", "round_prefer_ceil") ||
+                          wt_attr_is(attrs, "nearest_mode", "floor") || wt_attr_is(attrs, "nearest_mode", "ceil");
     return read_mode(attrs, mode) && read_coordinate(attrs, &c) && rounding;
 }
 
@@ -97,7 +100,8 @@ static int64_t reach_of(const wt_attrs *attrs, wt_resize_mode mode, double scale
 }
 
 /* Weights of the taps first, first + 1, ... around x. */
-static void weigh(const wt_attrs *attrs, wt_resize_mode mode, const axis *a, double x, int64_t first, wt_taps *t, float *weight)
+static void weigh(const wt_attrs *attrs, wt_resize_mode mode, const axis *a, double x, int64_t first, wt_taps *t,
+                  float *weight)
 {
     const bool wide = wt_attr_int(attrs, "antialias", 0) != 0 && a->scale < 1;
     const bool inside_only = wt_attr_int(attrs, "exclude_outside", 0) != 0;
@@ -169,7 +173,8 @@ static wt_status read_roi(const wt_prep *p, int dim, axis *a, wt_err *err)
         if (axes.state != WT_KNOWN && k != dim)
             continue;
         if (!wt_has_in(p, 1) || !p->in[1]->data)
-            return wt_fail(err, WT_EUNSUPPORTED, "Resize: tf_crop_and_resize needs a roi that is known before the first run");
+            return wt_fail(err, WT_EUNSUPPORTED,
+                           "Resize: tf_crop_and_resize needs a roi that is known before the first run");
         if (!wt_tensor_double(p->in[1], k, &a->start) || !wt_tensor_double(p->in[1], n + k, &a->end))
             return wt_fail(err, WT_EFORMAT, "Resize: roi needs two numbers for each of %lld axes", (long long)n);
     }
@@ -192,7 +197,8 @@ wt_status wt_resize_taps(const wt_prep *p, wt_taps taps[WT_MAX_RANK], wt_err *er
         axis a = { .mode = how, .scale = plan.scale[d], .in = x->dim[d], .out = y->dim[d], .start = 0, .end = 1 };
         taps[d] = (wt_taps){ 0 };
         if (plan.out[d] != y->dim[d])
-            return wt_fail(err, WT_EFORMAT, "Resize: axis %d would become %lld, not %lld", d, (long long)plan.out[d], (long long)y->dim[d]);
+            return wt_fail(err, WT_EFORMAT, "Resize: axis %d would become %lld, not %lld", d, (long long)plan.out[d],
+                           (long long)y->dim[d]);
         if (!plan.resized[d])
             continue;
         if (how == CROP)

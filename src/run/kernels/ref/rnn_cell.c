@@ -51,7 +51,8 @@ void wt_rnn_lstm_cell(const wt_rnn *q, const wt_rnn_work *w, float *x, const flo
         c_state[i] = forget[i] * c_state[i] + in[i] * cell[i];
     add_peephole(q, w, 1, out, c_state);
     wt_rnn_apply(act[0], q->clip, out, out, n);
-    wt_rnn_apply(act[2], 0, c_state, cell, n); /* clip is for gates: other runtimes do not clip the cell's output either */
+    wt_rnn_apply(act[2], 0, c_state, cell,
+                 n); /* clip is for gates: other runtimes do not clip the cell's output either */
     for (size_t i = 0; i < n; i++)
         h_state[i] = out[i] * cell[i];
 }

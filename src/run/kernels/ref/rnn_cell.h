@@ -6,6 +6,7 @@
 void wt_rnn_lstm_cell(const wt_rnn *q, const wt_rnn_work *w, float *x, const float *h, float *h_state, float *c_state);
 void wt_rnn_plain_cell(const wt_rnn *q, const wt_rnn_work *w, float *x, const float *h, float *h_state);
 /* GRU in two halves: update and reset gates (and, before a reset product, reset * state into tmp); then the rest. */
-void wt_rnn_gru_first(const wt_rnn *q, const wt_rnn_work *w, float *x, const float *h, const float *h_state, float *tmp);
+void wt_rnn_gru_first(const wt_rnn *q, const wt_rnn_work *w, float *x, const float *h, const float *h_state,
+                      float *tmp);
 void wt_rnn_gru_second(const wt_rnn *q, const wt_rnn_work *w, float *x, const float *h, float *h_state);
 #endif

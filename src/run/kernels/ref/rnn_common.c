@@ -39,8 +39,8 @@ static float next_float(float_list *list, bool wanted, float fallback)
     return wanted && list->at < list->n ? list->v[list->at++] : fallback;
 }
 
-static wt_status find_act(const wt_prep *p, const wt_string *name, float_list *alphas, float_list *betas, wt_rnn_act *out,
-                          wt_err *err)
+static wt_status find_act(const wt_prep *p, const wt_string *name, float_list *alphas, float_list *betas,
+                          wt_rnn_act *out, wt_err *err)
 {
     for (size_t i = 0; i < WT_ARRAY_LEN(functions); i++) {
         if (strlen(functions[i].name) != name->len || strncasecmp(functions[i].name, name->data, name->len) != 0)
@@ -56,11 +56,9 @@ static wt_status find_act(const wt_prep *p, const wt_string *name, float_list *a
 
 static wt_status read_acts(wt_rnn *q, const wt_prep *p, wt_err *err)
 {
-    static const wt_rnn_fn defaults[5][3] = { { 0 },
-                                              { WT_RNN_TANH },
-                                              { 0 },
-                                              { WT_RNN_SIGMOID, WT_RNN_TANH },
-                                              { WT_RNN_SIGMOID, WT_RNN_TANH, WT_RNN_TANH } };
+    static const wt_rnn_fn defaults[5][3] = {
+        { 0 }, { WT_RNN_TANH }, { 0 }, { WT_RNN_SIGMOID, WT_RNN_TANH }, { WT_RNN_SIGMOID, WT_RNN_TANH, WT_RNN_TANH }
+    };
     const size_t per = q->d.gates == 4 ? 3 : q->d.gates == 3 ? 2 : 1, want = per * (size_t)q->d.dirs;
     const wt_attr *a = wt_attr_find(p->attrs, "activations");
     float_list alphas = read_floats(p->attrs, "activation_alpha"), betas = read_floats(p->attrs, "activation_beta");

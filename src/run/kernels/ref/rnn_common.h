@@ -12,8 +12,17 @@
 enum { WT_RNN_PANEL = 16, WT_RNN_ROWS = 2 };
 
 typedef enum wt_rnn_fn {
-    WT_RNN_SIGMOID, WT_RNN_TANH, WT_RNN_RELU, WT_RNN_AFFINE, WT_RNN_LEAKYRELU, WT_RNN_THRESHOLDEDRELU, WT_RNN_SCALEDTANH,
-    WT_RNN_HARDSIGMOID, WT_RNN_ELU, WT_RNN_SOFTSIGN, WT_RNN_SOFTPLUS
+    WT_RNN_SIGMOID,
+    WT_RNN_TANH,
+    WT_RNN_RELU,
+    WT_RNN_AFFINE,
+    WT_RNN_LEAKYRELU,
+    WT_RNN_THRESHOLDEDRELU,
+    WT_RNN_SCALEDTANH,
+    WT_RNN_HARDSIGMOID,
+    WT_RNN_ELU,
+    WT_RNN_SOFTSIGN,
+    WT_RNN_SOFTPLUS
 } wt_rnn_fn;
 typedef struct wt_rnn_act {
     wt_rnn_fn fn;
@@ -22,27 +31,28 @@ typedef struct wt_rnn_act {
 
 struct wt_rnn;
 struct wt_rnn_work;
-/* gates[row][gate_begin..gate_end) of n rows = rows[i] . weights; which: 0 for W (inner: input), 1 for R (inner: hidden). */
+/* gates[row][gate_begin..gate_end) of n rows = rows[i] . weights; which: 0 for W (inner: input), 1 for R (inner:
+ * hidden). */
 typedef void wt_rnn_project_fn(const struct wt_rnn *q, const struct wt_rnn_work *w, int which, const float *const *rows,
                                size_t n, int gate_begin, int gate_end, float *gates);
 
 typedef struct wt_rnn {
     wt_rnn_dims d;
     wt_rnn_act act[2][3];
-    float clip;               /* 0: none */
+    float clip; /* 0: none */
     bool input_forget, linear_before_reset;
-    size_t inner[2];          /* of W, of R */
-    size_t stride;            /* floats of one gate in a row of gates: hidden rounded up to a panel */
-    size_t row;               /* gates * stride */
-    const void *packed[2];    /* NULL: packed by every run into the scratch */
+    size_t inner[2];       /* of W, of R */
+    size_t stride;         /* floats of one gate in a row of gates: hidden rounded up to a panel */
+    size_t row;            /* gates * stride */
+    const void *packed[2]; /* NULL: packed by every run into the scratch */
     size_t packed_bytes[2];
-    size_t chunk;             /* steps whose input product is made at once */
-    size_t packed_at[2];      /* offsets in the scratch */
-    size_t work_bytes;        /* per thread, behind the packed weights */
+    size_t chunk;        /* steps whose input product is made at once */
+    size_t packed_at[2]; /* offsets in the scratch */
+    size_t work_bytes;   /* per thread, behind the packed weights */
     size_t work_at;
-    bool rows_together;       /* all batch rows of a direction belong together (one quantization) */
+    bool rows_together; /* all batch rows of a direction belong together (one quantization) */
     wt_rnn_project_fn *project;
-    const void *quant;        /* rnn_quant.c's own */
+    const void *quant; /* rnn_quant.c's own */
 } wt_rnn;
 
 /* What one thread works with in one direction. */
@@ -58,7 +68,8 @@ typedef struct wt_rnn_work {
     int x_zero;
 } wt_rnn_work;
 
-/* Dimensions, activations, clip; everything but packing and projection. extra: scratch of the projection, per thread. */
+/* Dimensions, activations, clip; everything but packing and projection. extra: scratch of the projection, per thread.
+ */
 wt_status wt_rnn_init(wt_rnn *q, wt_prep *p, wt_err *err);
 wt_status wt_rnn_plan_scratch(wt_rnn *q, wt_prep *p, size_t extra, wt_err *err);
 /* Called by each member for each direction of its share, before its first step (quantized: finds the input's scale). */

@@ -1,8 +1,8 @@
 /* rnn_quant.c - DynamicQuantizeLSTM (com.microsoft): 8-bit weights, activations quantized to uint8 as they come.
  *
- * Inputs 8..11 are W_scale, W_zero_point, R_scale, R_zero_point, [dirs] or [dirs, 4 * hidden]; W is [dirs, input, 4 * hidden]
- * and R [dirs, hidden, 4 * hidden]. The whole input has one range (all steps and batch rows of the run), the state one
- * range per step over all batch rows: so batch rows of a direction stay on one thread. The real numbers are
+ * Inputs 8..11 are W_scale, W_zero_point, R_scale, R_zero_point, [dirs] or [dirs, 4 * hidden]; W is [dirs, input, 4 *
+ * hidden] and R [dirs, hidden, 4 * hidden]. The whole input has one range (all steps and batch rows of the run), the
+ * state one range per step over all batch rows: so batch rows of a direction stay on one thread. The real numbers are
  * (sum of (xq - xz) * (wq - wz)) * (x_scale * w_scale); sums are exact. */
 #include "run/kernels/ref/quant_ref.h"
 #include "run/kernels/ref/rnn_common.h"
@@ -49,7 +49,8 @@ static wt_status check_parameters(const wt_rnn *q, const wt_prep *p, wt_err *err
 {
     for (size_t i = 8; i < 12; i++) {
         const wt_shape *s = &p->in[i]->shape;
-        const bool ok = (s->rank == 1 || (s->rank == 2 && s->dim[1] == (int64_t)columns_of(q))) && s->dim[0] == q->d.dirs;
+        const bool ok = (s->rank == 1 || (s->rank == 2 && s->dim[1] == (int64_t)columns_of(q))) &&
+                        s->dim[0] == q->d.dirs;
         if (!ok)
             return wt_fail(err, WT_EFORMAT, "%s: input %zu must have %lld values, or %lldx%zu", p->op_type, i,
                            (long long)q->d.dirs, (long long)q->d.dirs, columns_of(q));
@@ -57,8 +58,8 @@ static wt_status check_parameters(const wt_rnn *q, const wt_prep *p, wt_err *err
     return WT_OK;
 }
 
-static void project(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n, int gate_begin,
-                    int gate_end, float *gates);
+static void project(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n,
+                    int gate_begin, int gate_end, float *gates);
 
 wt_status wt_rnn_quant_prepare(wt_rnn *q, wt_prep *p, size_t *extra, wt_err *err)
 {
@@ -72,8 +73,11 @@ wt_status wt_rnn_quant_prepare(wt_rnn *q, wt_prep *p, size_t *extra, wt_err *err
         q->packed_bytes[i] = (size_t)q->d.dirs * columns_of(q) * q->inner[i] * sizeof(int16_t);
         if (!job.weights->data || !job.zero->data || !p->packs)
             continue;
-        const wt_pack_key key = { .data = job.weights->data, .data2 = job.zero->data, .kind = "rnn_columns_i16",
-                                  .dims = { q->d.dirs, q->d.hidden, (int64_t)q->inner[i], job.weights->dtype, job.zero->shape.rank } };
+        const wt_pack_key key = { .data = job.weights->data,
+                                  .data2 = job.zero->data,
+                                  .kind = "rnn_columns_i16",
+                                  .dims = { q->d.dirs, q->d.hidden, (int64_t)q->inner[i], job.weights->dtype,
+                                            job.zero->shape.rank } };
         WT_TRY(wt_pack_get(p->packs, &key, q->packed_bytes[i], pack_constant, &job, &q->packed[i], err));
     }
     q->project = project;
@@ -103,8 +107,8 @@ void wt_rnn_quant_begin(const wt_rnn *q, wt_rnn_work *w)
     wt_dynamic_scale(low, high, &w->x_scale, &w->x_zero);
 }
 
-static void project(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n, int gate_begin,
-                    int gate_end, float *gates)
+static void project(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n,
+                    int gate_begin, int gate_end, float *gates)
 {
     const size_t inner = q->inner[which], hidden = (size_t)q->d.hidden, columns = columns_of(q);
     const wt_tensor *scales = w->r->in[8 + 2 * which];

@@ -1,7 +1,8 @@
 /* rnn_run.c - LSTM, GRU, RNN: packing, the walk through time, the rows. See rnn_common.h. */
 #include "run/kernels/ref/rnn_cell.h"
 
-/* --- packed weights ------------------------------------------------------------------------------------------------------ */
+/* --- packed weights
+ * ------------------------------------------------------------------------------------------------------ */
 /* [dirs, gates * hidden, inner] to [dirs][gates][panel][inner][16]. */
 static void pack_float(const wt_rnn *q, const float *from, int which, float *to)
 {
@@ -38,7 +39,8 @@ static wt_status pack_weights(wt_rnn *q, wt_prep *p, wt_err *err)
             return wt_fail(err, WT_ENOMEM, "%s: the weights are too large", p->op_type);
         if (!t->data || !p->packs)
             continue;
-        const wt_pack_key key = { .data = t->data, .kind = "rnn_panels16",
+        const wt_pack_key key = { .data = t->data,
+                                  .kind = "rnn_panels16",
                                   .dims = { q->d.gates, q->d.dirs, q->d.hidden, (int64_t)q->inner[i] } };
         pack_job job = { q, t->data, i };
         WT_TRY(wt_pack_get(p->packs, &key, q->packed_bytes[i], pack_constant, &job, &q->packed[i], err));
@@ -46,7 +48,8 @@ static wt_status pack_weights(wt_rnn *q, wt_prep *p, wt_err *err)
     return WT_OK;
 }
 
-/* --- the product ------------------------------------------------------------------------------------------------------------ */
+/* --- the product
+ * ------------------------------------------------------------------------------------------------------------ */
 static void panel_one(const float *a, const float *b, size_t depth, float *out)
 {
     float acc[WT_RNN_PANEL] = { 0 };
@@ -68,8 +71,8 @@ static void panel_two(const float *a0, const float *a1, const float *b, size_t d
     memcpy(out1, acc[1], sizeof acc[1]);
 }
 
-static void project_float(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n, int gate_begin,
-                          int gate_end, float *gates)
+static void project_float(const wt_rnn *q, const wt_rnn_work *w, int which, const float *const *rows, size_t n,
+                          int gate_begin, int gate_end, float *gates)
 {
     const size_t depth = q->inner[which], end = (size_t)gate_end * q->stride;
     for (size_t c = (size_t)gate_begin * q->stride; c < end; c += WT_RNN_PANEL) {
@@ -82,13 +85,15 @@ static void project_float(const wt_rnn *q, const wt_rnn_work *w, int which, cons
     }
 }
 
-/* --- through time ------------------------------------------------------------------------------------------------------------ */
+/* --- through time
+ * ------------------------------------------------------------------------------------------------------------ */
 static size_t length_of(const wt_rnn *q, const wt_run *r, size_t b)
 {
     return wt_run_has(r, 4) ? (size_t)((const int32_t *)r->in[4]->data)[b] : (size_t)q->d.seq;
 }
 
-/* The input of step s of row b; rows whose sequence has ended read their last valid input, and the result is not used. */
+/* The input of step s of row b; rows whose sequence has ended read their last valid input, and the result is not used.
+ */
 static size_t time_of(const wt_rnn *q, const wt_rnn_work *w, size_t s, size_t b)
 {
     const size_t length = length_of(q, w->r, b);
@@ -110,7 +115,8 @@ static void load_state(const wt_rnn *q, const wt_rnn_work *w, size_t input, floa
     for (size_t b = w->row_begin; b < w->row_end; b++) {
         float *to = state + (b - w->row_begin) * n;
         if (wt_run_has(w->r, input))
-            memcpy(to, wt_in_f32(w->r, input) + (q->d.batch_first ? b * dirs + w->dir : w->dir * batch + b) * n, n * sizeof *to);
+            memcpy(to, wt_in_f32(w->r, input) + (q->d.batch_first ? b * dirs + w->dir : w->dir * batch + b) * n,
+                   n * sizeof *to);
         else
             memset(to, 0, n * sizeof *to);
     }
@@ -121,7 +127,8 @@ static void store_step(const wt_rnn *q, const wt_rnn_work *w, size_t t, size_t b
     const size_t dirs = (size_t)q->d.dirs, batch = (size_t)q->d.batch, seq = (size_t)q->d.seq, n = (size_t)q->d.hidden;
     if (w->r->n_out < 1 || !w->r->out[0])
         return;
-    float *y = wt_out_f32(w->r, 0) + (q->d.batch_first ? (b * seq + t) * dirs + w->dir : (t * dirs + w->dir) * batch + b) * n;
+    float *y = wt_out_f32(w->r, 0) +
+               (q->d.batch_first ? (b * seq + t) * dirs + w->dir : (t * dirs + w->dir) * batch + b) * n;
     if (h)
         memcpy(y, h, n * sizeof *y);
     else
@@ -129,8 +136,8 @@ static void store_step(const wt_rnn *q, const wt_rnn_work *w, size_t t, size_t b
 }
 
 /* Products of a few rows at a time: pointers to them live on the stack. */
-static void project_rows(const wt_rnn *q, const wt_rnn_work *w, int which, const float *state, size_t n, int begin, int end,
-                         float *gates)
+static void project_rows(const wt_rnn *q, const wt_rnn_work *w, int which, const float *state, size_t n, int begin,
+                         int end, float *gates)
 {
     enum { GROUP = 32 };
     const size_t step = q->rows_together ? n : GROUP;
@@ -276,7 +283,9 @@ wt_status wt_rnn_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- rows ---------------------------------------------------------------------------------------------------------------------- */
+/* --- rows
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static bool accepts_float(const wt_prep *p)
 {
     for (size_t i = 0; i < p->n_in; i++)
@@ -318,7 +327,11 @@ static wt_status prepare_quant(wt_prep *p, wt_err *err)
     return wt_rnn_plan_scratch(q, p, extra, err);
 }
 
-#define RNN_ROW(row_name, code) { .name = row_name, .op = code, .accepts = accepts_float, .prepare = prepare_float, .run = wt_rnn_run, .packs = 6 }
+#define RNN_ROW(row_name, code)                                                                                        \
+    {                                                                                                                  \
+        .name = row_name, .op = code, .accepts = accepts_float, .prepare = prepare_float, .run = wt_rnn_run,           \
+        .packs = 6                                                                                                     \
+    }
 const wt_kernel wt_rnn_rows[] = {
     WT_HALF_ROW("lstm_half_ref", WT_OP_LSTM),
     RNN_ROW("lstm_f32_ref", WT_OP_LSTM),
@@ -326,7 +339,11 @@ const wt_kernel wt_rnn_rows[] = {
     RNN_ROW("gru_f32_ref", WT_OP_GRU),
     WT_HALF_ROW("rnn_half_ref", WT_OP_RNN),
     RNN_ROW("rnn_f32_ref", WT_OP_RNN),
-    { .name = "dynamicquantizelstm_f32_i8_ref", .op = WT_OP_DYNAMICQUANTIZELSTM, .accepts = accepts_quant, .prepare = prepare_quant,
-      .run = wt_rnn_run, .packs = 6 },
+    { .name = "dynamicquantizelstm_f32_i8_ref",
+      .op = WT_OP_DYNAMICQUANTIZELSTM,
+      .accepts = accepts_quant,
+      .prepare = prepare_quant,
+      .run = wt_rnn_run,
+      .packs = 6 },
     { .name = NULL },
 };

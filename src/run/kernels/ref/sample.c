@@ -1,8 +1,8 @@
 /* sample.c - GridSample and AffineGrid.
  *
- * For every output point the grid gives a coordinate; along each axis it becomes up to four taps (index and weight), and a
- * channel's value is the sum over all combinations of taps. Taps are found once and used for all channels. Coordinates are data:
- * NaN and what is far outside are treated as outside. */
+ * For every output point the grid gives a coordinate; along each axis it becomes up to four taps (index and weight),
+ * and a channel's value is the sum over all combinations of taps. Taps are found once and used for all channels.
+ * Coordinates are data: NaN and what is far outside are treated as outside. */
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
 #include "run/kernels/ref/walk.h"
@@ -24,18 +24,24 @@ typedef struct grid_params {
 
 static bool read_mode(const wt_attrs *attrs, mode *m, padding *p)
 {
-    *m = wt_attr_is(attrs, "mode", "nearest") ? NEAREST : wt_attr_is(attrs, "mode", "cubic") || wt_attr_is(attrs, "mode", "bicubic") ? CUBIC : LINEAR;
-    *p = wt_attr_is(attrs, "padding_mode", "border") ? BORDER : wt_attr_is(attrs, "padding_mode", "reflection") ? REFLECTION : ZEROS;
-    const bool mode_ok = *m != LINEAR || !wt_attr_find(attrs, "mode") || wt_attr_is(attrs, "mode", "linear") || wt_attr_is(attrs, "mode", "bilinear");
-    return mode_ok && (*p != ZEROS || !wt_attr_find(attrs, "padding_mode") || wt_attr_is(attrs, "padding_mode", "zeros"));
+    *m = wt_attr_is(attrs, "mode", "nearest")                                         ? NEAREST
+         : wt_attr_is(attrs, "mode", "cubic") || wt_attr_is(attrs, "mode", "bicubic") ? CUBIC
+                                                                                      : LINEAR;
+    *p = wt_attr_is(attrs, "padding_mode", "border")       ? BORDER
+         : wt_attr_is(attrs, "padding_mode", "reflection") ? REFLECTION
+                                                           : ZEROS;
+    const bool mode_ok = *m != LINEAR || !wt_attr_find(attrs, "mode") || wt_attr_is(attrs, "mode", "linear") ||
+                         wt_attr_is(attrs, "mode", "bilinear");
+    return mode_ok &&
+           (*p != ZEROS || !wt_attr_find(attrs, "padding_mode") || wt_attr_is(attrs, "padding_mode", "zeros"));
 }
 
 static bool grid_accepts(const wt_prep *p)
 {
     mode m;
     padding pad;
-    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_out_is(p, 0, WT_F32) && p->in[0]->shape.rank >= 3 && wt_all_plain(p) &&
-           read_mode(p->attrs, &m, &pad);
+    return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_out_is(p, 0, WT_F32) && p->in[0]->shape.rank >= 3 &&
+           wt_all_plain(p) && read_mode(p->attrs, &m, &pad);
 }
 
 static wt_status grid_prepare(wt_prep *p, wt_err *err)
@@ -65,7 +71,8 @@ static wt_status grid_prepare(wt_prep *p, wt_err *err)
     if (q->in_size == 0 && q->points > 0 && q->batch > 0 && q->channels > 0)
         return wt_fail(err, WT_EFORMAT, "GridSample: the input is empty");
     p->params = q;
-    p->max_threads = wt_worth_threads(p, (double)q->batch * (double)q->points * (double)(q->channels * q->combinations));
+    p->max_threads = wt_worth_threads(p,
+                                      (double)q->batch * (double)q->points * (double)(q->channels * q->combinations));
     return WT_OK;
 }
 
@@ -169,7 +176,8 @@ static wt_status grid_run(const wt_run *r, wt_err *err)
     (void)err;
     wt_split(q->batch * q->points, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
-        const size_t image = u / q->points, point = u % q->points, n = point_taps(q, wt_in_f32(r, 1) + u * (size_t)q->axes, offset, weight);
+        const size_t image = u / q->points, point = u % q->points,
+                     n = point_taps(q, wt_in_f32(r, 1) + u * (size_t)q->axes, offset, weight);
         for (size_t c = 0; c < q->channels; c++) {
             const float *x = wt_in_f32(r, 0) + (image * q->channels + c) * q->in_size;
             float sum = 0;
@@ -181,10 +189,12 @@ static wt_status grid_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- AffineGrid -------------------------------------------------------------------------------------------------------- */
+/* --- AffineGrid
+ * -------------------------------------------------------------------------------------------------------- */
 static bool affine_accepts(const wt_prep *p)
 {
-    return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p) && (p->out[0]->shape.rank == 4 || p->out[0]->shape.rank == 5);
+    return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p) &&
+           (p->out[0]->shape.rank == 4 || p->out[0]->shape.rank == 5);
 }
 
 static wt_status affine_prepare(wt_prep *p, wt_err *err)
@@ -216,7 +226,8 @@ static wt_status affine_run(const wt_run *r, wt_err *err)
         for (size_t d = axes; d-- > 0;) { /* at[0] belongs to the last axis */
             const size_t n = (size_t)s->dim[1 + d], i = rest % n;
             rest /= n;
-            at[axes - 1 - d] = align ? (n > 1 ? -1.0f + 2.0f * (float)i / (float)(n - 1) : -1.0f) : -1.0f + (2.0f * (float)i + 1.0f) / (float)n;
+            at[axes - 1 - d] = align ? (n > 1 ? -1.0f + 2.0f * (float)i / (float)(n - 1) : -1.0f)
+                                     : -1.0f + (2.0f * (float)i + 1.0f) / (float)n;
         }
         for (size_t d = 0; d < axes; d++) {
             float sum = theta[d * (axes + 1) + axes];
@@ -229,9 +240,17 @@ static wt_status affine_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_sample_rows[] = {
-    { .name = "gridsample_f32_ref", .op = WT_OP_GRIDSAMPLE, .accepts = grid_accepts, .prepare = grid_prepare, .run = grid_run },
+    { .name = "gridsample_f32_ref",
+      .op = WT_OP_GRIDSAMPLE,
+      .accepts = grid_accepts,
+      .prepare = grid_prepare,
+      .run = grid_run },
     WT_HALF_ROW("gridsample_half_ref", WT_OP_GRIDSAMPLE),
-    { .name = "affinegrid_f32_ref", .op = WT_OP_AFFINEGRID, .accepts = affine_accepts, .prepare = affine_prepare, .run = affine_run },
+    { .name = "affinegrid_f32_ref",
+      .op = WT_OP_AFFINEGRID,
+      .accepts = affine_accepts,
+      .prepare = affine_prepare,
+      .run = affine_run },
     WT_HALF_ROW("affinegrid_half_ref", WT_OP_AFFINEGRID),
     { .name = NULL },
 };

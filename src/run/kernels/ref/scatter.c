@@ -10,10 +10,10 @@
 typedef struct scatter_params {
     size_t bytes, elem, n, inner; /* of data; of an element; updates; elements of one update */
     bool wide;
-    wt_binary_fn *fold;           /* NULL: replace */
+    wt_binary_fn *fold; /* NULL: replace */
     wt_dtype half;
-    int rank, axis;               /* ScatterElements */
-    size_t len, width;            /* ScatterND: coordinates of an index */
+    int rank, axis;    /* ScatterElements */
+    size_t len, width; /* ScatterND: coordinates of an index */
     size_t dim[WT_MAX_RANK], stride[WT_MAX_RANK];
 } scatter_params;
 
@@ -38,8 +38,8 @@ static bool scatter_accepts(const wt_prep *p)
 {
     wt_binary_fn *fold;
     return wt_has_in(p, 0) && wt_has_in(p, 1) && wt_has_in(p, 2) && p->out[0] && p->out[0]->dtype == p->in[0]->dtype &&
-           p->in[2]->dtype == p->in[0]->dtype && (p->in[1]->dtype == WT_I64 || p->in[1]->dtype == WT_I32) && wt_all_plain(p) &&
-           wt_elem_bytes(p->in[0]->dtype) != 0 && fold_of(p, &fold);
+           p->in[2]->dtype == p->in[0]->dtype && (p->in[1]->dtype == WT_I64 || p->in[1]->dtype == WT_I32) &&
+           wt_all_plain(p) && wt_elem_bytes(p->in[0]->dtype) != 0 && fold_of(p, &fold);
 }
 
 static scatter_params *params_new(wt_prep *p, wt_err *err)
@@ -70,7 +70,8 @@ static wt_status elements_prepare(wt_prep *p, wt_err *err)
     wt_strides(x, stride);
     for (int i = 0; i < x->rank; i++) {
         if (i != q->axis && at->dim[i] > x->dim[i])
-            return wt_fail(err, WT_EFORMAT, "ScatterElements: dimension %d of the indices is longer than the data's", i);
+            return wt_fail(err, WT_EFORMAT, "ScatterElements: dimension %d of the indices is longer than the data's",
+                           i);
         q->dim[i] = (size_t)at->dim[i];
         q->stride[i] = (size_t)stride[i];
     }
@@ -171,9 +172,17 @@ static wt_status scatter_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_scatter_rows[] = {
-    { .name = "scatterelements_ref", .op = WT_OP_SCATTERELEMENTS, .accepts = scatter_accepts, .prepare = elements_prepare,
-      .run = scatter_run, .in_place = true },
-    { .name = "scatternd_ref", .op = WT_OP_SCATTERND, .accepts = scatter_accepts, .prepare = nd_prepare, .run = scatter_run,
+    { .name = "scatterelements_ref",
+      .op = WT_OP_SCATTERELEMENTS,
+      .accepts = scatter_accepts,
+      .prepare = elements_prepare,
+      .run = scatter_run,
+      .in_place = true },
+    { .name = "scatternd_ref",
+      .op = WT_OP_SCATTERND,
+      .accepts = scatter_accepts,
+      .prepare = nd_prepare,
+      .run = scatter_run,
       .in_place = true },
     { .name = NULL },
 };

@@ -1,5 +1,5 @@
-/* selections.c - NonZero, Compress, Unique, NonMaxSuppression: outputs whose length their rules have counted with the same code
- * (model/shape/select.h). They run on one thread, for they append. */
+/* selections.c - NonZero, Compress, Unique, NonMaxSuppression: outputs whose length their rules have counted with the
+ * same code (model/shape/select.h). They run on one thread, for they append. */
 #include "model/shape/select.h"
 #include "model/shape/shape.h"
 #include "run/kernels/ref/nn_rows.h"
@@ -17,11 +17,12 @@ static wt_status too_many(const char *op, size_t room, wt_err *err)
     return wt_fail(err, WT_EINTERNAL, "%s: more elements are selected than the %zu that were counted", op, room);
 }
 
-/* --- NonZero ----------------------------------------------------------------------------------------------------------- */
+/* --- NonZero
+ * ----------------------------------------------------------------------------------------------------------- */
 static bool nonzero_accepts(const wt_prep *p)
 {
-    return wt_has_in(p, 0) && wt_out_is(p, 0, WT_I64) && wt_elem_bytes(p->in[0]->dtype) != 0 && p->in[0]->dtype != WT_C64 &&
-           p->in[0]->dtype != WT_C128 && wt_all_plain(p);
+    return wt_has_in(p, 0) && wt_out_is(p, 0, WT_I64) && wt_elem_bytes(p->in[0]->dtype) != 0 &&
+           p->in[0]->dtype != WT_C64 && p->in[0]->dtype != WT_C128 && wt_all_plain(p);
 }
 
 static wt_status nonzero_run(const wt_run *r, wt_err *err)
@@ -47,7 +48,8 @@ static wt_status nonzero_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Compress ---------------------------------------------------------------------------------------------------------- */
+/* --- Compress
+ * ---------------------------------------------------------------------------------------------------------- */
 typedef struct compress_params {
     size_t outer, len, inner; /* inner in bytes */
     size_t room;              /* selected steps along the axis */
@@ -100,7 +102,8 @@ static wt_status compress_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Unique ------------------------------------------------------------------------------------------------------------ */
+/* --- Unique
+ * ------------------------------------------------------------------------------------------------------------ */
 typedef struct unique_params {
     wt_unique u;
     size_t items, room; /* room: distinct items, as counted */
@@ -108,7 +111,8 @@ typedef struct unique_params {
 
 static bool unique_accepts(const wt_prep *p)
 {
-    if (!wt_has_in(p, 0) || wt_elem_bytes(p->in[0]->dtype) == 0 || p->in[0]->dtype == WT_C64 || p->in[0]->dtype == WT_C128)
+    if (!wt_has_in(p, 0) || wt_elem_bytes(p->in[0]->dtype) == 0 || p->in[0]->dtype == WT_C64 ||
+        p->in[0]->dtype == WT_C128)
         return false;
     for (size_t i = 1; i < p->n_out; i++)
         if (wt_has_out(p, i) && p->out[i]->dtype != WT_I64)
@@ -130,8 +134,8 @@ static wt_status unique_prepare(wt_prep *p, wt_err *err)
     return WT_OK;
 }
 
-/* Items that are equal lie together in `order`; group[i] becomes the number of item i's group, in the order of the output, and
- * first[g] its first item. Returns the number of groups. */
+/* Items that are equal lie together in `order`; group[i] becomes the number of item i's group, in the order of the
+ * output, and first[g] its first item. Returns the number of groups. */
 static size_t number_groups(const unique_params *q, const wt_tensor *x, int64_t *order, int64_t *first, int64_t *group)
 {
     size_t groups = 0;
@@ -172,7 +176,8 @@ static void copy_items(const unique_params *q, const wt_tensor *x, const int64_t
     const size_t inner = (q->u.flat ? 1 : (size_t)wt_shape_product(&x->shape, axis + 1, x->shape.rank)) * elem;
     for (size_t o = 0; o < outer; o++)
         for (size_t g = 0; g < groups; g++)
-            memcpy(y + (o * groups + g) * inner, (const char *)x->data + (o * q->items + (size_t)first[g]) * inner, inner);
+            memcpy(y + (o * groups + g) * inner, (const char *)x->data + (o * q->items + (size_t)first[g]) * inner,
+                   inner);
 }
 
 static wt_status unique_run(const wt_run *r, wt_err *err)
@@ -203,7 +208,8 @@ static wt_status unique_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- NonMaxSuppression ------------------------------------------------------------------------------------------------ */
+/* --- NonMaxSuppression
+ * ------------------------------------------------------------------------------------------------ */
 static bool nms_accepts(const wt_prep *p)
 {
     return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_F32) && wt_out_is(p, 0, WT_I64) && wt_all_plain(p);
@@ -240,8 +246,20 @@ static wt_status nms_run(const wt_run *r, wt_err *err)
 
 const wt_kernel wt_select_rows[] = {
     { .name = "nonzero_ref", .op = WT_OP_NONZERO, .accepts = nonzero_accepts, .run = nonzero_run },
-    { .name = "compress_ref", .op = WT_OP_COMPRESS, .accepts = compress_accepts, .prepare = compress_prepare, .run = compress_run },
-    { .name = "unique_ref", .op = WT_OP_UNIQUE, .accepts = unique_accepts, .prepare = unique_prepare, .run = unique_run },
-    { .name = "nms_ref", .op = WT_OP_NONMAXSUPPRESSION, .accepts = nms_accepts, .prepare = nms_prepare, .run = nms_run },
+    { .name = "compress_ref",
+      .op = WT_OP_COMPRESS,
+      .accepts = compress_accepts,
+      .prepare = compress_prepare,
+      .run = compress_run },
+    { .name = "unique_ref",
+      .op = WT_OP_UNIQUE,
+      .accepts = unique_accepts,
+      .prepare = unique_prepare,
+      .run = unique_run },
+    { .name = "nms_ref",
+      .op = WT_OP_NONMAXSUPPRESSION,
+      .accepts = nms_accepts,
+      .prepare = nms_prepare,
+      .run = nms_run },
     { .name = NULL },
 };

@@ -23,10 +23,12 @@ static inline void real_set(wt_tensor *t, size_t i, double v)
 
 static bool real_types(const wt_prep *p)
 {
-    return (wt_in_is(p, 0, WT_F32) || wt_in_is(p, 0, WT_F64)) && wt_has_out(p, 0) && p->out[0]->dtype == p->in[0]->dtype && wt_all_plain(p);
+    return (wt_in_is(p, 0, WT_F32) || wt_in_is(p, 0, WT_F64)) && wt_has_out(p, 0) &&
+           p->out[0]->dtype == p->in[0]->dtype && wt_all_plain(p);
 }
 
-/* --- DFT --------------------------------------------------------------------------------------------------------------- */
+/* --- DFT
+ * --------------------------------------------------------------------------------------------------------------- */
 typedef struct dft_params {
     wt_fft fft;
     size_t outer, in_len, out_len, inner, in_parts, out_parts;
@@ -34,10 +36,7 @@ typedef struct dft_params {
     size_t scratch;
 } dft_params;
 
-static bool dft_accepts(const wt_prep *p)
-{
-    return real_types(p) && p->in[0]->shape.rank >= 2;
-}
+static bool dft_accepts(const wt_prep *p) { return real_types(p) && p->in[0]->shape.rank >= 2; }
 
 static wt_status dft_prepare(wt_prep *p, wt_err *err)
 {
@@ -66,7 +65,8 @@ static wt_status dft_prepare(wt_prep *p, wt_err *err)
     size_t len = length == WT_KNOWN ? (size_t)n : q->in_len;
     if (length == WT_ABSENT && q->inverse && q->onesided)
         len = q->in_len > 1 ? 2 * (q->in_len - 1) : 1;
-    if (q->out_len != (q->onesided && !q->inverse ? len / 2 + 1 : len) || q->out_parts != (q->onesided && q->inverse ? 1u : 2u))
+    if (q->out_len != (q->onesided && !q->inverse ? len / 2 + 1 : len) ||
+        q->out_parts != (q->onesided && q->inverse ? 1u : 2u))
         return wt_fail(err, WT_EFORMAT, "DFT: the output has another length than the transform");
     if (wt_count(p->out[0]) > 0)
         WT_TRY(wt_fft_init(&q->fft, len, q->inverse, p->arena, err));
@@ -81,7 +81,8 @@ static wt_status dft_prepare(wt_prep *p, wt_err *err)
 /* One line of the input, cut or padded with zeros; a one-sided spectrum is completed by its mirror. */
 static void load_line(const dft_params *q, const wt_tensor *x, size_t at, double *line)
 {
-    const size_t n = q->fft.n, have = q->inverse && q->onesided ? n / 2 + 1 : n, used = q->in_len < have ? q->in_len : have;
+    const size_t n = q->fft.n, have = q->inverse && q->onesided ? n / 2 + 1 : n,
+                 used = q->in_len < have ? q->in_len : have;
     memset(line, 0, 2 * n * sizeof *line);
     for (size_t i = 0; i < used; i++) {
         const size_t k = (at + i * q->inner) * q->in_parts;
@@ -115,12 +116,14 @@ static wt_status dft_run(const wt_run *r, wt_err *err)
         wt_fft_run(&q->fft, line, line + 2 * q->fft.n);
         for (size_t i = 0; i < q->out_len; i++)
             for (size_t part = 0; part < q->out_parts; part++)
-                real_set(r->out[0], ((o * q->out_len + i) * q->inner + k) * q->out_parts + part, line[2 * i + part] * scale);
+                real_set(r->out[0], ((o * q->out_len + i) * q->inner + k) * q->out_parts + part,
+                         line[2 * i + part] * scale);
     }
     return WT_OK;
 }
 
-/* --- STFT -------------------------------------------------------------------------------------------------------------- */
+/* --- STFT
+ * -------------------------------------------------------------------------------------------------------------- */
 typedef struct stft_params {
     wt_fft fft;
     size_t batch, signal, step, frames, bins, parts, scratch;
@@ -152,8 +155,9 @@ static wt_status stft_prepare(wt_prep *p, wt_err *err)
     q->step = (size_t)step;
     q->frames = (size_t)y->dim[1];
     q->bins = (size_t)y->dim[2];
-    if (q->parts < 1 || q->parts > 2 || q->bins > (size_t)len || (q->frames && (q->frames - 1) > (q->signal - (size_t)len) / q->step) ||
-        (size_t)len > q->signal || (wt_has_in(p, 2) && wt_count(p->in[2]) != (size_t)len))
+    if (q->parts < 1 || q->parts > 2 || q->bins > (size_t)len ||
+        (q->frames && (q->frames - 1) > (q->signal - (size_t)len) / q->step) || (size_t)len > q->signal ||
+        (wt_has_in(p, 2) && wt_count(p->in[2]) != (size_t)len))
         return wt_fail(err, WT_EFORMAT, "STFT: signal, window and frames do not fit");
     WT_TRY(wt_fft_init(&q->fft, (size_t)len, false, p->arena, err));
     p->params = q;
@@ -187,7 +191,8 @@ static wt_status stft_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- windows ----------------------------------------------------------------------------------------------------------- */
+/* --- windows
+ * ----------------------------------------------------------------------------------------------------------- */
 typedef struct window_params {
     wt_opcode op;
     bool periodic;
@@ -224,12 +229,14 @@ static wt_status window_run(const wt_run *r, wt_err *err)
     const size_t elem = wt_elem_bytes(r->out[0]->dtype);
     for (int64_t i = 0; r->tid == 0 && i < n; i++) {
         const double v = period > 0 ? window_value(q->op, (double)i / (double)period) : 1.0;
-        WT_TRY(wt_convert(&v, WT_F64, (char *)wt_tensor_mut(r->out[0]) + (size_t)i * elem, r->out[0]->dtype, 1, true, err));
+        WT_TRY(wt_convert(&v, WT_F64, (char *)wt_tensor_mut(r->out[0]) + (size_t)i * elem, r->out[0]->dtype, 1, true,
+                          err));
     }
     return WT_OK;
 }
 
-/* --- MelWeightMatrix --------------------------------------------------------------------------------------------------- */
+/* --- MelWeightMatrix
+ * --------------------------------------------------------------------------------------------------- */
 static bool mel_accepts(const wt_prep *p)
 {
     for (size_t i = 0; i < 5; i++)
@@ -267,22 +274,27 @@ static wt_status mel_run(const wt_run *r, wt_err *err)
         if (!wt_tensor_double(r->in[i], 0, &v[i]) || !isfinite(v[i]))
             return wt_fail(err, WT_EFORMAT, "MelWeightMatrix: input %zu is no number", i);
     if (v[2] <= 0 || v[3] <= -700 || v[4] <= -700)
-        return wt_fail(err, WT_EFORMAT, "MelWeightMatrix: a rate of %g and edges %g and %g make no filters", v[2], v[3], v[4]);
+        return wt_fail(err, WT_EFORMAT, "MelWeightMatrix: a rate of %g and edges %g and %g make no filters", v[2], v[3],
+                       v[4]);
     const double low = mel_of(v[3]), step = (mel_of(v[4]) - low) / ((double)cols + 2.0);
     for (int64_t i = 0; i < cols; i++) {
-        const double left = mel_edge(v, low, step, i), centre = mel_edge(v, low, step, i + 1), right = mel_edge(v, low, step, i + 2);
+        const double left = mel_edge(v, low, step, i), centre = mel_edge(v, low, step, i + 1),
+                     right = mel_edge(v, low, step, i + 2);
         for (int64_t j = 0; j < rows; j++) {
             const double w = mel_value(left, centre, right, (double)j);
-            WT_TRY(wt_convert(&w, WT_F64, (char *)wt_tensor_mut(r->out[0]) + (size_t)(j * cols + i) * elem, r->out[0]->dtype, 1, true, err));
+            WT_TRY(wt_convert(&w, WT_F64, (char *)wt_tensor_mut(r->out[0]) + (size_t)(j * cols + i) * elem,
+                              r->out[0]->dtype, 1, true, err));
         }
     }
     return WT_OK;
 }
 
-/* --- Det --------------------------------------------------------------------------------------------------------------- */
+/* --- Det
+ * --------------------------------------------------------------------------------------------------------------- */
 static bool det_accepts(const wt_prep *p)
 {
-    return real_types(p) && p->in[0]->shape.rank >= 2 && p->in[0]->shape.dim[p->in[0]->shape.rank - 1] == p->in[0]->shape.dim[p->in[0]->shape.rank - 2];
+    return real_types(p) && p->in[0]->shape.rank >= 2 &&
+           p->in[0]->shape.dim[p->in[0]->shape.rank - 1] == p->in[0]->shape.dim[p->in[0]->shape.rank - 2];
 }
 
 static wt_status det_prepare(wt_prep *p, wt_err *err)
@@ -333,7 +345,10 @@ static wt_status det_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define WINDOW(code, text) { .name = text "_ref", .op = code, .accepts = window_accepts, .prepare = window_prepare, .run = window_run }
+#define WINDOW(code, text)                                                                                             \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = window_accepts, .prepare = window_prepare, .run = window_run       \
+    }
 const wt_kernel wt_signal_rows[] = {
     { .name = "dft_ref", .op = WT_OP_DFT, .accepts = dft_accepts, .prepare = dft_prepare, .run = dft_run },
     WT_HALF_ROW("dft_half_ref", WT_OP_DFT),

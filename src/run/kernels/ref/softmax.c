@@ -1,8 +1,8 @@
 /* softmax.c - Softmax, LogSoftmax and Hardmax along one axis.
  *
- * The tensor is [outer, n, inner]. With inner == 1 a row is contiguous and each loop runs along it; otherwise up to STRIP
- * neighbouring columns are done side by side, so that loops are contiguous as well. The maximum is subtracted first, so
- * nothing overflows; a row of -inf alone gives NaN, as the formula says. */
+ * The tensor is [outer, n, inner]. With inner == 1 a row is contiguous and each loop runs along it; otherwise up to
+ * STRIP neighbouring columns are done side by side, so that loops are contiguous as well. The maximum is subtracted
+ * first, so nothing overflows; a row of -inf alone gives NaN, as the formula says. */
 #include "run/kernels/ref/fmath.h"
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
@@ -37,7 +37,8 @@ static wt_status axis_params(wt_prep *p, softmax_params **out, wt_err *err)
     return WT_OK;
 }
 
-/* --- float32 ----------------------------------------------------------------------------------------------------------- */
+/* --- float32
+ * ----------------------------------------------------------------------------------------------------------- */
 static float row_max(const float *x, size_t n)
 {
     float lane[LANES], max = x[0];
@@ -130,7 +131,10 @@ static void strip(const softmax_params *q, const float *x, float *y, size_t widt
         }
 }
 
-static bool f32_accepts(const wt_prep *p) { return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p); }
+static bool f32_accepts(const wt_prep *p)
+{
+    return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p);
+}
 
 static wt_status softmax_prepare(wt_prep *p, wt_err *err)
 {
@@ -160,8 +164,12 @@ static wt_status softmax_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- double ------------------------------------------------------------------------------------------------------------ */
-static bool f64_accepts(const wt_prep *p) { return wt_in_is(p, 0, WT_F64) && wt_out_is(p, 0, WT_F64) && wt_all_plain(p); }
+/* --- double
+ * ------------------------------------------------------------------------------------------------------------ */
+static bool f64_accepts(const wt_prep *p)
+{
+    return wt_in_is(p, 0, WT_F64) && wt_out_is(p, 0, WT_F64) && wt_all_plain(p);
+}
 
 static wt_status softmax_f64_run(const wt_run *r, wt_err *err)
 {
@@ -186,10 +194,12 @@ static wt_status softmax_f64_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Hardmax: 1 at the first maximum, 0 elsewhere ------------------------------------------------------------------------ */
+/* --- Hardmax: 1 at the first maximum, 0 elsewhere
+ * ------------------------------------------------------------------------ */
 static bool hardmax_accepts(const wt_prep *p)
 {
-    return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_dtype_is_float(p->in[0]->dtype) && p->out[0]->dtype == p->in[0]->dtype && wt_all_plain(p);
+    return wt_has_in(p, 0) && wt_has_out(p, 0) && wt_dtype_is_float(p->in[0]->dtype) &&
+           p->out[0]->dtype == p->in[0]->dtype && wt_all_plain(p);
 }
 
 static wt_status hardmax_run(const wt_run *r, wt_err *err)
@@ -218,15 +228,35 @@ static wt_status hardmax_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_softmax_rows[] = {
-    { .name = "softmax_f64_ref", .op = WT_OP_SOFTMAX, .accepts = f64_accepts, .prepare = softmax_prepare, .run = softmax_f64_run,
+    { .name = "softmax_f64_ref",
+      .op = WT_OP_SOFTMAX,
+      .accepts = f64_accepts,
+      .prepare = softmax_prepare,
+      .run = softmax_f64_run,
       .in_place = false },
-    { .name = "softmax_f32_ref", .op = WT_OP_SOFTMAX, .accepts = f32_accepts, .prepare = softmax_prepare, .run = softmax_run,
+    { .name = "softmax_f32_ref",
+      .op = WT_OP_SOFTMAX,
+      .accepts = f32_accepts,
+      .prepare = softmax_prepare,
+      .run = softmax_run,
       .in_place = true },
     WT_HALF_ROW("softmax_half_ref", WT_OP_SOFTMAX),
-    { .name = "logsoftmax_f64_ref", .op = WT_OP_LOGSOFTMAX, .accepts = f64_accepts, .prepare = softmax_prepare, .run = softmax_f64_run },
-    { .name = "logsoftmax_f32_ref", .op = WT_OP_LOGSOFTMAX, .accepts = f32_accepts, .prepare = softmax_prepare, .run = softmax_run,
+    { .name = "logsoftmax_f64_ref",
+      .op = WT_OP_LOGSOFTMAX,
+      .accepts = f64_accepts,
+      .prepare = softmax_prepare,
+      .run = softmax_f64_run },
+    { .name = "logsoftmax_f32_ref",
+      .op = WT_OP_LOGSOFTMAX,
+      .accepts = f32_accepts,
+      .prepare = softmax_prepare,
+      .run = softmax_run,
       .in_place = true },
     WT_HALF_ROW("logsoftmax_half_ref", WT_OP_LOGSOFTMAX),
-    { .name = "hardmax_ref", .op = WT_OP_HARDMAX, .accepts = hardmax_accepts, .prepare = softmax_prepare, .run = hardmax_run },
+    { .name = "hardmax_ref",
+      .op = WT_OP_HARDMAX,
+      .accepts = hardmax_accepts,
+      .prepare = softmax_prepare,
+      .run = hardmax_run },
     { .name = NULL },
 };

@@ -1,23 +1,24 @@
-/* types.h - the element types that the portable rows are written for, as lists: X(id, C type, unsigned type to compute in).
+/* types.h - the element types that the portable rows are written for, as lists: X(id, C type, unsigned type to compute
+ * in).
  *
- * Integers compute in the unsigned type: it wraps, as ONNX Runtime and numpy do, where signed arithmetic would be undefined;
- * and it is at least 32 bits wide, so that no product of two promoted shorts overflows an int. */
+ * Integers compute in the unsigned type: it wraps, as ONNX Runtime and numpy do, where signed arithmetic would be
+ * undefined; and it is at least 32 bits wide, so that no product of two promoted shorts overflows an int. */
 #ifndef WT_REF_TYPES_H
 #define WT_REF_TYPES_H
 #include "model/tensor.h"
 
-#define WT_SIGNED_TYPES(X)      \
-    X(I8, int8_t, uint32_t)     \
-    X(I16, int16_t, uint32_t)   \
-    X(I32, int32_t, uint32_t)   \
+#define WT_SIGNED_TYPES(X)                                                                                             \
+    X(I8, int8_t, uint32_t)                                                                                            \
+    X(I16, int16_t, uint32_t)                                                                                          \
+    X(I32, int32_t, uint32_t)                                                                                          \
     X(I64, int64_t, uint64_t)
-#define WT_UNSIGNED_TYPES(X)    \
-    X(U8, uint8_t, uint32_t)    \
-    X(U16, uint16_t, uint32_t)  \
-    X(U32, uint32_t, uint32_t)  \
+#define WT_UNSIGNED_TYPES(X)                                                                                           \
+    X(U8, uint8_t, uint32_t)                                                                                           \
+    X(U16, uint16_t, uint32_t)                                                                                         \
+    X(U32, uint32_t, uint32_t)                                                                                         \
     X(U64, uint64_t, uint64_t)
-#define WT_INT_TYPES(X) WT_SIGNED_TYPES(X) WT_UNSIGNED_TYPES(X)
-#define WT_FLOAT_TYPES(X) X(F32, float, float) X(F64, double, double)
+#define WT_INT_TYPES(X)    WT_SIGNED_TYPES(X) WT_UNSIGNED_TYPES(X)
+#define WT_FLOAT_TYPES(X)  X(F32, float, float) X(F64, double, double)
 /* Types whose elements are computed with as they lie in memory; F16 and BF16 go through blocks of float. */
 #define WT_NATIVE_TYPES(X) WT_FLOAT_TYPES(X) WT_INT_TYPES(X)
 

@@ -35,8 +35,8 @@ static wt_unary_fn *pick(const wt_prep *p, wt_dtype dtype)
 
 static bool unary_accepts(const wt_prep *p)
 {
-    return p->n_in >= 1 && p->in[0] && p->out[0] && p->in[0]->dtype == p->out[0]->dtype && p->in[0]->layout == p->out[0]->layout &&
-           pick(p, p->in[0]->dtype) != NULL;
+    return p->n_in >= 1 && p->in[0] && p->out[0] && p->in[0]->dtype == p->out[0]->dtype &&
+           p->in[0]->layout == p->out[0]->layout && pick(p, p->in[0]->dtype) != NULL;
 }
 
 static wt_status unary_prepare(wt_prep *p, wt_err *err)
@@ -90,18 +90,51 @@ static wt_status unary_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define ROW(code, text) \
-    { .name = text "_ref", .op = code, .accepts = unary_accepts, .prepare = unary_prepare, .run = unary_run, .in_place = true }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = unary_accepts, .prepare = unary_prepare, .run = unary_run,         \
+        .in_place = true                                                                                               \
+    }
 const wt_kernel wt_unary_rows[] = {
-    ROW(WT_OP_ABS, "abs"), ROW(WT_OP_ACOS, "acos"), ROW(WT_OP_ACOSH, "acosh"), ROW(WT_OP_ASIN, "asin"),
-    ROW(WT_OP_ASINH, "asinh"), ROW(WT_OP_ATAN, "atan"), ROW(WT_OP_ATANH, "atanh"), ROW(WT_OP_CEIL, "ceil"),
-    ROW(WT_OP_CELU, "celu"), ROW(WT_OP_COS, "cos"), ROW(WT_OP_COSH, "cosh"), ROW(WT_OP_ELU, "elu"), ROW(WT_OP_ERF, "erf"),
-    ROW(WT_OP_EXP, "exp"), ROW(WT_OP_FLOOR, "floor"), ROW(WT_OP_GELU, "gelu"), ROW(WT_OP_HARDSIGMOID, "hardsigmoid"),
-    ROW(WT_OP_HARDSWISH, "hardswish"), ROW(WT_OP_LEAKYRELU, "leakyrelu"), ROW(WT_OP_LOG, "log"), ROW(WT_OP_MISH, "mish"),
-    ROW(WT_OP_NEG, "neg"), ROW(WT_OP_RECIPROCAL, "reciprocal"), ROW(WT_OP_RELU, "relu"), ROW(WT_OP_ROUND, "round"),
-    ROW(WT_OP_SELU, "selu"), ROW(WT_OP_SHRINK, "shrink"), ROW(WT_OP_SIGMOID, "sigmoid"), ROW(WT_OP_SIGN, "sign"),
-    ROW(WT_OP_SIN, "sin"), ROW(WT_OP_SINH, "sinh"), ROW(WT_OP_SOFTPLUS, "softplus"), ROW(WT_OP_SOFTSIGN, "softsign"),
-    ROW(WT_OP_SQRT, "sqrt"), ROW(WT_OP_SWISH, "swish"), ROW(WT_OP_TAN, "tan"), ROW(WT_OP_TANH, "tanh"),
-    ROW(WT_OP_THRESHOLDEDRELU, "thresholdedrelu"), ROW(WT_OP_NOT, "not"), ROW(WT_OP_BITWISENOT, "bitwisenot"),
+    ROW(WT_OP_ABS, "abs"),
+    ROW(WT_OP_ACOS, "acos"),
+    ROW(WT_OP_ACOSH, "acosh"),
+    ROW(WT_OP_ASIN, "asin"),
+    ROW(WT_OP_ASINH, "asinh"),
+    ROW(WT_OP_ATAN, "atan"),
+    ROW(WT_OP_ATANH, "atanh"),
+    ROW(WT_OP_CEIL, "ceil"),
+    ROW(WT_OP_CELU, "celu"),
+    ROW(WT_OP_COS, "cos"),
+    ROW(WT_OP_COSH, "cosh"),
+    ROW(WT_OP_ELU, "elu"),
+    ROW(WT_OP_ERF, "erf"),
+    ROW(WT_OP_EXP, "exp"),
+    ROW(WT_OP_FLOOR, "floor"),
+    ROW(WT_OP_GELU, "gelu"),
+    ROW(WT_OP_HARDSIGMOID, "hardsigmoid"),
+    ROW(WT_OP_HARDSWISH, "hardswish"),
+    ROW(WT_OP_LEAKYRELU, "leakyrelu"),
+    ROW(WT_OP_LOG, "log"),
+    ROW(WT_OP_MISH, "mish"),
+    ROW(WT_OP_NEG, "neg"),
+    ROW(WT_OP_RECIPROCAL, "reciprocal"),
+    ROW(WT_OP_RELU, "relu"),
+    ROW(WT_OP_ROUND, "round"),
+    ROW(WT_OP_SELU, "selu"),
+    ROW(WT_OP_SHRINK, "shrink"),
+    ROW(WT_OP_SIGMOID, "sigmoid"),
+    ROW(WT_OP_SIGN, "sign"),
+    ROW(WT_OP_SIN, "sin"),
+    ROW(WT_OP_SINH, "sinh"),
+    ROW(WT_OP_SOFTPLUS, "softplus"),
+    ROW(WT_OP_SOFTSIGN, "softsign"),
+    ROW(WT_OP_SQRT, "sqrt"),
+    ROW(WT_OP_SWISH, "swish"),
+    ROW(WT_OP_TAN, "tan"),
+    ROW(WT_OP_TANH, "tanh"),
+    ROW(WT_OP_THRESHOLDEDRELU, "thresholdedrelu"),
+    ROW(WT_OP_NOT, "not"),
+    ROW(WT_OP_BITWISENOT, "bitwisenot"),
     { .name = NULL },
 };

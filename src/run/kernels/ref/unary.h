@@ -11,10 +11,10 @@ typedef void wt_unary_fn(const void *x, void *y, size_t n, const wt_unary_args *
 
 typedef struct wt_unary_def {
     wt_opcode op;
-    wt_unary_fn *f32, *f64;                 /* NULL: not for floats */
-    const char *a_name, *b_name;            /* attributes, NULL: none */
-    float a, b;                             /* their defaults */
-    bool keeps_zero;                        /* f(0) == 0: padding lanes stay as they are */
+    wt_unary_fn *f32, *f64;      /* NULL: not for floats */
+    const char *a_name, *b_name; /* attributes, NULL: none */
+    float a, b;                  /* their defaults */
+    bool keeps_zero;             /* f(0) == 0: padding lanes stay as they are */
 } wt_unary_def;
 extern const wt_unary_def wt_unary_defs[]; /* op == WT_OP_UNKNOWN ends */
 /* Integer and bool forms; NULL: there is none. */

@@ -1,25 +1,25 @@
 /* unary_float.c - functions of one real number, in float and double.
  *
- * One line per function: what it is in float and what it is in double. Half types come through the float form. Functions
- * with an exponential use the one of fmath.h in float, so that their loops vectorize on every machine. */
+ * One line per function: what it is in float and what it is in double. Half types come through the float form.
+ * Functions with an exponential use the one of fmath.h in float, so that their loops vectorize on every machine. */
 #include "run/kernels/ref/fmath.h"
 #include "run/kernels/ref/unary.h"
 #include <math.h>
 
 /* FUNCTION(name, float expression, double expression) over x, with parameters a and b. */
-#define LOOP(name, type, expression)                                                                 \
-    static void name(const void *vx, void *vy, size_t n, const wt_unary_args *args)                  \
-    {                                                                                                \
-        const type *px = vx;                                                                         \
-        type *py = vy;                                                                               \
-        const type a = (type)args->a, b = (type)args->b;                                             \
-        (void)a;                                                                                     \
-        (void)b;                                                                                     \
-        WT_IVDEP                                                                                     \
-        for (size_t i = 0; i < n; i++) {                                                             \
-            const type x = px[i];                                                                    \
-            py[i] = expression;                                                                      \
-        }                                                                                            \
+#define LOOP(name, type, expression)                                                                                   \
+    static void name(const void *vx, void *vy, size_t n, const wt_unary_args *args)                                    \
+    {                                                                                                                  \
+        const type *px = vx;                                                                                           \
+        type *py = vy;                                                                                                 \
+        const type a = (type)args->a, b = (type)args->b;                                                               \
+        (void)a;                                                                                                       \
+        (void)b;                                                                                                       \
+        WT_IVDEP                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            const type x = px[i];                                                                                      \
+            py[i] = expression;                                                                                        \
+        }                                                                                                              \
     }
 #define FUNCTION(name, in_float, in_double) LOOP(name##_f32, float, in_float) LOOP(name##_f64, double, in_double)
 
@@ -48,17 +48,17 @@ FUNCTION(floor, floorf(x), floor(x))
 FUNCTION(gelu, 0.5f * x * erfcf(x * -0.70710678f), 0.5 * x * erfc(x * -0.70710678118654752))
 FUNCTION(gelu_tanh, 0.5f * x * (1.0f + tanhf(0.79788456f * (x + 0.044715f * x * x * x))),
          0.5 * x * (1.0 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x))))
-FUNCTION(hard_sigmoid, CLAMP01F(a * x + b), clamp01(a * x + b))
-FUNCTION(hard_swish, x * CLAMP01F(x * (1.0f / 6.0f) + 0.5f), x * clamp01(x / 6.0 + 0.5))
+FUNCTION(hard_sigmoid, CLAMP01F(a *x + b), clamp01(a *x + b))
+FUNCTION(hard_swish, x *CLAMP01F(x *(1.0f / 6.0f) + 0.5f), x *clamp01(x / 6.0 + 0.5))
 FUNCTION(leaky_relu, x < 0.0f ? a * x : x, x < 0.0 ? a * x : x)
 FUNCTION(log, logf(x), log(x))
-FUNCTION(mish, x * tanhf(softplusf(x)), x * tanh(softplus(x)))
+FUNCTION(mish, x *tanhf(softplusf(x)), x *tanh(softplus(x)))
 FUNCTION(neg, -x, -x)
 FUNCTION(reciprocal, 1.0f / x, 1.0 / x)
 FUNCTION(relu, x < 0.0f ? 0.0f : x, x < 0.0 ? 0.0 : x)
 FUNCTION(round, nearbyintf(x), nearbyint(x))
 FUNCTION(selu, x > 0.0f ? b * x : b * (a * expm1f(x)), x > 0.0 ? b * x : b * (a * expm1(x)))
-FUNCTION(shrink, x < -b ? x + a : x > b ? x - a : 0.0f, x < -b ? x + a : x > b ? x - a : 0.0)
+FUNCTION(shrink, x<-b ? x + a : x> b ? x - a : 0.0f, x<-b ? x + a : x> b ? x - a : 0.0)
 FUNCTION(sigmoid, wt_sigmoid_f32(x), sigmoid(x))
 FUNCTION(sign, x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x, x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : x)
 FUNCTION(sin, sinf(x), sin(x))
@@ -66,7 +66,7 @@ FUNCTION(sinh, sinhf(x), sinh(x))
 FUNCTION(softplus, softplusf(x), softplus(x))
 FUNCTION(softsign, x / (1.0f + fabsf(x)), x / (1.0 + fabs(x)))
 FUNCTION(sqrt, sqrtf(x), sqrt(x))
-FUNCTION(swish, x * wt_sigmoid_f32(a * x), x * sigmoid(a * x))
+FUNCTION(swish, x *wt_sigmoid_f32(a *x), x *sigmoid(a *x))
 FUNCTION(tan, tanf(x), tan(x))
 FUNCTION(tanh, tanhf(x), tanh(x))
 FUNCTION(thresholded_relu, x > a ? x : 0.0f, x > a ? x : 0.0)

@@ -1,15 +1,15 @@
 /* variadic.c - Max, Min, Sum and Mean of any number of operands.
  *
- * The output is the accumulator: each member folds one operand after the other into its own part, so the part stays in the
- * cache and no barrier is needed. Halves are rounded after every fold, as a chain of binary operators would. */
+ * The output is the accumulator: each member folds one operand after the other into its own part, so the part stays in
+ * the cache and no barrier is needed. Halves are rounded after every fold, as a chain of binary operators would. */
 #include "run/kernels/ref/binary.h"
 #include "run/kernels/ref/rows.h"
 
 typedef struct variadic_params {
     size_t n;
-    wt_binary first;           /* operands 0 and 1 (or 0 and 0, see run_one) */
-    wt_binary *more;           /* the output so far with operand 2, 3, ... */
-    size_t room;               /* scratch of one member */
+    wt_binary first; /* operands 0 and 1 (or 0 and 0, see run_one) */
+    wt_binary *more; /* the output so far with operand 2, 3, ... */
+    size_t room;     /* scratch of one member */
     bool mean;
     wt_dtype dtype;
 } variadic_params;
@@ -105,9 +105,10 @@ static wt_status variadic_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define ROW(code, text) \
-    { .name = text "_ref", .op = code, .accepts = variadic_accepts, .prepare = variadic_prepare, .run = variadic_run }
+#define ROW(code, text)                                                                                                \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = variadic_accepts, .prepare = variadic_prepare, .run = variadic_run \
+    }
 const wt_kernel wt_variadic_rows[] = {
-    ROW(WT_OP_MAX, "max"), ROW(WT_OP_MIN, "min"), ROW(WT_OP_SUM, "sum"), ROW(WT_OP_MEAN, "mean"),
-    { .name = NULL },
+    ROW(WT_OP_MAX, "max"), ROW(WT_OP_MIN, "min"), ROW(WT_OP_SUM, "sum"), ROW(WT_OP_MEAN, "mean"), { .name = NULL },
 };

@@ -38,7 +38,8 @@ static wt_status view_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-/* --- Shape, Size ------------------------------------------------------------------------------------------------------- */
+/* --- Shape, Size
+ * ------------------------------------------------------------------------------------------------------- */
 static bool shape_accepts(const wt_prep *p) { return wt_has_in(p, 0) && p->out[0] && p->out[0]->dtype == WT_I64; }
 
 typedef struct shape_params {
@@ -76,11 +77,17 @@ static wt_status shape_run(const wt_run *r, wt_err *err)
     return WT_OK;
 }
 
-#define VIEW(code, text)                                                                                         \
-    { .name = text "_ref", .op = code, .accepts = view_accepts, .prepare = view_prepare, .run = view_run, .in_place = true }
+#define VIEW(code, text)                                                                                               \
+    {                                                                                                                  \
+        .name = text "_ref", .op = code, .accepts = view_accepts, .prepare = view_prepare, .run = view_run,            \
+        .in_place = true                                                                                               \
+    }
 const wt_kernel wt_shape_rows[] = {
-    VIEW(WT_OP_IDENTITY, "identity"), VIEW(WT_OP_RESHAPE, "reshape"), VIEW(WT_OP_FLATTEN, "flatten"),
-    VIEW(WT_OP_SQUEEZE, "squeeze"), VIEW(WT_OP_UNSQUEEZE, "unsqueeze"),
+    VIEW(WT_OP_IDENTITY, "identity"),
+    VIEW(WT_OP_RESHAPE, "reshape"),
+    VIEW(WT_OP_FLATTEN, "flatten"),
+    VIEW(WT_OP_SQUEEZE, "squeeze"),
+    VIEW(WT_OP_UNSQUEEZE, "unsqueeze"),
     { .name = "shape_ref", .op = WT_OP_SHAPE, .accepts = shape_accepts, .prepare = shape_prepare, .run = shape_run },
     { .name = "size_ref", .op = WT_OP_SIZE, .accepts = shape_accepts, .prepare = shape_prepare, .run = shape_run },
     { .name = NULL },

@@ -38,7 +38,8 @@ bool wt_walk_accepts(const wt_tensor *const *in, size_t n, const wt_tensor *out)
     return true;
 }
 
-/* Physical dims of a tensor, right-aligned in `rank` (+ 1 lane) dims, ones in front. Returns how many dims there are. */
+/* Physical dims of a tensor, right-aligned in `rank` (+ 1 lane) dims, ones in front. Returns how many dims there are.
+ */
 static int physical_dims(const wt_tensor *t, int rank, bool blocked, size_t *dim)
 {
     const int lead = rank - t->shape.rank;
@@ -146,7 +147,8 @@ wt_c16_pad wt_c16_pad_of(const wt_tensor *t)
     if (t->layout != WT_C16 || t->shape.dim[1] % 16 == 0)
         return (wt_c16_pad){ 0 };
     return (wt_c16_pad){ .block = 16 * (size_t)wt_shape_product(&t->shape, 2, t->shape.rank),
-                         .blocks = (size_t)(t->shape.dim[1] + 15) / 16, .used = (size_t)t->shape.dim[1] % 16 };
+                         .blocks = (size_t)(t->shape.dim[1] + 15) / 16,
+                         .used = (size_t)t->shape.dim[1] % 16 };
 }
 
 void wt_c16_pad_zero(const wt_c16_pad *pad, void *data, size_t elem, size_t begin, size_t end)

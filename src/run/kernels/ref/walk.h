@@ -1,11 +1,11 @@
 /* walk.h - how elementwise rows go over their operands.
  *
- * Broadcasting is decided once, in prepare: dims that all operands step through alike are merged, dims of one are dropped.
- * What remains for most operators is one long run; for a bias or a scale per channel it is rows. In the innermost dim
- * every operand either advances by one or stands still, so a loop needs no strides and vectorizes.
+ * Broadcasting is decided once, in prepare: dims that all operands step through alike are merged, dims of one are
+ * dropped. What remains for most operators is one long run; for a bias or a scale per channel it is rows. In the
+ * innermost dim every operand either advances by one or stands still, so a loop needs no strides and vectorizes.
  *
- * C16 tensors take part with their physical dims [n, blocks, spatial..., 16]. Beside them an operand may be a plain scalar,
- * or plain with one value per channel. */
+ * C16 tensors take part with their physical dims [n, blocks, spatial..., 16]. Beside them an operand may be a plain
+ * scalar, or plain with one value per channel. */
 #ifndef WT_REF_WALK_H
 #define WT_REF_WALK_H
 #include "run/kernel.h"

@@ -6,33 +6,35 @@ typedef struct element16 {
     uint64_t part[2];
 } element16;
 
-typedef void where_fn(const uint8_t *c, size_t sc, const void *a, size_t sa, const void *b, size_t sb, void *y, size_t n);
-#define WHERE_LOOP(name, type)                                                                                          \
-    static void name(const uint8_t *c, size_t sc, const void *va, size_t sa, const void *vb, size_t sb, void *vy, size_t n) \
-    {                                                                                                                   \
-        const type *a = va, *b = vb;                                                                                    \
-        type *y = vy;                                                                                                   \
-        if (sc && sa && sb) {                                                                                           \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                y[i] = c[i] ? a[i] : b[i];                                                                              \
-        } else if (sc && !sa && !sb) {                                                                                  \
-            const type t = a[0], f = b[0];                                                                              \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                y[i] = c[i] ? t : f;                                                                                    \
-        } else if (sc && sb) {                                                                                          \
-            const type t = a[0];                                                                                        \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                y[i] = c[i] ? t : b[i];                                                                                 \
-        } else if (sc) {                                                                                                \
-            const type f = b[0];                                                                                        \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                y[i] = c[i] ? a[i] : f;                                                                                 \
-        } else {                                                                                                        \
-            const type *from = c[0] ? a : b;                                                                            \
-            const size_t step = c[0] ? sa : sb;                                                                         \
-            for (size_t i = 0; i < n; i++)                                                                              \
-                y[i] = from[i * step];                                                                                  \
-        }                                                                                                               \
+typedef void where_fn(const uint8_t *c, size_t sc, const void *a, size_t sa, const void *b, size_t sb, void *y,
+                      size_t n);
+#define WHERE_LOOP(name, type)                                                                                         \
+    static void name(const uint8_t *c, size_t sc, const void *va, size_t sa, const void *vb, size_t sb, void *vy,      \
+                     size_t n)                                                                                         \
+    {                                                                                                                  \
+        const type *a = va, *b = vb;                                                                                   \
+        type *y = vy;                                                                                                  \
+        if (sc && sa && sb) {                                                                                          \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                y[i] = c[i] ? a[i] : b[i];                                                                             \
+        } else if (sc && !sa && !sb) {                                                                                 \
+            const type t = a[0], f = b[0];                                                                             \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                y[i] = c[i] ? t : f;                                                                                   \
+        } else if (sc && sb) {                                                                                         \
+            const type t = a[0];                                                                                       \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                y[i] = c[i] ? t : b[i];                                                                                \
+        } else if (sc) {                                                                                               \
+            const type f = b[0];                                                                                       \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                y[i] = c[i] ? a[i] : f;                                                                                \
+        } else {                                                                                                       \
+            const type *from = c[0] ? a : b;                                                                           \
+            const size_t step = c[0] ? sa : sb;                                                                        \
+            for (size_t i = 0; i < n; i++)                                                                             \
+                y[i] = from[i * step];                                                                                 \
+        }                                                                                                              \
     }
 WHERE_LOOP(where_1, uint8_t)
 WHERE_LOOP(where_2, uint16_t)
@@ -50,14 +52,19 @@ typedef struct where_params {
 
 static where_fn *pick(size_t elem)
 {
-    return elem == 1 ? where_1 : elem == 2 ? where_2 : elem == 4 ? where_4 : elem == 8 ? where_8 : elem == 16 ? where_16 : NULL;
+    return elem == 1    ? where_1
+           : elem == 2  ? where_2
+           : elem == 4  ? where_4
+           : elem == 8  ? where_8
+           : elem == 16 ? where_16
+                        : NULL;
 }
 
 static bool where_accepts(const wt_prep *p)
 {
     return p->n_in == 3 && p->in[0] && p->in[1] && p->in[2] && p->out[0] && p->in[0]->dtype == WT_BOOL &&
-           p->in[1]->dtype == p->in[2]->dtype && p->out[0]->dtype == p->in[1]->dtype && pick(wt_elem_bytes(p->in[1]->dtype)) &&
-           wt_walk_accepts(p->in, 3, p->out[0]);
+           p->in[1]->dtype == p->in[2]->dtype && p->out[0]->dtype == p->in[1]->dtype &&
+           pick(wt_elem_bytes(p->in[1]->dtype)) && wt_walk_accepts(p->in, 3, p->out[0]);
 }
 
 static wt_status where_prepare(wt_prep *p, wt_err *err)
@@ -89,8 +96,8 @@ static void where_row(void *arg, const size_t *at, size_t out_at, size_t n)
 {
     const where_rows *w = arg;
     const where_params *q = w->q;
-    q->fn(w->c + at[0], wt_walk_step(&q->walk, 0), w->a + at[1] * q->elem, wt_walk_step(&q->walk, 1), w->b + at[2] * q->elem,
-          wt_walk_step(&q->walk, 2), w->y + out_at * q->elem, n);
+    q->fn(w->c + at[0], wt_walk_step(&q->walk, 0), w->a + at[1] * q->elem, wt_walk_step(&q->walk, 1),
+          w->b + at[2] * q->elem, wt_walk_step(&q->walk, 2), w->y + out_at * q->elem, n);
 }
 
 static wt_status where_run(const wt_run *r, wt_err *err)
