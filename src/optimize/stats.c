@@ -3,7 +3,7 @@
 #include <float.h>
 #include <math.h>
 
-enum { LANES = 4 };
+enum { LANES = 4, HALF = WT_STATS_BINS / 2 };
 
 wt_status wt_stats_init(wt_stats *s, wt_arena *arena, int channel_axis, wt_err *err)
 {
@@ -12,7 +12,7 @@ wt_status wt_stats_init(wt_stats *s, wt_arena *arena, int channel_axis, wt_err *
     return s->bins ? WT_OK : WT_ENOMEM;
 }
 
-double wt_stats_bin_low(const wt_stats *s, size_t bin) { return ldexp((double)bin - WT_STATS_BINS / 2, s->exponent); }
+double wt_stats_bin_low(const wt_stats *s, size_t bin) { return ldexp((double)bin - (double)HALF, s->exponent); }
 
 double wt_stats_channel_mean(const wt_stats *s, int64_t channel)
 {
@@ -112,7 +112,7 @@ static void flush(filler *f)
 
 static inline size_t bin_of(float x, float inverse)
 {
-    const float at = x * inverse + (float)(WT_STATS_BINS / 2);
+    const float at = x * inverse + (float)HALF;
     const int bin = (int)at; /* at >= 0: truncation is floor */
     return (size_t)(bin < WT_STATS_BINS ? bin : WT_STATS_BINS - 1);
 }

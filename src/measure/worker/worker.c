@@ -13,7 +13,6 @@
 #include "base/json.h"
 
 enum { HELLO_S = 30, GRACE_MS = 1000, LAST_WORDS = 200 };
-extern char **environ;
 
 struct wt_worker {
     wt_context *ctx;
