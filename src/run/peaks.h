@@ -1,7 +1,7 @@
 /* peaks.h - what this machine can do at best, measured now: the other side of every roofline.
  *
- * Reading: a buffer larger than the last-level cache, walked by plain C that compilers turn into vector loads; the best of
- * several walks. With all threads each walks its own contiguous part. */
+ * Reading: a buffer larger than the last-level cache, walked by plain C that compilers turn into vector loads; the best
+ * of several walks. With all threads each walks its own contiguous part. */
 #ifndef WT_PEAKS_H
 #define WT_PEAKS_H
 #include "base/base.h"

@@ -136,14 +136,14 @@ static wt_status check_quantization(const wt_infer *c, wt_err *err)
 
 wt_status wt_infer_lstm(wt_infer *c, wt_err *err)
 {
-    if (strcmp(c->op_type, "DynamicQuantizeLSTM") == 0) {
+    const bool quantized = strcmp(c->op_type, "DynamicQuantizeLSTM") == 0;
+    if (quantized) {
         WT_TRY(wt_rule_need_dtype(c, 0, WT_DTYPE_BIT(WT_F32), err));
         WT_TRY(check_quantization(c, err));
-    } else {
-        for (size_t i = 1; i < 8; i++)
-            if (i != 4)
-                WT_TRY(wt_rule_need_same_dtype(c, 0, i, err));
     }
+    for (size_t i = quantized ? 3 : 1; i < 8; i++)
+        if (i != 4)
+            WT_TRY(wt_rule_need_same_dtype(c, 0, i, err));
     return recurrence(c, 2, err);
 }
 

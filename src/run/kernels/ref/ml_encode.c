@@ -240,6 +240,8 @@ static wt_status encoder_run(const wt_run *r, wt_err *err)
     const encode_params *q = r->params;
     const size_t n = wt_count(r->in[0]);
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < n; i++) {
         item key = { 0 };
         item_from(r->in[0]->data, r->in[0]->dtype, i, &key);
@@ -303,6 +305,8 @@ static wt_status one_hot_run(const wt_run *r, wt_err *err)
     const encode_params *q = r->params;
     const size_t n = wt_count(r->in[0]);
     float *y = wt_out_f32(r, 0);
+    if (wt_run_is_empty(r))
+        return WT_OK;
     memset(y, 0, n * q->n * sizeof *y);
     for (size_t i = 0; i < n; i++) {
         item key = { 0 };

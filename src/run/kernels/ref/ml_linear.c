@@ -26,7 +26,7 @@ static wt_status read_model(wt_prep *p, linear_params **out, wt_err *err)
     WT_TRY(wt_ml_list_read(p, "coefficients", &q->weights, err));
     WT_TRY(wt_ml_list_read(p, "intercepts", &q->bias, err));
     WT_TRY(wt_ml_post_read(p, &q->post, err));
-    if (wt_mul_overflows(q->features, sizeof(float), &p->scratch_bytes))
+    if (wt_mul_overflows(q->features + 1, sizeof(float), &p->scratch_bytes))
         return wt_fail(err, WT_ENOMEM, "%s: too many features", p->op_type);
     p->params = q;
     return WT_OK;
@@ -67,6 +67,8 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
 {
     const linear_params *q = r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t n = 0; n < q->rows; n++) {
         float *s = wt_out_f32(r, 0) + n * q->targets;
         row_scores(r, q, n, r->scratch, s);
@@ -110,6 +112,8 @@ static wt_status classifier_run(const wt_run *r, wt_err *err)
 {
     const linear_params *q = r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t n = 0; n < q->rows; n++) {
         float *s = wt_out_f32(r, 1) + n * q->scores;
         size_t best = 0;
@@ -177,6 +181,8 @@ static wt_status scaler_run(const wt_run *r, wt_err *err)
 {
     const column_params *q = r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < q->count; i++) {
         const size_t c = i % q->columns;
         const float offset = (float)wt_ml_list_get(&q->a, q->a.n == 1 ? 0 : c);
@@ -203,6 +209,8 @@ static wt_status normalizer_run(const wt_run *r, wt_err *err)
 {
     const column_params *q = r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t first = 0; first < q->count; first += q->columns) {
         float norm = q->norm ? 0 : -INFINITY;
         float *y = wt_out_f32(r, 0) + first;
@@ -229,6 +237,8 @@ static wt_status binarizer_run(const wt_run *r, wt_err *err)
     const column_params *q = r->params;
     void *y = wt_tensor_mut(r->out[0]);
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < q->count; i++) {
         const bool on = wt_ml_get(r->in[0], i) > (double)q->threshold;
         switch (r->out[0]->dtype) {
@@ -272,6 +282,8 @@ static wt_status imputer_run(const wt_run *r, wt_err *err)
     const column_params *q = r->params;
     void *y = wt_tensor_mut(r->out[0]);
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < q->count; i++) {
         const size_t c = i % q->columns;
         if (r->in[0]->dtype == WT_I64) {
@@ -306,6 +318,8 @@ static wt_status vectorizer_run(const wt_run *r, wt_err *err)
     const size_t total = (size_t)r->out[0]->shape.dim[1], rows = (size_t)r->out[0]->shape.dim[0];
     float *y = wt_out_f32(r, 0);
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     memset(y, 0, rows * total * sizeof *y);
     for (size_t i = 0, at = 0; i < r->n_in; at += (size_t)widths[i++]) {
         const wt_shape *s = &r->in[i]->shape;
@@ -352,6 +366,8 @@ static wt_status extractor_run(const wt_run *r, wt_err *err)
     const size_t item = wt_dtype_get(r->in[0]->dtype)->block_bytes, columns = (size_t)s->dim[s->rank - 1],
                  picks = wt_count(r->in[1]);
     const size_t rows = (size_t)wt_shape_product(s, 0, s->rank - 1);
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t k = 0; k < picks; k++) {
         const int64_t at = ((const int64_t *)r->in[1]->data)[k];
         if (at < 0 || at >= (int64_t)columns)

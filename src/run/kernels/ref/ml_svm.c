@@ -107,6 +107,8 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
     const svm_params *q = r->params;
     float *x = r->scratch;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t n = 0; n < q->rows; n++) {
         float *y = wt_out_f32(r, 0) + n, sum = (float)wt_ml_list_get(&q->rho, 0);
         wt_ml_load(r->in[0], n * q->features, q->features, x);
@@ -276,6 +278,8 @@ static wt_status classifier_run(const wt_run *r, wt_err *err)
     float *x = r->scratch, *kernels = x + q->at_kernels, *pair = x + q->at_pairs, *matrix = x + q->at_matrix;
     float *votes = matrix + (q->prob_a.n ? 2 * q->classes * q->classes + q->classes : 0);
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t n = 0; n < q->rows; n++) {
         float *s = wt_out_f32(r, 1) + n * q->scores, weight = 0;
         size_t best = 0, count = q->classes;

@@ -30,18 +30,15 @@ static wt_status new_params(wt_prep *p, size_t targets, tree_params **out, wt_er
 {
     tree_params *q = *out = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     int64_t n, c;
-    size_t bytes;
     if (!q)
         return WT_ENOMEM;
     WT_TRY(wt_ml_rows(&p->in[0]->shape, p->op_type, &n, &c, err));
     q->rows = (size_t)n, q->features = (size_t)c, q->targets = targets;
     q->agg = AGG_SUM;
-    if (q->features > SIZE_MAX / 64 || targets > SIZE_MAX / 64 ||
-        wt_mul_overflows(q->scratch = wt_align_up((q->features + 1 + 2 * targets + 2) * sizeof(double), 64),
-                         (size_t)p->threads, &bytes))
+    if (q->features > SIZE_MAX / 64 || targets > SIZE_MAX / 64)
         return wt_fail(err, WT_ENOMEM, "%s: too many features", p->op_type);
+    WT_TRY(wt_plan_scratch(p, q->features + 1 + 2 * targets + 2, sizeof(double), &q->scratch, err));
     p->params = q;
-    p->scratch_bytes = bytes;
     p->max_threads = q->rows > 16 ? p->threads : 1;
     return WT_OK;
 }
@@ -157,6 +154,8 @@ static wt_status regressor_run(const wt_run *r, wt_err *err)
     tree_row row = row_of(r, q);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->rows, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t n = begin; n < end; n++) {
         walk_trees(r, q, n, &row);
@@ -254,6 +253,8 @@ static wt_status classifier_run(const wt_run *r, wt_err *err)
     tree_row row = row_of(r, q);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->rows, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t n = begin; n < end; n++) {
         float *s = wt_out_f32(r, 1) + n * q->scores;

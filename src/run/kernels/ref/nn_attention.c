@@ -72,17 +72,15 @@ static wt_status read_attrs(const wt_prep *p, attention_params *q, wt_err *err)
 
 static wt_status plan_scratch(wt_prep *p, attention_params *q, wt_err *err)
 {
-    size_t keys, values, scores, all;
+    size_t keys, values, scores;
     q->total_pad = wt_align_up(q->total, WT_REF_COLS);
     q->v_pad = wt_align_up(q->v_head, WT_REF_COLS);
     if (wt_mul_overflows(q->head * sizeof(float), q->total_pad, &keys) ||
         wt_mul_overflows(q->v_pad * sizeof(float), q->total, &values) ||
         wt_mul_overflows(q->total_pad, WT_REF_ROWS * sizeof(float), &scores) || keys > SIZE_MAX / 8 ||
-        values > SIZE_MAX / 8 ||
-        wt_mul_overflows(q->scratch = wt_align_up(keys + values + scores, 64), (size_t)p->threads, &all))
+        values > SIZE_MAX / 8 || scores > SIZE_MAX / 8)
         return wt_fail(err, WT_ENOMEM, "%s: %zu keys are too many", p->op_type, q->total);
-    p->scratch_bytes = all;
-    return WT_OK;
+    return wt_plan_scratch(p, keys + values + scores, 1, &q->scratch, err);
 }
 
 static wt_status prepare(wt_prep *p, wt_err *err)
@@ -258,6 +256,8 @@ static wt_status run(const wt_run *r, wt_err *err)
     const attention_params *q = r->params;
     float *room = (float *)(void *)((char *)r->scratch + (size_t)r->tid * q->scratch);
     size_t begin, end;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->batch * q->kv_heads, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         head_work w = { .q = q, .r = r, .b = u / q->kv_heads, .kv = u % q->kv_heads, .keys = room };

@@ -33,7 +33,6 @@ static wt_status check_extras(const wt_prep *p, const wt_ref_conv *c, wt_err *er
 static wt_status prepare(wt_prep *p, wt_err *err)
 {
     conv_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
-    size_t bytes, all;
     if (!q)
         return WT_ENOMEM;
     WT_TRY(wt_ref_conv_init(&q->c, p, 0, 1, err));
@@ -41,12 +40,8 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     q->c.r_layout = wt_has_in(p, 3) ? p->in[3]->layout : WT_PLAIN;
     q->direct = q->c.x_layout == WT_PLAIN && q->c.w.n == 1 && q->c.w.kernel[0] == 1 && q->c.w.stride[0] == 1 &&
                 q->c.w.begin[0] == 0 && q->c.w.end[0] == 0;
-    if (wt_mul_overflows(q->c.depth, TILE_PANELS * WT_REF_COLS * sizeof(float), &bytes) ||
-        wt_mul_overflows(wt_align_up(bytes, 64), (size_t)p->threads, &all))
-        return wt_fail(err, WT_EFORMAT, "%s: the kernel is too large", p->op_type);
-    q->patch_bytes = wt_align_up(bytes, 64);
+    WT_TRY(wt_plan_scratch(p, q->c.depth, TILE_PANELS * WT_REF_COLS * sizeof(float), &q->patch_bytes, err));
     p->params = q;
-    p->scratch_bytes = all;
     p->max_threads = p->threads;
     p->flops = 2.0 * (double)q->c.batch * (double)q->c.oc * (double)q->c.out_size * (double)q->c.depth;
     return WT_OK;
@@ -159,6 +154,8 @@ static wt_status run(const wt_run *r, wt_err *err)
     const size_t tiles = c->batch * c->group * ((wt_ref_panels(c) + TILE_PANELS - 1) / TILE_PANELS);
     size_t begin = 0, end = tiles, oc_begin = 0, oc_end = c->ocg;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     if (tiles >= 4 * (size_t)r->nthreads || c->ocg < WT_REF_ROWS * (size_t)r->nthreads)
         wt_split(tiles, 1, r->tid, r->nthreads, &begin, &end);
     else

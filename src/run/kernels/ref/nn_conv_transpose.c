@@ -51,16 +51,15 @@ static wt_status read_geometry(const wt_prep *p, transpose_params *q, wt_err *er
 static wt_status prepare(wt_prep *p, wt_err *err)
 {
     transpose_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
-    size_t all;
+    size_t floats;
     if (!q)
         return WT_ENOMEM;
     WT_TRY(read_geometry(p, q, err));
     WT_TRY(wt_prep_need_vector(p, 2, WT_F32, (int64_t)q->oc, err));
-    if (wt_mul_overflows((q->taps + WT_REF_COLS) * sizeof(float), q->icg, &q->scratch) || q->scratch > SIZE_MAX / 2 ||
-        wt_mul_overflows(q->scratch = wt_align_up(q->scratch, 64), (size_t)p->threads, &all))
-        return wt_fail(err, WT_EFORMAT, "%s: the kernel is too large", p->op_type);
+    if (wt_mul_overflows(q->taps + WT_REF_COLS, q->icg, &floats))
+        return wt_fail(err, WT_ENOMEM, "%s: the kernel is too large", p->op_type);
+    WT_TRY(wt_plan_scratch(p, floats, sizeof(float), &q->scratch, err));
     p->params = q;
-    p->scratch_bytes = all;
     p->max_threads = p->threads;
     p->flops = 2.0 * (double)q->batch * (double)q->in_size * (double)q->ic * (double)q->ocg * (double)q->taps;
     return WT_OK;
@@ -132,6 +131,8 @@ static wt_status run(const wt_run *r, wt_err *err)
           *tail = weights + q->taps * q->icg;
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->batch * q->oc, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t n = u / q->oc, oc = u % q->oc, g = oc / q->ocg;

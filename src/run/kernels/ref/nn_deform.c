@@ -37,7 +37,6 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     deform_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const int64_t groups = wt_attr_int(p->attrs, "offset_group", 1);
     const int n = p->in[0]->shape.rank - 2;
-    size_t all;
     if (!q)
         return WT_ENOMEM;
     WT_TRY(wt_ref_conv_init(&q->c, p, 0, 1, err));
@@ -52,11 +51,8 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     WT_TRY(wt_prep_need_vector(p, 3, WT_F32, (int64_t)q->c.oc, err));
     if (wt_has_in(p, 4))
         WT_TRY(check_field(p, q, 4, 1, err));
-    if (wt_mul_overflows(q->c.depth, WT_REF_COLS * sizeof(float), &q->scratch) ||
-        wt_mul_overflows(q->scratch = wt_align_up(q->scratch, 64), (size_t)p->threads, &all))
-        return wt_fail(err, WT_EFORMAT, "%s: the kernel is too large", p->op_type);
+    WT_TRY(wt_plan_scratch(p, q->c.depth, WT_REF_COLS * sizeof(float), &q->scratch, err));
     p->params = q;
-    p->scratch_bytes = all;
     p->max_threads = p->threads;
     p->flops = 2.0 * (double)q->c.batch * (double)q->c.oc * (double)q->c.out_size * (double)q->c.depth;
     return WT_OK;
@@ -130,6 +126,8 @@ static wt_status run(const wt_run *r, wt_err *err)
     const size_t panels = (c->out_size + WT_REF_COLS - 1) / WT_REF_COLS;
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(c->batch * c->group * panels, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t first = u % panels * WT_REF_COLS, g = u / panels % c->group, n = u / panels / c->group;

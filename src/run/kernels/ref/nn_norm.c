@@ -162,6 +162,8 @@ static wt_status batch_run(const wt_run *r, wt_err *err)
     const norm_params *q = r->params;
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->channels, 1, r->tid, r->nthreads, &begin, &end);
     wt_ref_zero_tail(r->out[0], r->tid, r->nthreads);
     for (size_t c = begin; c < end; c++) {
@@ -224,6 +226,8 @@ static wt_status group_run(const wt_run *r, wt_err *err)
     const size_t per = q->groups ? q->channels / q->groups : 0;
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->batch * q->groups, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t g = u % q->groups, at = u * per * q->size;

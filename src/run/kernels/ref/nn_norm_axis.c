@@ -167,6 +167,8 @@ static void layer_rows(const wt_run *r, bool centered)
 static wt_status layer_run(const wt_run *r, wt_err *err)
 {
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     layer_rows(r, true);
     return WT_OK;
 }
@@ -174,6 +176,8 @@ static wt_status layer_run(const wt_run *r, wt_err *err)
 static wt_status rms_run(const wt_run *r, wt_err *err)
 {
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     layer_rows(r, false);
     return WT_OK;
 }
@@ -199,6 +203,8 @@ static wt_status lp_run(const wt_run *r, wt_err *err)
     void *y = wt_tensor_mut(r->out[0]);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->outer * q->inner, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t first = u / q->inner * q->n * q->inner + u % q->inner;
@@ -263,6 +269,8 @@ static wt_status mvn_run(const wt_run *r, wt_err *err)
     void *y = wt_tensor_mut(r->out[0]);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->outer, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end && q->n; u++) {
         const size_t first = pick(q, u, false);
@@ -312,6 +320,8 @@ static wt_status lrn_run(const wt_run *r, wt_err *err)
     void *y = wt_tensor_mut(r->out[0]);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->outer * q->inner, 16, r->tid, r->nthreads, &begin, &end);
     for (size_t c = 0; c < q->n; c++)
         for (size_t u = begin; u < end; u++) {

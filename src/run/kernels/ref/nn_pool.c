@@ -127,7 +127,7 @@ static void pool_requant(const pool_params *q, const pool_at *at, double sum, do
 static int64_t pool_index(const pool_params *q, size_t plane, int64_t pos)
 {
     const wt_window *w = &q->w;
-    if (q->column_major) {
+    if (q->column_major && q->in_size) {
         int64_t coord[WT_WINDOW_MAX], scale = 1, out = 0;
         for (int d = w->n - 1; d >= 0; d--) {
             coord[d] = pos % w->in[d];
@@ -294,6 +294,8 @@ static wt_status run(const wt_run *r, wt_err *err)
     const pool_params *q = r->params;
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->planes * q->rows, 1, r->tid, r->nthreads, &begin, &end);
     int64_t *indices = r->n_out > 1 && r->out[1] ? wt_tensor_mut(r->out[1]) : NULL;
     if (q->out_size)
@@ -323,6 +325,8 @@ static wt_status quant_prepare(wt_prep *p, wt_err *err)
 
 static wt_status quant_run(const wt_run *r, wt_err *err)
 {
+    if (wt_run_is_empty(r))
+        return WT_OK;
     WT_TRY(run(r, err));
     if (r->nthreads > 1)
         wt_team_barrier(r->team, r->tid); /* whoever computed the lanes behind the last channel has done so */

@@ -193,3 +193,21 @@ wt_status wt_prep_need_vector(const wt_prep *p, size_t i, wt_dtype t, int64_t n,
     return wt_fail(err, WT_EFORMAT, "%s: input %zu must be %lld values of type %s", p->op_type, i, (long long)n,
                    wt_dtype_get(t)->name);
 }
+
+wt_status wt_plan_scratch(wt_prep *p, size_t n, size_t size, size_t *each, wt_err *err)
+{
+    if (wt_mul_overflows(n, size, each) || *each > SIZE_MAX / 2 ||
+        wt_mul_overflows(*each = wt_align_up(*each + 1, 64), (size_t)p->threads, &p->scratch_bytes))
+        return wt_fail(err, WT_ENOMEM, "%s: %zu elements of scratch memory are too many", p->op_type, n);
+    return WT_OK;
+}
+
+bool wt_run_is_empty(const wt_run *r)
+{
+    for (size_t i = 0; i < r->n_out; i++) {
+        int64_t n;
+        if (r->out[i] && (!wt_shape_count(&r->out[i]->shape, &n) || n > 0))
+            return false;
+    }
+    return true;
+}

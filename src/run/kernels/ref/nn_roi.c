@@ -144,6 +144,8 @@ static wt_status align_run(const wt_run *r, wt_err *err)
 {
     const roi_params *q = r->params;
     size_t begin, end;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->rois, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         region g = { 0 };
@@ -200,6 +202,8 @@ static wt_status pool_run(const wt_run *r, wt_err *err)
 {
     const roi_params *q = r->params;
     size_t begin, end;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->rois, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
         const float *roi = wt_in_f32(r, 1) + i * 5;
@@ -257,6 +261,8 @@ static wt_status unpool_run(const wt_run *r, wt_err *err)
     const unpool_params *q = r->params;
     const int64_t *indices = r->in[1]->data, total = wt_shape_product(&q->small, 0, q->small.rank);
     float *y = wt_out_f32(r, 0);
+    if (wt_run_is_empty(r))
+        return WT_OK;
     memset(y, 0, wt_count(r->out[0]) * sizeof *y);
     for (size_t i = 0; i < q->count; i++) {
         int64_t left = indices[i], at = 0, scale = 1;

@@ -76,6 +76,8 @@ static wt_status run(const wt_run *r, wt_err *err)
 {
     const rotary_params *q = r->params;
     size_t begin, end;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(q->batch * q->length, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t u = begin; u < end; u++) {
         const size_t b = u / q->length, t = u % q->length;

@@ -11,12 +11,18 @@ static inline bool wt_out_is(const wt_prep *p, size_t i, wt_dtype t)
 }
 static inline bool wt_has_out(const wt_prep *p, size_t i) { return i < p->n_out && p->out[i] != NULL; }
 static inline bool wt_run_has(const wt_run *r, size_t i) { return i < r->n_in && r->in[i] != NULL; }
+/* No output has an element: a run has nothing to do (whatever the other dims, which may be absurd, say). */
+bool wt_run_is_empty(const wt_run *r);
 /* All tensors row-major. */
 bool wt_all_plain(const wt_prep *p);
 /* Elements of a tensor whose shape is known. */
 static inline size_t wt_count(const wt_tensor *t) { return (size_t)wt_shape_product(&t->shape, 0, t->shape.rank); }
 /* Input i, if there, is a vector of n elements of type t. */
 wt_status wt_prep_need_vector(const wt_prep *p, size_t i, wt_dtype t, int64_t n, wt_err *err);
+
+/* Plans n * size bytes of scratch for each member, rounded up to 64 and never none (so that there is an address):
+ * *each. */
+wt_status wt_plan_scratch(wt_prep *p, size_t n, size_t size, size_t *each, wt_err *err);
 
 /* Zeroes the lanes behind the last channel of a C16 tensor; each member its part. */
 void wt_ref_zero_tail(wt_tensor *t, int tid, int nthreads);

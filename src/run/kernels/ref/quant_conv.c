@@ -1,7 +1,7 @@
 /* quant_conv.c - convolutions of 8-bit codes: ConvInteger, QLinearConv and the engine's QuantConv.
  *
  * Codes minus their zero point are gathered as int16 into patches [position][tap][channel], 64 positions at a time,
- * weights likewise four channels at a time, and multiplied as exact integer dot products, which compilers turn into
+ * weights likewise one channel at a time, and multiplied as exact integer dot products, which compilers turn into
  * 16-bit multiply-add instructions. Padding is the real number 0, that is the zero point, that is 0 in a patch. */
 #include "run/kernels/ref/quant_ref.h"
 
@@ -28,19 +28,14 @@ static bool accepts_codes(const wt_prep *p, size_t wi)
 static wt_status prepare_common(wt_prep *p, size_t wi, quant_conv **out, wt_err *err)
 {
     quant_conv *q = *out = wt_arena_alloc(p->arena, 1, sizeof *q, err);
-    size_t all;
     if (!q)
         return WT_ENOMEM;
     WT_TRY(wt_ref_conv_init(&q->c, p, 0, wi, err));
     q->wi = wi;
     q->x_signed = p->in[0]->dtype == WT_I8;
     q->w_signed = p->in[wi]->dtype == WT_I8;
-    if (wt_mul_overflows(q->c.depth, (TILE + WT_REF_ROWS) * sizeof(int16_t), &q->scratch) ||
-        q->scratch > SIZE_MAX / 2 ||
-        wt_mul_overflows(q->scratch = wt_align_up(q->scratch, 64), (size_t)p->threads, &all))
-        return wt_fail(err, WT_EFORMAT, "%s: the kernel is too large", p->op_type);
+    WT_TRY(wt_plan_scratch(p, q->c.depth, (TILE + 1) * sizeof(int16_t), &q->scratch, err));
     p->params = q;
-    p->scratch_bytes = all;
     p->max_threads = p->threads;
     p->flops = 2.0 * (double)q->c.batch * (double)q->c.oc * (double)q->c.out_size * (double)q->c.depth;
     return WT_OK;
@@ -179,6 +174,8 @@ static void integer_channel(const quant_conv *q, const wt_run *r, size_t oc, cha
 static wt_status integer_run(const wt_run *r, wt_err *err)
 {
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     run_common(r->params, r, integer_channel, wt_zero_at(r, 2, 0));
     return WT_OK;
 }
@@ -224,6 +221,8 @@ static wt_status qlinear_run(const wt_run *r, wt_err *err)
 {
     quant_conv q = *(const quant_conv *)r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     q.out.y_zero = wt_zero_at(r, Y_ZERO, 0);
     run_common(&q, r, qlinear_channel, wt_zero_at(r, X_ZERO, 0));
     return WT_OK;
@@ -260,6 +259,8 @@ static wt_status quant_run(const wt_run *r, wt_err *err)
 {
     const quant_conv *q = r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     run_common(q, r, quant_channel, q->x_zero);
     return WT_OK;
 }

@@ -268,6 +268,8 @@ static wt_status dynamic_run(const wt_run *r, wt_err *err)
     float low = 0, high = 0, scale;
     int32_t zero;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < n; i++) {
         low = x[i] < low ? x[i] : low;
         high = x[i] > high ? x[i] : high;

@@ -37,7 +37,6 @@ static wt_status prepare_common(wt_prep *p, size_t ai, size_t bi, quant_matmul *
 {
     quant_matmul *q = *out = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     wt_shape y;
-    size_t all;
     if (!q)
         return WT_ENOMEM;
     const wt_shape *a = &p->in[ai]->shape, *b = &p->in[bi]->shape;
@@ -58,11 +57,8 @@ static wt_status prepare_common(wt_prep *p, size_t ai, size_t bi, quant_matmul *
     batch_strides(b, q->n_dims, q->dim, q->k * q->n, q->b_stride);
     q->ai = ai, q->bi = bi;
     q->a_signed = p->in[ai]->dtype == WT_I8, q->b_signed = p->in[bi]->dtype == WT_I8;
-    if (wt_mul_overflows(q->k, 2 * BLOCK * sizeof(int16_t), &q->scratch) || q->scratch > SIZE_MAX / 2 ||
-        wt_mul_overflows(q->scratch = wt_align_up(q->scratch, 64), (size_t)p->threads, &all))
-        return wt_fail(err, WT_ENOMEM, "%s: the product is too large", p->op_type);
+    WT_TRY(wt_plan_scratch(p, q->k, 2 * BLOCK * sizeof(int16_t), &q->scratch, err));
     p->params = q;
-    p->scratch_bytes = all;
     p->max_threads = p->threads;
     p->flops = 2.0 * (double)q->batches * (double)q->m * (double)q->n * (double)q->k;
     return WT_OK;
@@ -204,6 +200,8 @@ static void integer_col(const quant_matmul *q, const wt_run *r, size_t batch, si
 static wt_status integer_run(const wt_run *r, wt_err *err)
 {
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     run_common(r->params, r, integer_row, integer_col);
     return WT_OK;
 }
@@ -264,6 +262,8 @@ static wt_status qlinear_run(const wt_run *r, wt_err *err)
 {
     quant_matmul q = *(const quant_matmul *)r->params;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     q.out.y_zero = wt_zero_at(r, Y_ZERO, 0);
     q.out.y_scale = scale_at(r->in[Y_SCALE], 0);
     run_common(&q, r, qlinear_row, qlinear_col);
@@ -319,6 +319,8 @@ static void linear_col(const quant_matmul *q, const wt_run *r, size_t batch, siz
 static wt_status linear_run(const wt_run *r, wt_err *err)
 {
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     run_common(r->params, r, linear_row, linear_col);
     return WT_OK;
 }

@@ -84,6 +84,8 @@ static wt_status binary_run(const wt_run *r, wt_err *err)
     const uint8_t *in[2];
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     for (size_t i = 0; i < 2; i++) {
         in[i] = q->copy[i] ? wt_channel_copy(r->in[i], q->copy[i], room) : r->in[i]->data;
         room += q->copy[i];
@@ -126,6 +128,8 @@ static wt_status unary_run(const wt_run *r, wt_err *err)
     uint8_t *y = wt_tensor_mut(r->out[0]);
     size_t begin, end;
     (void)err;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     wt_split(wt_physical_count(r->in[0]), 64, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++)
         y[i] = table[x[i]];

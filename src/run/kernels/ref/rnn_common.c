@@ -95,11 +95,10 @@ wt_status wt_rnn_init(wt_rnn *q, wt_prep *p, wt_err *err)
 /* Sizes of one thread's buffers, all rounded to 64 bytes. */
 static bool work_size(const wt_rnn *q, size_t extra, size_t *bytes)
 {
-    const size_t batch = (size_t)q->d.batch;
-    size_t gates, x, state;
-    if (wt_mul_overflows(batch * sizeof(float), q->row, &gates) || wt_mul_overflows(gates, q->chunk, &x) ||
-        wt_mul_overflows(batch * sizeof(float), q->inner[1], &state) || x > SIZE_MAX / 8 || state > SIZE_MAX / 16 ||
-        extra > SIZE_MAX / 8)
+    size_t column, gates, x, state;
+    if (wt_mul_overflows((size_t)q->d.batch, sizeof(float), &column) || wt_mul_overflows(column, q->row, &gates) ||
+        wt_mul_overflows(gates, q->chunk, &x) || wt_mul_overflows(column, q->inner[1], &state) || x > SIZE_MAX / 8 ||
+        state > SIZE_MAX / 16 || extra > SIZE_MAX / 8)
         return false;
     *bytes = wt_align_up(x, 64) + wt_align_up(gates, 64) + 3 * wt_align_up(state, 64) + wt_align_up(extra, 64);
     return true;
@@ -108,8 +107,10 @@ static bool work_size(const wt_rnn *q, size_t extra, size_t *bytes)
 wt_status wt_rnn_plan_scratch(wt_rnn *q, wt_prep *p, size_t extra, wt_err *err)
 {
     enum { TARGET = 1 << 20 }; /* bytes of gates made at once: within most second-level caches */
-    const size_t step = (size_t)q->d.batch * q->row * sizeof(float), seq = (size_t)q->d.seq;
-    size_t all;
+    const size_t seq = (size_t)q->d.seq;
+    size_t step, all;
+    if (wt_mul_overflows((size_t)q->d.batch, q->row * sizeof(float), &step))
+        return wt_fail(err, WT_ENOMEM, "%s: the state of the recurrence is too large", p->op_type);
     q->chunk = step && step < TARGET ? TARGET / step : 1;
     if (q->chunk > seq)
         q->chunk = seq ? seq : 1;

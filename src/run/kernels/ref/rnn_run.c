@@ -261,6 +261,8 @@ wt_status wt_rnn_run(const wt_run *r, wt_err *err)
     const wt_rnn *q = r->params;
     const size_t batch = (size_t)q->d.batch, dirs = (size_t)q->d.dirs;
     size_t begin, end;
+    if (wt_run_is_empty(r))
+        return WT_OK;
     WT_TRY(check_lengths(q, r, err));
     for (int i = 0; i < 2; i++) { /* only on one thread */
         void *own = (char *)r->scratch + q->packed_at[i];
@@ -296,6 +298,9 @@ static bool accepts_float(const wt_prep *p)
 
 static bool accepts_quant(const wt_prep *p)
 {
+    for (size_t i = 3; i < p->n_in && i < 8; i++) /* bias, lengths, states, peepholes */
+        if (p->in[i] && p->in[i]->dtype != (i == 4 ? WT_I32 : WT_F32))
+            return false;
     const bool byte = p->n_in == 12 && p->in[1] && p->in[2] && (p->in[1]->dtype == WT_U8 || p->in[1]->dtype == WT_I8) &&
                       (p->in[2]->dtype == WT_U8 || p->in[2]->dtype == WT_I8);
     return byte && wt_in_is(p, 0, WT_F32) && wt_in_is(p, 8, WT_F32) && wt_in_is(p, 10, WT_F32) &&
