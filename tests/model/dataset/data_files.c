@@ -84,9 +84,10 @@ static uint32_t checksum(const uint8_t *bytes, size_t n) { return (uint32_t)crc3
 static void no_pictures(void) { wt_test_skip("this build reads no pictures and no deflate"); }
 uint8_t *wt_make_png(const uint8_t *pixels, int w, int h, int channels, size_t *len)
 {
-    (void)pixels, (void)w, (void)h, (void)channels, (void)len;
+    (void)pixels, (void)w, (void)h, (void)channels;
     no_pictures();
-    return NULL;
+    *len = 0; /* not reached */
+    return calloc(1, 1);
 }
 uint8_t *wt_make_jpeg(const uint8_t *pixels, int w, int h, int channels, size_t *len)
 {
