@@ -88,9 +88,28 @@ static const wt_value *constant_behind(const wt_value *v)
     return wt_value_is_const(v) ? v : NULL;
 }
 
+/* The node whose result this one only finishes (an activation, a bias): kernels do both in one go. NULL: there is none.
+ */
+static const wt_node *finishes(const wt_node *n)
+{
+    const wt_value *only = NULL;
+    if (!n->op || !(n->op->flags & (WT_OP_UNARY | WT_OP_BROADCAST)) || n->op->flags & WT_OP_VIEW)
+        return NULL;
+    for (size_t i = 0; i < n->n_in; i++) {
+        if (!n->in[i] || constant_behind(n->in[i]))
+            continue;
+        if (only || quantized(n->in[i]))
+            return NULL;
+        only = n->in[i];
+    }
+    return only && only->graph == n->graph ? only->producer : NULL;
+}
+
 const char *wt_node_precision(const wt_node *n)
 {
     bool weights = false, activations = false, floats = false, halves = false;
+    for (const wt_node *p = finishes(n); p; p = finishes(n))
+        n = p;
     if (integer_op(n->op_type))
         return class_names[INT8];
     for (size_t i = 0; i < n->n_in; i++) {
