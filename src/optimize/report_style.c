@@ -1,0 +1,100 @@
+/* report_style.c - the style sheet: light and dark by what the reader's system prefers, one column on a phone, paper.
+ *
+ * All colours are the variables of the first rule. Nothing is loaded: fonts are the reader's own. It is written without
+ * the signs that XML escapes, so that the page stays well-formed. Lengths in charts are percent of the width, so text
+ * in them keeps its size on any screen. */
+#include "optimize/report_style.h"
+#include <stddef.h>
+
+/* clang-format off */
+const char *const wt_report_style[] = {
+":root{color-scheme:light dark;--bg:#fbfaf8;--raised:#ffffff;--ink:#1e1d1b;--soft:#5e5a54;--faint:#746f67;--line:#e6e2da;--grid:#efece6;",
+"--accent:#0c7b6c;--accent-soft:#d9ece8;--base:#b3ada3;--base-ink:#6f6a62;--mid:#79b9af;--good:#1c7549;--good-bg:#e3f2e9;--bad:#b2352d;--bad-bg:#fbe8e6;",
+"--warn:#94590b;--warn-bg:#faf0dc}",
+"@media (prefers-color-scheme:dark){:root{--bg:#141413;--raised:#1c1c1a;--ink:#edebe6;--soft:#aaa59c;--faint:#8d887f;--line:#302f2c;--grid:#262523;",
+"--accent:#4fc6b2;--accent-soft:#123a34;--base:#6b675f;--base-ink:#a39e95;--mid:#2e8778;--good:#63cd93;--good-bg:#13301f;--bad:#f2867f;--bad-bg:#3b1b18;",
+"--warn:#e3b061;--warn-bg:#33260e}}",
+"*{box-sizing:border-box}",
+"html{-webkit-text-size-adjust:100%;text-size-adjust:100%}",
+"body{margin:0;background:var(--bg);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue','Noto Sans','Liberation Sans',Arial,sans-serif;",
+"font-variant-numeric:tabular-nums;-webkit-font-smoothing:antialiased}",
+"main{max-width:1080px;margin:0 auto;padding:0 28px 64px}",
+"a{color:inherit}",
+"code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace;font-size:.86em;overflow-wrap:anywhere}",
+"h1,h2,h3,p,dl,dd,figure,table,ul,ol{margin:0;padding:0}",
+".top{display:flex;justify-content:space-between;gap:16px;padding:22px 0 0;color:var(--faint);font-size:14px}",
+".top b{color:var(--ink);font-weight:650;letter-spacing:-.01em}",
+/* the verdict */
+".hero{padding:64px 0 40px}",
+".badge{display:inline-flex;align-items:center;gap:8px;padding:5px 14px 5px 10px;border-radius:99px;font-size:14px;font-weight:650;letter-spacing:.04em}",
+".badge svg{width:16px;height:16px;flex:none}",
+".pass{color:var(--good);background:var(--good-bg)}.fail{color:var(--bad);background:var(--bad-bg)}.unknown{color:var(--warn);background:var(--warn-bg)}",
+"h1{font-size:clamp(1.8rem,5vw,3.05rem);line-height:1.12;font-weight:640;letter-spacing:-.025em;margin:20px 0 14px;max-width:22em;text-wrap:balance;overflow-wrap:anywhere}",
+".sub{color:var(--soft);font-size:1.06rem;max-width:46em;overflow-wrap:anywhere}",
+".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:0 28px;margin-top:40px}",
+".tile{border-top:2px solid var(--ink);padding:14px 0 22px}",
+".tile .k{font-size:14px;color:var(--ink)}",
+".tile .n{font-size:2.35rem;line-height:1.15;font-weight:600;letter-spacing:-.03em}",
+".tile .w{font-size:13.5px;color:var(--soft);margin-top:3px}.tile .w b{color:var(--ink);font-weight:600}",
+".tile.worse .n{color:var(--bad)}",
+/* sections */
+"section{border-top:1px solid var(--line);padding:36px 0 44px}",
+"section .body{min-width:0}",
+"h2{font-size:1.12rem;font-weight:640;letter-spacing:-.01em;line-height:1.3;margin-bottom:6px}",
+".lead{color:var(--soft);font-size:14.5px;line-height:1.5;margin-bottom:22px;max-width:46em}",
+"h3{font-size:14px;font-weight:620;margin:0 0 8px}",
+"@media (min-width:940px){section{display:grid;grid-template-columns:224px minmax(0,1fr);gap:0 48px}section .head{position:sticky;top:24px;align-self:start}.lead{margin:0}}",
+".say{font-size:15px;max-width:46em;margin-top:18px}",
+".note{font-size:13px;color:var(--faint);margin-top:10px;max-width:60em;overflow-wrap:anywhere}",
+".two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:34px 44px}",
+".gap{margin-top:34px}",
+/* tables */
+".scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}",
+"table{border-collapse:collapse;width:100%;font-size:14.5px}",
+"th{font-weight:500;color:var(--faint);font-size:12.5px;text-align:left;padding:0 14px 7px 0;border-bottom:1px solid var(--line);vertical-align:bottom}",
+"td{padding:9px 14px 9px 0;border-bottom:1px solid var(--grid);vertical-align:top}",
+"th:last-child,td:last-child{padding-right:0}tr:last-child td{border-bottom:0}",
+"td.r,th.r{text-align:right;white-space:nowrap}td.name{min-width:9em;overflow-wrap:anywhere}",
+".dim{color:var(--faint)}.small{font-size:13px;color:var(--soft)}td .small{display:block;line-height:1.4}",
+".tag{display:inline-block;padding:1px 8px;border-radius:99px;font-size:12.5px;font-weight:600;white-space:nowrap}",
+/* gates */
+".gates{list-style:none}",
+".gate{display:grid;grid-template-columns:26px minmax(0,1fr) auto;gap:0 10px;padding:13px 0;border-bottom:1px solid var(--grid)}",
+".gate:first-child{padding-top:0}.gate:last-child{border:0;padding-bottom:0}",
+".gate svg.mark{width:20px;height:20px;margin-top:2px}",
+".gate .t{font-weight:560}.gate .v{text-align:right;font-weight:600;white-space:nowrap}",
+".gate .d{font-size:13.5px;color:var(--soft);overflow-wrap:anywhere}.gate .c{font-size:13px;color:var(--faint);text-align:right}",
+".mark .ok{color:var(--good)}svg.ok{color:var(--good)}svg.no{color:var(--bad)}.gate.no .v{color:var(--bad)}",
+/* charts */
+"svg.chart{display:block;width:100%;overflow:visible}",
+"svg text{font-size:12px;fill:var(--soft);paint-order:stroke;stroke:var(--bg);stroke-width:3px;stroke-linejoin:round}svg text.f{fill:var(--faint);font-size:11.5px}svg text.s{fill:var(--ink);font-weight:600}svg text.a{fill:var(--accent);font-weight:600}svg text.i{fill:var(--raised);font-weight:650;font-size:11px;stroke:none}svg text.bi{fill:var(--base-ink);font-weight:600}",
+"svg .grid{stroke:var(--grid);stroke-width:1}svg .axis{stroke:var(--line);stroke-width:1}svg .limit{stroke:var(--bad);stroke-width:1.25;stroke-dasharray:4 3}svg text.limit-t{fill:var(--bad);font-size:11.5px}",
+".base{fill:var(--base)}.mid{fill:var(--mid)}.acc{fill:var(--accent)}.warnf{fill:var(--warn)}",
+".whisker{stroke:var(--ink);stroke-width:2;opacity:.6}.base-l{stroke:var(--base-ink)}.acc-l{stroke:var(--accent)}.ink-l{stroke:var(--ink)}.line{fill:none;stroke-width:1.5}.thin{stroke-width:1}.soft{opacity:.55}",
+".bar{display:grid;grid-template-columns:minmax(84px,30%) minmax(0,1fr) 92px;gap:0 12px;align-items:center;padding:4px 0;font-size:14px}",
+".bar .k{overflow-wrap:anywhere;line-height:1.3}.bar .k .small{display:block}.bar .v{text-align:right;white-space:nowrap;font-weight:560}",
+".bar svg{height:18px}.bar.chosen .k{font-weight:620}",
+".bar.slim{grid-template-columns:minmax(0,1fr) auto;padding:5px 0;font-size:13.5px}.bar.slim svg{grid-column:1/-1;grid-row:2;height:7px;margin-top:4px}.bar.slim .small{font-size:12.5px}",
+"@media (max-width:560px){.bar.wide{grid-template-columns:minmax(0,1fr) auto;padding:7px 0}.bar.wide svg{grid-column:1/-1;grid-row:2;margin-top:4px}.bar.wide .v{grid-row:1;grid-column:2}}",
+".key{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:13px;color:var(--soft);margin:0 0 12px}.key span{display:inline-flex;align-items:center;gap:7px}.key svg{width:11px;height:11px;flex:none}",
+".steps{list-style:none;font-size:14.5px}.steps li{display:grid;grid-template-columns:28px minmax(0,1fr);padding:7px 0}.steps .o{color:var(--faint);font-weight:600}.steps b{font-weight:620}",
+/* facts, commands, details */
+"dl.facts{display:grid;grid-template-columns:132px minmax(0,1fr);gap:6px 22px;font-size:14.5px}",
+"dl.facts.wide{grid-template-columns:216px minmax(0,1fr)}dl.facts dt{color:var(--faint)}dl.facts dd{overflow-wrap:anywhere}",
+".cmd{margin-bottom:16px}.cmd p{font-size:14px;color:var(--soft);margin-bottom:5px}",
+"pre{margin:0;background:var(--raised);border:1px solid var(--line);border-radius:8px;padding:10px 14px;font-size:13px;line-height:1.5;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}",
+"details{margin-top:22px;border-top:1px solid var(--grid)}details+details,details:first-child{margin-top:0}details:first-child{border-top:0}details:first-child summary{padding-top:0}",
+"summary{cursor:pointer;padding:12px 0;font-size:14.5px;font-weight:560}summary .dim{font-weight:400}details .in{padding:4px 0 18px}",
+"summary:focus-visible,a:focus-visible{outline:2px solid var(--accent);outline-offset:3px;border-radius:4px}",
+"footer{border-top:1px solid var(--line);padding:22px 0 0;color:var(--faint);font-size:13px;display:flex;flex-wrap:wrap;gap:4px 20px;justify-content:space-between}",
+"@media (max-width:560px){main{padding:0 18px 48px}.hero{padding:40px 0 24px}.tiles{grid-template-columns:1fr 1fr;gap:0 20px;margin-top:28px}.tile .n{font-size:1.8rem}",
+"section{padding:28px 0 32px}dl.facts,dl.facts.wide{grid-template-columns:1fr;gap:0}dl.facts dd{margin-bottom:10px}",
+"table.cards thead{display:none}table.cards,table.cards tbody{display:block}table.cards tr{display:grid;grid-template-columns:minmax(0,1fr);gap:1px;padding:11px 0;border-bottom:1px solid var(--grid)}",
+"table.cards tr:last-child{border:0}table.cards td{display:flex;justify-content:space-between;gap:8px;border:0;padding:1px 0;min-width:0}table.cards td.name{font-weight:600;justify-content:flex-start;flex-wrap:wrap}",
+"table.cards td.name .small{flex-basis:100%;font-weight:400}table.cards td[data-k]::before{content:attr(data-k);color:var(--faint);font-size:13px}}",
+"@media print{:root{--bg:#fff;--raised:#fff;--ink:#111;--soft:#444;--faint:#666;--line:#ccc;--grid:#e6e6e6;--accent:#0c7b6c;--accent-soft:#d9ece8;--base:#b3ada3;--base-ink:#6f6a62;--mid:#79b9af;--good:#1c7549;--good-bg:#e3f2e9;--bad:#b2352d;--bad-bg:#fbe8e6;--warn:#94590b;--warn-bg:#faf0dc}",
+"body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}main{max-width:none;padding:0}.hero{padding:20px 0}section{padding:18px 0;display:block}section .head{position:static}.lead{margin-bottom:12px}",
+".gate,.bar,tr,figure,.cmd,.tile,svg.chart,h2,h3{break-inside:avoid}h2,h3,.head{break-after:avoid}pre{white-space:pre-wrap}details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}}",
+NULL
+};
+/* clang-format on */
