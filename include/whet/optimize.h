@@ -58,7 +58,8 @@ WT_API wt_optimize_options wt_optimize_defaults(void);
 WT_API wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *options,
                              wt_err *err);
 
-/* Renders DIR/report.html again from DIR/result.json. A file of that name is replaced if whet wrote it, or with force. */
+/* Renders DIR/report.html again from DIR/result.json. A file of that name is replaced if whet wrote it, or with force.
+ */
 WT_API wt_status wt_report_write(wt_context *ctx, const char *dir, int force, wt_err *err);
 /* The same; the result says which file. */
 WT_API wt_status wt_report_make(wt_result **out, wt_context *ctx, const char *dir, int force, wt_err *err);
