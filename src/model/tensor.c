@@ -82,9 +82,13 @@ bool wt_shape_count(const wt_shape *shape, int64_t *count)
 int64_t wt_shape_product(const wt_shape *shape, int from, int to)
 {
     int64_t n = 1;
-    for (int i = from; i < to; i++)
-        n *= shape->dim[i];
-    return n;
+    bool overflow = false;
+    for (int i = from; i < to; i++) {
+        if (shape->dim[i] == 0)
+            return 0;
+        overflow |= __builtin_mul_overflow(n, shape->dim[i], &n);
+    }
+    return overflow ? INT64_MAX : n; /* only where another dim is 0: nothing is ever addressed with it */
 }
 
 wt_shape wt_shape_make(int rank, const int64_t *dims)

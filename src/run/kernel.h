@@ -66,7 +66,8 @@ struct wt_kernel {
 
 /* All tables; each ends with a row whose name is NULL. */
 extern const wt_kernel *const wt_kernel_tables[];
-/* The last acceptable row; NULL when there is none. `only` != NULL: that name or nothing (tests, --kernel). */
+/* The last acceptable row; NULL when there is none. `only` != NULL: that name or nothing (tests, --kernel). A row that
+ * does nothing where all outputs are empty. */
 const wt_kernel *wt_kernel_pick(const wt_prep *p, const char *only);
 
 /* --- packed weights ----------------------------------------------------------------------------------------------

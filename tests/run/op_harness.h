@@ -66,6 +66,8 @@ void op_tensor(op_test *t, const char *name, wt_dtype dtype, const char *shape, 
 void op_run(op_test *t, size_t n_out);
 /* Something on the way must fail with this status and a message that contains `part`. */
 void op_refused(op_test *t, size_t n_out, wt_status status, const char *part);
+/* Whatever happens: the first failure on the way, or WT_OK. Outputs above 16 MB are WT_ELIMIT. */
+wt_status op_try(op_test *t, size_t n_out, wt_err *err);
 /* The rule alone; no data of hidden inputs, no check of what it says but that it is WT_OK. */
 void op_infer(op_test *t, size_t n_out);
 

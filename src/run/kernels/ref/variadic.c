@@ -24,6 +24,8 @@ static bool variadic_accepts(const wt_prep *p)
             return false;
     if (p->op == WT_OP_MEAN && !wt_dtype_is_float(dtype))
         return false;
+    if (p->n_in == 1 && p->in[0]->layout != p->out[0]->layout) /* a copy */
+        return false;
     return wt_binary_fold(p->op, wt_is_half(dtype) ? WT_F32 : dtype) && wt_walk_accepts(p->in, p->n_in, p->out[0]);
 }
 
