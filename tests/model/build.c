@@ -144,8 +144,8 @@ const char *build_type(const wt_value *v, char *out, size_t size)
 }
 
 /* --- a sample that can fail, for running out of memory ------------------------------------------------------------ */
-static wt_status node(wt_graph *g, const char *op, const char *out, wt_value *const *in, size_t n, const wt_attrs *attrs,
-                      wt_value **result, wt_err *err)
+static wt_status node(wt_graph *g, const char *op, const char *out, wt_value *const *in, size_t n,
+                      const wt_attrs *attrs, wt_value **result, wt_err *err)
 {
     WT_TRY(wt_graph_add_value(result, g, out, err));
     return wt_graph_add_node(NULL, g, NULL, "", op, out, in, n, result, 1, attrs, err);
@@ -164,8 +164,9 @@ static wt_status fill_sample(wt_graph *g, wt_err *err)
     static const int64_t kernel[] = { 3, 3 };
     static const wt_attr conv[] = { { .name = "kernel_shape", .type = WT_ATTR_INTS, .count = 2, .v.ints = kernel } };
     const float numbers[72] = { 0.5f, -1.0f };
-    const wt_tensor w = { .dtype = WT_F32, .data = numbers, .bytes = sizeof numbers,
-                          .shape = { .rank = 4, .dim = { 4, 2, 3, 3 } } };
+    const wt_tensor w = {
+        .dtype = WT_F32, .data = numbers, .bytes = sizeof numbers, .shape = { .rank = 4, .dim = { 4, 2, 3, 3 } }
+    };
     static const uint8_t yes = 1;
     const wt_tensor truth = { .dtype = WT_BOOL, .data = &yes, .bytes = 1, .shape = { .rank = 0 } };
     wt_value *x, *weights, *condition, *a, *r, *m, *s;

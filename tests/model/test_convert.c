@@ -100,7 +100,8 @@ static void float8_round_trips(void **state)
             assert_int_equal(wt_f32_to_f8(x, f->dtype, true), code > f->max ? (v & 0x80) | f->max : v);
         }
         for (unsigned code = 0; code < f->max; code++) {
-            const float middle = (float)((value_of(code, f->mantissa, f->bias) + value_of(code + 1, f->mantissa, f->bias)) / 2);
+            const float middle =
+                (float)((value_of(code, f->mantissa, f->bias) + value_of(code + 1, f->mantissa, f->bias)) / 2);
             assert_int_equal(wt_f32_to_f8(middle, f->dtype, true), code & 1 ? code + 1 : code);
             assert_int_equal(wt_f32_to_f8(nextafterf(middle, 0.0f), f->dtype, false), code);
         }
@@ -124,8 +125,8 @@ static void float4_is_a_table(void **state)
     static const struct {
         float x;
         uint8_t code;
-    } cases[] = { { 0.25f, 0 }, { 0.26f, 1 }, { 0.75f, 2 }, { 1.25f, 2 }, { 1.75f, 4 }, { 2.5f, 4 }, { 3.5f, 6 }, { 5.0f, 6 },
-                  { 5.1f, 7 },  { 1e9f, 7 },  { -0.3f, 9 }, { -INFINITY, 15 } };
+    } cases[] = { { 0.25f, 0 }, { 0.26f, 1 }, { 0.75f, 2 }, { 1.25f, 2 }, { 1.75f, 4 }, { 2.5f, 4 },
+                  { 3.5f, 6 },  { 5.0f, 6 },  { 5.1f, 7 },  { 1e9f, 7 },  { -0.3f, 9 }, { -INFINITY, 15 } };
     (void)state;
     for (uint8_t v = 0; v < 16; v++) {
         assert_true(fabsf(wt_f4_to_f32(v)) == values[v & 7]);
@@ -138,8 +139,8 @@ static void float4_is_a_table(void **state)
 /* What ONNX Runtime 1.32 answers on x86, as int64 after the cast. */
 static void floats_become_integers_as_in_onnx_runtime(void **state)
 {
-    static const float in[] = { 0.5f, 2.5f, -1.5f, 128, 200.7f, 300.5f, -129, 8.5f, 32768, 65536.5f, 3e9f, 5e9f, 2e19f, -1e19f,
-                                INFINITY, -INFINITY, NAN };
+    static const float in[] = { 0.5f,     2.5f, -1.5f, 128,   200.7f, 300.5f,   -129,      8.5f, 32768,
+                                65536.5f, 3e9f, 5e9f,  2e19f, -1e19f, INFINITY, -INFINITY, NAN };
     static const struct {
         wt_dtype to;
         int64_t want[17];
@@ -148,13 +149,17 @@ static void floats_become_integers_as_in_onnx_runtime(void **state)
         { WT_U8, { 0, 2, 255, 128, 200, 44, 127, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
         { WT_I16, { 0, 2, -1, 128, 200, 300, -129, 8, -32768, 0, 0, 0, 0, 0, 0, 0, 0 } },
         { WT_U16, { 0, 2, 65535, 128, 200, 300, 65407, 8, 32768, 0, 0, 0, 0, 0, 0, 0, 0 } },
-        { WT_I32, { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN,
-                    INT32_MIN, INT32_MIN } },
-        { WT_U32, { 0, 2, 4294967295, 128, 200, 300, 4294967167, 8, 32768, 65536, 3000000000, 705032704, 0, 0, 0, 0, 0 } },
-        { WT_I64, { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, 3000000000, 5000000000, INT64_MIN, INT64_MIN, INT64_MIN,
-                    INT64_MIN, INT64_MIN } },
-        { WT_U64, { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, 3000000000, 5000000000, 0, INT64_MIN, 0, INT64_MIN,
-                    INT64_MIN } },
+        { WT_I32,
+          { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN,
+            INT32_MIN, INT32_MIN } },
+        { WT_U32,
+          { 0, 2, 4294967295, 128, 200, 300, 4294967167, 8, 32768, 65536, 3000000000, 705032704, 0, 0, 0, 0, 0 } },
+        { WT_I64,
+          { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, 3000000000, 5000000000, INT64_MIN, INT64_MIN, INT64_MIN,
+            INT64_MIN, INT64_MIN } },
+        { WT_U64,
+          { 0, 2, -1, 128, 200, 300, -129, 8, 32768, 65536, 3000000000, 5000000000, 0, INT64_MIN, 0, INT64_MIN,
+            INT64_MIN } },
         { WT_BOOL, { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 } },
         { WT_I4, { 1, 3, -2, 0, -7, -3, -1, -7, 0, 1, 0, 0, 0, 0, 0, 0, 0 } },
         { WT_U4, { 1, 3, 14, 0, 9, 13, 15, 9, 0, 1, 0, 0, 0, 0, 0, 0, 0 } },
@@ -183,7 +188,8 @@ static void all_pairs_keep_small_numbers(void **state)
         start[i] = (float)(i % 2); /* what even bool and one bit of sign can hold */
     for (int from = WT_DTYPE_NONE + 1; from < WT_DTYPE_COUNT; from++)
         for (int to = WT_DTYPE_NONE + 1; to < WT_DTYPE_COUNT; to++) {
-            const bool odd = from == WT_STRING || from == WT_C64 || from == WT_C128 || to == WT_STRING || to == WT_C64 || to == WT_C128;
+            const bool odd = from == WT_STRING || from == WT_C64 || from == WT_C128 || to == WT_STRING ||
+                             to == WT_C64 || to == WT_C128;
             const wt_status st = wt_convert(a, (wt_dtype)from, b, (wt_dtype)to, 0, true, &err);
             if (odd) {
                 wt_test_refused(st, WT_EUNSUPPORTED, &err, "no conversion");
@@ -195,7 +201,8 @@ static void all_pairs_keep_small_numbers(void **state)
             wt_test_ok(wt_convert(a, (wt_dtype)from, b, (wt_dtype)to, N, true, &err), &err);
             wt_test_ok(wt_convert(b, (wt_dtype)to, back, WT_F32, N, true, &err), &err);
             for (size_t i = 0; i < N; i++)
-                assert_true(back[i] == start[i] || (start[i] == 0 && (from == WT_F8E8M0 || to == WT_F8E8M0))); /* has no 0 */
+                assert_true(back[i] == start[i] ||
+                            (start[i] == 0 && (from == WT_F8E8M0 || to == WT_F8E8M0))); /* has no 0 */
             size_t used;
             assert_true(wt_dtype_bytes((wt_dtype)to, N, &used));
             assert_true(used == sizeof b || b[used] == 0xee); /* not a byte more */

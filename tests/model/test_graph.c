@@ -31,14 +31,14 @@ static void refuses_second_definitions(void **state)
     (void)state;
     wt_test_refused(wt_graph_add_value(&v, b->root, "x", &b->err), WT_EFORMAT, &b->err, "'x' is defined twice");
     assert_null(v);
-    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Tanh", "", &x, 1, &y, 1, NULL, &b->err), WT_EFORMAT, &b->err,
-                    "'y' is defined twice");
-    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Tanh", "", &y, 1, &x, 1, NULL, &b->err), WT_EFORMAT, &b->err,
-                    "'x' is defined twice");
+    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Tanh", "", &x, 1, &y, 1, NULL, &b->err), WT_EFORMAT,
+                    &b->err, "'y' is defined twice");
+    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Tanh", "", &y, 1, &x, 1, NULL, &b->err), WT_EFORMAT,
+                    &b->err, "'x' is defined twice");
     wt_test_ok(wt_graph_add_value(&v, b->root, "v", &b->err), &b->err);
     wt_value *const twice[] = { v, v };
-    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Split", "", &x, 1, twice, 2, NULL, &b->err), WT_EFORMAT, &b->err,
-                    "'v' is defined twice");
+    wt_test_refused(wt_graph_add_node(NULL, b->root, NULL, "", "Split", "", &x, 1, twice, 2, NULL, &b->err), WT_EFORMAT,
+                    &b->err, "'v' is defined twice");
     assert_null(v->producer);
     wt_test_refused(wt_graph_set_constant(y, &t, &b->err), WT_EFORMAT, &b->err, "defined twice");
     wt_test_refused(wt_graph_add_input(b->root, x, &b->err), WT_EFORMAT, &b->err, "defined twice");
@@ -68,8 +68,8 @@ static void constants_need_their_data(void **state)
     t = (wt_tensor){ .dtype = WT_STRING, .data = words, .bytes = sizeof words, .shape = { .rank = 1, .dim = { 2 } } };
     wt_test_ok(wt_graph_add_constant(&v, b->root, "words", &t, &b->err), &b->err);
     assert_memory_equal(((const wt_string *)v->type.data)[1].data, "b", 1);
-    wt_test_refused(wt_graph_add_const_i64(&v, b->root, NULL, (const int64_t[]){ 1, 2 }, 2, true, &b->err), WT_EUSAGE, &b->err,
-                    "a scalar has one element");
+    wt_test_refused(wt_graph_add_const_i64(&v, b->root, NULL, (const int64_t[]){ 1, 2 }, 2, true, &b->err), WT_EUSAGE,
+                    &b->err, "a scalar has one element");
     build_close(b);
 }
 
@@ -174,7 +174,8 @@ static wt_node *add_if(builder *b, wt_graph *g, const char *name, wt_value *cond
     wt_node *node = build_node(b, g, "If", name, condition, END);
     for (int k = 0; k < 2; k++) {
         wt_graph *sub = build_sub(b, g);
-        wt_value *inner = build_op(b, sub, k ? "Tanh" : "Sigmoid", "inner", captured, END); /* both branches: same name */
+        wt_value *inner = build_op(b, sub, k ? "Tanh" : "Sigmoid", "inner", captured,
+                                   END); /* both branches: same name */
         wt_value *c = build_const(b, sub, NULL, "1");
         build_output(b, sub, build_op(b, sub, "Mul", NULL, inner, c, END));
         build_attr_graph(b, node, k ? "else_branch" : "then_branch", sub);
@@ -380,20 +381,13 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(makes_values_and_nodes),
-        cmocka_unit_test(refuses_second_definitions),
-        cmocka_unit_test(constants_need_their_data),
-        cmocka_unit_test(symbols_are_found_again),
-        cmocka_unit_test(inputs_and_attributes_change),
-        cmocka_unit_test(replacing_keeps_the_outputs_name),
-        cmocka_unit_test(removing_needs_no_uses),
-        cmocka_unit_test(subgraphs_use_what_is_around_them),
-        cmocka_unit_test(a_branch_is_spliced),
-        cmocka_unit_test(clones_are_the_same_and_apart),
-        cmocka_unit_test(order_follows_from_uses),
-        cmocka_unit_test(a_subgraphs_needs_are_its_owners),
-        cmocka_unit_test(operators_are_found),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(makes_values_and_nodes),       cmocka_unit_test(refuses_second_definitions),
+        cmocka_unit_test(constants_need_their_data),    cmocka_unit_test(symbols_are_found_again),
+        cmocka_unit_test(inputs_and_attributes_change), cmocka_unit_test(replacing_keeps_the_outputs_name),
+        cmocka_unit_test(removing_needs_no_uses),       cmocka_unit_test(subgraphs_use_what_is_around_them),
+        cmocka_unit_test(a_branch_is_spliced),          cmocka_unit_test(clones_are_the_same_and_apart),
+        cmocka_unit_test(order_follows_from_uses),      cmocka_unit_test(a_subgraphs_needs_are_its_owners),
+        cmocka_unit_test(operators_are_found),          cmocka_unit_test(every_allocation_may_fail),
     };
     return wt_test_run("graph", tests, WT_ARRAY_LEN(tests));
 }

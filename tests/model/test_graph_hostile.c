@@ -141,7 +141,8 @@ static void width_and_number_are_cheap(void **state)
         split[i] = i % 2 ? many[i] : NULL;
     wt_test_ok(wt_graph_add_node(NULL, b->root, NULL, "", "Split", "", &x, 1, split, N, NULL, &b->err), &b->err);
     y = value(b, b->root, "y");
-    wt_test_ok(wt_graph_add_node(NULL, b->root, b->root->first, "", "Concat", "", many, N, &y, 1, NULL, &b->err), &b->err);
+    wt_test_ok(wt_graph_add_node(NULL, b->root, b->root->first, "", "Concat", "", many, N, &y, 1, NULL, &b->err),
+               &b->err);
     wt_test_ok(wt_node_set_attr_int(y->producer, "axis", 0, &b->err), &b->err);
     build_output(b, b->root, y);
     wt_test_ok(wt_graph_sort(b->root, &b->err), &b->err);

@@ -1,5 +1,5 @@
-/* test_graph_random.c - random graphs under random edits: after each one the verifier must agree, and the printed text of
- * a clone must be that of its source. */
+/* test_graph_random.c - random graphs under random edits: after each one the verifier must agree, and the printed text
+ * of a clone must be that of its source. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/hash.h"
@@ -25,7 +25,8 @@ static wt_node *any_node(world *w, const wt_graph *g)
     return node;
 }
 
-/* A value that may be used by nodes behind `before` (NULL: at the end): an input, a constant, or made in front of it. */
+/* A value that may be used by nodes behind `before` (NULL: at the end): an input, a constant, or made in front of it.
+ */
 static wt_value *any_value(world *w, const wt_node *before)
 {
     const wt_graph *g = w->g;
@@ -41,7 +42,8 @@ static wt_value *any_value(world *w, const wt_node *before)
     return list[below(w, n)];
 }
 
-/* --- edits ---------------------------------------------------------------------------------------------------------- */
+/* --- edits ----------------------------------------------------------------------------------------------------------
+ */
 static void add_node(world *w)
 {
     wt_node *before = below(w, 3) ? NULL : any_node(w, w->g);
@@ -150,8 +152,8 @@ static void shuffle(world *w)
 }
 
 typedef void edit_fn(world *w);
-static edit_fn *const edits[] = { add_node, add_node, add_node, add_branches, change_input, replace, replace, splice, remove_node,
-                                  sweep,    clone_is_equal, shuffle };
+static edit_fn *const edits[] = { add_node, add_node, add_node,    add_branches, change_input,   replace,
+                                  replace,  splice,   remove_node, sweep,        clone_is_equal, shuffle };
 
 static void edits_keep_graphs_whole(void **state)
 {

@@ -112,7 +112,8 @@ static void impossible_inputs_name_the_node(void **state)
 static void data_is_known_through_shapes(void **state)
 {
     builder *b = build_open();
-    wt_value *x = build_input(b, b->root, "x", WT_F32, "2x3x4"), *first = INTS(b, b->root, "first", 0), *rest = INTS(b, b->root, "rest", -1);
+    wt_value *x = build_input(b, b->root, "x", WT_F32, "2x3x4"), *first = INTS(b, b->root, "first", 0),
+             *rest = INTS(b, b->root, "rest", -1);
     wt_value *shape = build_op(b, b->root, "Shape", "shape", x, END);
     wt_value *batch = build_op(b, b->root, "Gather", "batch", shape, first, END);
     wt_value *target = build_op(b, b->root, "Concat", "target", batch, rest, END);
@@ -131,7 +132,7 @@ static void data_is_known_through_shapes(void **state)
     const wt_tensor *before = target->known;
     infer(b);
     assert_ptr_equal(target->known, before); /* the same data is not kept twice */
-    x->type.shape.dim[0] = WT_DIM_ANY; /* what was known is forgotten with what it came from */
+    x->type.shape.dim[0] = WT_DIM_ANY;       /* what was known is forgotten with what it came from */
     infer(b);
     assert_null(target->known);
     assert_type(y, "float32[?x?]");
@@ -200,7 +201,8 @@ static void fixed_inputs_fix_their_symbols(void **state)
     assert_type(wt_graph_find(clone, "r"), "float32[2x2x5]");
     assert_type(wt_graph_find(clone, "x"), "float32[2x5]");
     s = build_shape(b, "3x5");
-    wt_test_refused(wt_graph_fix_input(clone, "x", &s, &b->err), WT_EUSAGE, &b->err, "'x' is 2x5 in the model; 3x5 does not fit");
+    wt_test_refused(wt_graph_fix_input(clone, "x", &s, &b->err), WT_EUSAGE, &b->err,
+                    "'x' is 2x5 in the model; 3x5 does not fit");
     s = build_shape(b, "2");
     wt_test_refused(wt_graph_fix_input(clone, "x", &s, &b->err), WT_EUSAGE, &b->err, "does not fit");
     wt_test_refused(wt_graph_fix_input(clone, "q", &s, &b->err), WT_EUSAGE, &b->err, "no input 'q'");
@@ -229,16 +231,11 @@ static void one_symbol_has_one_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes_and_symbols_go_through),
-        cmocka_unit_test(declarations_fill_what_is_open),
-        cmocka_unit_test(stale_declarations_lose),
-        cmocka_unit_test(another_dtype_is_an_error),
-        cmocka_unit_test(impossible_inputs_name_the_node),
-        cmocka_unit_test(data_is_known_through_shapes),
-        cmocka_unit_test(an_inputs_default_is_no_constant),
-        cmocka_unit_test(quantized_constants_are_floats_to_rules),
-        cmocka_unit_test(fixed_inputs_fix_their_symbols),
-        cmocka_unit_test(one_symbol_has_one_value),
+        cmocka_unit_test(shapes_and_symbols_go_through),    cmocka_unit_test(declarations_fill_what_is_open),
+        cmocka_unit_test(stale_declarations_lose),          cmocka_unit_test(another_dtype_is_an_error),
+        cmocka_unit_test(impossible_inputs_name_the_node),  cmocka_unit_test(data_is_known_through_shapes),
+        cmocka_unit_test(an_inputs_default_is_no_constant), cmocka_unit_test(quantized_constants_are_floats_to_rules),
+        cmocka_unit_test(fixed_inputs_fix_their_symbols),   cmocka_unit_test(one_symbol_has_one_value),
     };
     return wt_test_run("infer", tests, WT_ARRAY_LEN(tests));
 }

@@ -24,13 +24,15 @@ static wt_value *of_two_widths(builder *b, wt_graph *sub, int k, wt_value *x)
 
 static wt_value *of_two_ranks(builder *b, wt_graph *sub, int k, wt_value *x)
 {
-    return k ? build_op(b, sub, "Relu", NULL, x, END) : build_op(b, sub, "Unsqueeze", NULL, x, INTS(b, sub, NULL, 0), END);
+    return k ? build_op(b, sub, "Relu", NULL, x, END)
+             : build_op(b, sub, "Unsqueeze", NULL, x, INTS(b, sub, NULL, 0), END);
 }
 
 /* Squeeze of an axis that is not 1: what exporters guard with an If on the rank. */
 static wt_value *one_impossible(builder *b, wt_graph *sub, int k, wt_value *x)
 {
-    return k ? build_op(b, sub, "Relu", NULL, x, END) : build_op(b, sub, "Squeeze", NULL, x, INTS(b, sub, NULL, 0), END);
+    return k ? build_op(b, sub, "Relu", NULL, x, END)
+             : build_op(b, sub, "Squeeze", NULL, x, INTS(b, sub, NULL, 0), END);
 }
 
 static wt_value *both_impossible(builder *b, wt_graph *sub, int k, wt_value *x)
@@ -66,8 +68,9 @@ static void branches_agree_or_not(void **state)
         int known;
         const char *type;
     } cases[] = {
-        { of_two_widths, -1, "float32[2x?]" }, { of_two_widths, 1, "float32[2x5]" }, { of_two_widths, 0, "float32[2x6]" },
-        { of_two_ranks, -1, "float32[...]" },  { of_two_ranks, 1, "float32[1x2x4]" }, { of_two_ranks, 0, "float32[2x4]" },
+        { of_two_widths, -1, "float32[2x?]" },  { of_two_widths, 1, "float32[2x5]" },
+        { of_two_widths, 0, "float32[2x6]" },   { of_two_ranks, -1, "float32[...]" },
+        { of_two_ranks, 1, "float32[1x2x4]" },  { of_two_ranks, 0, "float32[2x4]" },
         { one_impossible, -1, "float32[2x4]" }, { one_impossible, 0, "float32[2x4]" },
     };
     (void)state;
@@ -90,7 +93,8 @@ static void contradictions_in_all_branches_are_errors(void **state)
     assert_non_null(strstr(b->err.where, "Squeeze"));
     build_close(b);
     b = with_if(of_two_types, -1, &y);
-    wt_test_refused(wt_graph_infer(b->root, &b->err), WT_EFORMAT, &b->err, "int64 in one branch and float32 in the other");
+    wt_test_refused(wt_graph_infer(b->root, &b->err), WT_EFORMAT, &b->err,
+                    "int64 in one branch and float32 in the other");
     build_close(b);
     b = with_if(of_two_types, 1, &y); /* known: only the taken branch counts */
     infer(b);
@@ -211,7 +215,8 @@ static void broken_bodies_are_refused(void **state)
 static void scans_slice_and_stack(void **state)
 {
     builder *b = build_open();
-    wt_value *s = build_input(b, b->root, "s", WT_F32, "2x4"), *x = build_input(b, b->root, "x", WT_F32, "2xTx4"), *out[2];
+    wt_value *s = build_input(b, b->root, "s", WT_F32, "2x4"), *x = build_input(b, b->root, "x", WT_F32, "2xTx4"),
+             *out[2];
     wt_graph *body = build_sub(b, b->root);
     wt_value *si = build_input(b, body, "si", WT_F32, NULL), *xi = build_input(b, body, "xi", WT_F32, NULL);
     const int64_t one[] = { 1 }, last[] = { -1 };

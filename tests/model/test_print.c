@@ -1,6 +1,8 @@
-/* test_print.c - graphs as text and dot against golden files, and SVG that any XML parser reads, whatever the names are.
+/* test_print.c - graphs as text and dot against golden files, and SVG that any XML parser reads, whatever the names
+ * are.
  *
- * To renew a golden file after a wanted change: WHET_TEST_RENEW=1 in the environment writes what came out; read the diff. */
+ * To renew a golden file after a wanted change: WHET_TEST_RENEW=1 in the environment writes what came out; read the
+ * diff. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -239,9 +241,9 @@ static void every_allocation_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_is_as_agreed),     cmocka_unit_test(dot_is_as_agreed),
+        cmocka_unit_test(text_is_as_agreed),         cmocka_unit_test(dot_is_as_agreed),
         cmocka_unit_test(svg_is_xml_without_script), cmocka_unit_test(empty_graphs_print),
-        cmocka_unit_test(numbers_read_back),     cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(numbers_read_back),         cmocka_unit_test(every_allocation_may_fail),
     };
     return wt_test_run("print", tests, WT_ARRAY_LEN(tests));
 }

@@ -177,8 +177,11 @@ static void tensors_own_their_bytes(void **state)
     wt_tensor *t, *copy;
     char hello[] = "hello", empty[] = "";
     wt_string words[] = { { hello, 5 }, { empty, 0 }, { hello + 1, 2 } };
-    wt_tensor strings = { .dtype = WT_STRING, .shape = { .rank = 1, .dim = { 3 } }, .data = words, .bytes = sizeof words };
-    const wt_shape s = { .rank = 2, .dim = { 3, 5 } }, huge = { .rank = 2, .dim = { INT64_MAX / 4, 4 } }, open = { .rank = 1, .dim = { -1 } };
+    wt_tensor strings = {
+        .dtype = WT_STRING, .shape = { .rank = 1, .dim = { 3 } }, .data = words, .bytes = sizeof words
+    };
+    const wt_shape s = { .rank = 2, .dim = { 3, 5 } }, huge = { .rank = 2, .dim = { INT64_MAX / 4, 4 } },
+                   open = { .rank = 1, .dim = { -1 } };
     (void)state;
     wt_test_ok(wt_tensor_new(&t, ctx, WT_I4, &s, &err), &err);
     assert_int_equal(t->bytes, 8);

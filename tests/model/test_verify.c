@@ -103,7 +103,8 @@ static void arity(void **state)
     b = chain(&a, &c);
     c->source = 1234;
     wt_test_ok(wt_node_set_op(c, "", "Where", &b->err), &b->err);
-    wt_test_refused(wt_graph_verify(b->root, WT_EFORMAT, &b->err), WT_EFORMAT, &b->err, "Where has 1 inputs, expected 3");
+    wt_test_refused(wt_graph_verify(b->root, WT_EFORMAT, &b->err), WT_EFORMAT, &b->err,
+                    "Where has 1 inputs, expected 3");
     assert_int_equal(b->err.offset, 1234); /* where in the file */
     assert_string_equal(b->err.where, "Where node 'c'");
     refuse(b, "Where has 1 inputs");
@@ -128,8 +129,9 @@ static void optional_inputs_may_be_in_the_middle(void **state)
         if (i < 3 || i > 7)
             v[i] = build_input(b, b->root, NULL, WT_F32, NULL);
     wt_test_ok(wt_graph_add_value(&y, b->root, "y", &b->err), &b->err);
-    wt_test_ok(wt_graph_add_node(NULL, b->root, NULL, "com.microsoft", "DynamicQuantizeLSTM", "", v, 12, &y, 1, NULL, &b->err),
-               &b->err);
+    wt_test_ok(
+        wt_graph_add_node(NULL, b->root, NULL, "com.microsoft", "DynamicQuantizeLSTM", "", v, 12, &y, 1, NULL, &b->err),
+        &b->err);
     build_output(b, b->root, y);
     build_verify(b, b->root);
     build_close(b);
@@ -222,12 +224,9 @@ static void subgraphs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uses_both_ways),
-        cmocka_unit_test(definitions_and_order),
-        cmocka_unit_test(arity),
-        cmocka_unit_test(optional_inputs_may_be_in_the_middle),
-        cmocka_unit_test(attributes),
-        cmocka_unit_test(quantization),
+        cmocka_unit_test(uses_both_ways), cmocka_unit_test(definitions_and_order),
+        cmocka_unit_test(arity),          cmocka_unit_test(optional_inputs_may_be_in_the_middle),
+        cmocka_unit_test(attributes),     cmocka_unit_test(quantization),
         cmocka_unit_test(subgraphs),
     };
     return wt_test_run("verify", tests, WT_ARRAY_LEN(tests));

@@ -1,4 +1,5 @@
-/* test_ops_coded.c - recurrences, quantized operators and ai.onnx.ml: hand-checked cases, and what a hostile file may say. */
+/* test_ops_coded.c - recurrences, quantized operators and ai.onnx.ml: hand-checked cases, and what a hostile file may
+ * say. */
 #include "op_harness.h"
 #include <math.h>
 
@@ -14,7 +15,9 @@ static void recurrence_by_hand(void **state)
         op_int(&t, "hidden_size", 1);
         if (reverse)
             op_text(&t, "direction", "reverse");
-        t.attrs[t.n_attrs++] = (wt_attr){ .name = "activations", .type = WT_ATTR_STRINGS, .count = 1,
+        t.attrs[t.n_attrs++] = (wt_attr){ .name = "activations",
+                                          .type = WT_ATTR_STRINGS,
+                                          .count = 1,
                                           .v.strings = (const wt_string[]){ { "Relu", 4 } } };
         op_run(&t, 2);
         op_expect_f32(&t, 0, "3x1x1x1", reverse ? (float[]){ 17, 8, 3 } : (float[]){ 1, 4, 11 });
@@ -140,7 +143,9 @@ static void engine_codes(void **state)
     op_in(&t, WT_I8, "1x1x1x1", (int8_t[]){ 4 });
     op_float(&t, "x_scale", 0.5f);
     op_int(&t, "x_zp", 1);
-    t.attrs[t.n_attrs++] = (wt_attr){ .name = "w_scale", .type = WT_ATTR_FLOATS, .count = 1, .v.floats = (const float[]){ 0.25f } };
+    t.attrs[t.n_attrs++] = (wt_attr){
+        .name = "w_scale", .type = WT_ATTR_FLOATS, .count = 1, .v.floats = (const float[]){ 0.25f }
+    };
     op_float(&t, "y_scale", 0.5f);
     op_int(&t, "y_zp", 7);
     op_run(&t, 1);
@@ -175,17 +180,24 @@ static void add_tree(op_test *t, const int64_t *feature, const int64_t *yes)
     op_ints(t, "nodes_featureids", feature, 3);
     op_ints(t, "nodes_truenodeids", yes, 3);
     op_ints(t, "nodes_falsenodeids", (int64_t[]){ 2, 0, 0 }, 3);
-    t->attrs[t->n_attrs++] = (wt_attr){ .name = "nodes_modes", .type = WT_ATTR_STRINGS, .count = 3, .v.strings = modes };
-    t->attrs[t->n_attrs++] = (wt_attr){ .name = "nodes_values", .type = WT_ATTR_FLOATS, .count = 3, .v.floats = values };
+    t->attrs[t->n_attrs++] = (wt_attr){
+        .name = "nodes_modes", .type = WT_ATTR_STRINGS, .count = 3, .v.strings = modes
+    };
+    t->attrs[t->n_attrs++] = (wt_attr){
+        .name = "nodes_values", .type = WT_ATTR_FLOATS, .count = 3, .v.floats = values
+    };
     op_ints(t, "target_treeids", (int64_t[]){ 0, 0 }, 2);
     op_ints(t, "target_nodeids", (int64_t[]){ 1, 2 }, 2);
     op_ints(t, "target_ids", (int64_t[]){ 0, 0 }, 2);
-    t->attrs[t->n_attrs++] = (wt_attr){ .name = "target_weights", .type = WT_ATTR_FLOATS, .count = 2, .v.floats = weights };
+    t->attrs[t->n_attrs++] = (wt_attr){
+        .name = "target_weights", .type = WT_ATTR_FLOATS, .count = 2, .v.floats = weights
+    };
 }
 
 static void trees(void **state)
 {
-    static const int64_t first[3] = { 0 }, second[3] = { 1 }, to_leaf[3] = { 1 }, to_itself[3] = { 0 }, nowhere[3] = { 9 };
+    static const int64_t first[3] = { 0 }, second[3] = { 1 }, to_leaf[3] = { 1 }, to_itself[3] = { 0 },
+                         nowhere[3] = { 9 };
     op_test t;
     (void)state;
     op_begin(&t, WT_OP_TREEENSEMBLEREGRESSOR);
@@ -217,8 +229,12 @@ static void small_learners(void **state)
     (void)state;
     op_begin(&t, WT_OP_SCALER);
     op_f32(&t, "1x2", (float[]){ 3, 5 });
-    t.attrs[t.n_attrs++] = (wt_attr){ .name = "offset", .type = WT_ATTR_FLOATS, .count = 2, .v.floats = (const float[]){ 1, 2 } };
-    t.attrs[t.n_attrs++] = (wt_attr){ .name = "scale", .type = WT_ATTR_FLOATS, .count = 1, .v.floats = (const float[]){ 0.5f } };
+    t.attrs[t.n_attrs++] = (wt_attr){
+        .name = "offset", .type = WT_ATTR_FLOATS, .count = 2, .v.floats = (const float[]){ 1, 2 }
+    };
+    t.attrs[t.n_attrs++] = (wt_attr){
+        .name = "scale", .type = WT_ATTR_FLOATS, .count = 1, .v.floats = (const float[]){ 0.5f }
+    };
     op_run(&t, 1);
     op_expect_f32(&t, 0, "1x2", (float[]){ 1, 1.5f });
     op_end(&t);
@@ -238,9 +254,13 @@ static void small_learners(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(recurrence_by_hand), cmocka_unit_test(recurrence_refuses),
-                                        cmocka_unit_test(quantized_state_of_another_type), cmocka_unit_test(codes_and_back),
-                                        cmocka_unit_test(integer_products), cmocka_unit_test(engine_codes), cmocka_unit_test(trees),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(recurrence_by_hand),
+                                        cmocka_unit_test(recurrence_refuses),
+                                        cmocka_unit_test(quantized_state_of_another_type),
+                                        cmocka_unit_test(codes_and_back),
+                                        cmocka_unit_test(integer_products),
+                                        cmocka_unit_test(engine_codes),
+                                        cmocka_unit_test(trees),
                                         cmocka_unit_test(small_learners) };
     return wt_test_run("recurrent, quantized, learned operators", tests, WT_ARRAY_LEN(tests));
 }

@@ -1,4 +1,5 @@
-/* test_ops_nn.c - convolution, pooling, normalization, attention: hand-checked cases, and what a hostile file may say. */
+/* test_ops_nn.c - convolution, pooling, normalization, attention: hand-checked cases, and what a hostile file may say.
+ */
 #include "op_harness.h"
 #include <math.h>
 
@@ -57,9 +58,12 @@ static void conv_refuses(void **state)
         int64_t v[4];
         size_t n;
         const char *part;
-    } bad[] = { { "strides", { 0, 1 }, 2, "strides" },          { "strides", { 1 }, 1, "has 1 values" },
-                { "dilations", { INT64_MAX, 1 }, 2, "dilations" }, { "pads", { -1, 0, 0, 0 }, 4, "pads" },
-                { "kernel_shape", { 2, 3 }, 2, "kernel_shape" },  { "dilations", { 100, 1 }, 2, "spans" } };
+    } bad[] = { { "strides", { 0, 1 }, 2, "strides" },
+                { "strides", { 1 }, 1, "has 1 values" },
+                { "dilations", { INT64_MAX, 1 }, 2, "dilations" },
+                { "pads", { -1, 0, 0, 0 }, 4, "pads" },
+                { "kernel_shape", { 2, 3 }, 2, "kernel_shape" },
+                { "dilations", { 100, 1 }, 2, "spans" } };
     op_test t;
     (void)state;
     for (size_t i = 0; i < WT_ARRAY_LEN(bad); i++) {
@@ -94,8 +98,9 @@ static void conv_transpose(void **state)
     op_f32(&t, "1", (float[]){ 0.5f });
     op_ints(&t, "strides", (int64_t[]){ 2, 2 }, 2);
     op_run(&t, 1);
-    op_expect_f32(&t, 0, "1x1x4x4", (float[]){ 1.5f, 10.5f, 2.5f, 20.5f, 100.5f, 1000.5f, 200.5f, 2000.5f, 3.5f, 30.5f, 4.5f, 40.5f,
-                                               300.5f, 3000.5f, 400.5f, 4000.5f });
+    op_expect_f32(&t, 0, "1x1x4x4",
+                  (float[]){ 1.5f, 10.5f, 2.5f, 20.5f, 100.5f, 1000.5f, 200.5f, 2000.5f, 3.5f, 30.5f, 4.5f, 40.5f,
+                             300.5f, 3000.5f, 400.5f, 4000.5f });
     op_end(&t);
     op_begin(&t, WT_OP_CONVTRANSPOSE); /* a stride the window does not fill: what it reaches, not stride times input */
     op_f32(&t, "1x1x3", (float[]){ 1, 2, 3 });
@@ -280,7 +285,8 @@ static void regions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(conv_by_hand), cmocka_unit_test(conv_epilogue_and_layouts),
-                                        cmocka_unit_test(conv_refuses), cmocka_unit_test(conv_transpose), cmocka_unit_test(pools),
-                                        cmocka_unit_test(norms),        cmocka_unit_test(attention),      cmocka_unit_test(regions) };
+                                        cmocka_unit_test(conv_refuses), cmocka_unit_test(conv_transpose),
+                                        cmocka_unit_test(pools),        cmocka_unit_test(norms),
+                                        cmocka_unit_test(attention),    cmocka_unit_test(regions) };
     return wt_test_run("operators of networks", tests, WT_ARRAY_LEN(tests));
 }
