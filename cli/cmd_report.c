@@ -4,6 +4,8 @@
 #include "commands.h"
 #include "whet/optimize.h"
 
+extern char **environ;
+
 typedef struct args {
     int open;
 } args;

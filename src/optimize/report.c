@@ -35,6 +35,13 @@ static const section sections[] = {
 };
 /* clang-format on */
 
+void *wt_report_room(const wt_report *r, wt_buf *b, size_t n, size_t size)
+{
+    void *room = wt_alloc_raw(r->ctx, n, size, NULL);
+    b->failed = b->failed || !room;
+    return room;
+}
+
 void wt_report_cell(wt_buf *b, const char *key, wt_fig figure)
 {
     wt_buf_puts(b, "<td class=\"r\" data-k=\"");

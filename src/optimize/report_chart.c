@@ -48,7 +48,7 @@ size_t wt_axis_ticks(const wt_axis *a, size_t most, double ticks[WT_TICKS])
     size_t n = 0;
     most = most < 2 ? 2 : most > WT_TICKS ? WT_TICKS : most;
     if (a->log) {
-        const double decades = log10(a->hi / a->lo);
+        const double decades = log10(a->hi) - log10(a->lo); /* the ratio itself may overflow */
         const int step = decades > (double)most ? (int)ceil(decades / (double)most) : 1;
         for (int e = (int)ceil(log10(a->lo) - 1e-9); n < most && pow(10, e) <= a->hi * 1.0000001; e += step)
             ticks[n++] = pow(10, e);

@@ -152,10 +152,11 @@ void wt_report_hardware(const wt_report *r, wt_buf *b)
 /* One member of an object in one line, as JSON would say it. */
 static void put_member(wt_buf *b, const char *key, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(5));
+    char *text = json_is_string(value) ? NULL
+                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(5));
     wt_html_text(b, key);
     wt_buf_puts(b, "\xc2\xa0");
-    wt_html_text(b, text ? text : "?");
+    wt_html_text(b, json_is_string(value) ? json_string_value(value) : text);
     free(text);
 }
 

@@ -196,7 +196,7 @@ wt_fig wt_fig_bytes(double bytes)
         return none();
     for (; fabs(bytes) >= 999.5 && i + 1 < WT_ARRAY_LEN(units); i++)
         bytes /= 1000;
-    return with_unit(wt_fig_num(bytes, i ? 3 : 4), units[i]);
+    return with_unit(i ? wt_fig_num(bytes, 3) : wt_fig_fixed(bytes, 0), units[i]);
 }
 
 wt_fig wt_fig_times(double ratio)

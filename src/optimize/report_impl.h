@@ -22,6 +22,8 @@ wt_section_fn wt_report_outputs, wt_report_layers, wt_report_ledger;            
 wt_section_fn wt_report_time, wt_report_roofline, wt_report_pareto;                    /* report_time.c */
 wt_section_fn wt_report_hardware, wt_report_data, wt_report_model, wt_report_commands; /* report_facts.c */
 
+/* Room for n elements from the context; without memory the buffer counts as failed, and so does the page. */
+void *wt_report_room(const wt_report *r, wt_buf *b, size_t n, size_t size);
 /* A mark for "passed" or "failed". */
 void wt_report_mark(wt_buf *b, bool good);
 /* A right-aligned cell; key names its column where the table becomes cards. */

@@ -92,11 +92,11 @@ static int layer_cmp(const void *a, const void *b)
     return x->db < y->db ? -1 : x->db > y->db ? 1 : x->o < y->o ? -1 : x->o > y->o;
 }
 
-static size_t collect_layers(const wt_report *r, layer **out)
+static size_t collect_layers(const wt_report *r, wt_buf *b, layer **out)
 {
     size_t all, n = 0;
     const json_t *list = wt_js_list(r->doc, "layers", &all);
-    layer *l = all ? wt_alloc_raw(r->ctx, all, sizeof *l, NULL) : NULL;
+    layer *l = all ? wt_report_room(r, b, all, sizeof *l) : NULL;
     for (size_t i = 0; l && i < all; i++) {
         const json_t *o = json_array_get(list, i);
         const double db = wt_js_num(o, "sqnr_db");
@@ -174,7 +174,7 @@ static void put_float_layers(const wt_report *r, wt_buf *b)
     if (!n)
         return;
     wt_buf_printf(b,
-                  "<details><summary>%zu layer%s kept in higher precision <span class=\"dim\">and "
+                  "<details><summary>%zu layer%s kept in float <span class=\"dim\">and "
                   "why</span></summary><div class=\"in\">"
                   "<table><tbody>\n",
                   n, n == 1 ? "" : "s");
@@ -191,9 +191,9 @@ static void put_float_layers(const wt_report *r, wt_buf *b)
 void wt_report_layers(const wt_report *r, wt_buf *b)
 {
     static const char *const classes[] = { "acc", "warnf" }, *const labels[] = { "computed in int8",
-                                                                                 "kept in higher precision" };
+                                                                                 "computed in float" };
     layer *l;
-    const size_t n = collect_layers(r, &l);
+    const size_t n = collect_layers(r, b, &l);
     bool floats = false;
     for (size_t i = 0; i < n; i++)
         floats = floats || l[i].floats;
@@ -254,8 +254,8 @@ static void put_ledger_part(const json_t *ledger, size_t n, const char *kind, co
     if (!count)
         return;
     wt_buf_printf(b,
-                  "<details><summary>%s <span class=\"dim\">%zu tensors, %zu of them in higher "
-                  "precision</span></summary><div class=\"in scroll\">"
+                  "<details><summary>%s <span class=\"dim\">%zu tensors, %zu of them in float</span></summary>"
+                  "<div class=\"in scroll\">"
                   "<table class=\"cards\"><thead><tr><th>tensor</th><th>asked</th><th>got</th><th>why</th><th "
                   "class=\"r\">signal to noise</th></tr></thead><tbody>\n",
                   title, count, floats);

@@ -126,11 +126,11 @@ static int double_cmp(const void *a, const void *b)
 }
 
 /* The finite numbers of the array at path, sorted; NULL when there are fewer than two, or no memory. */
-static double *sorted_samples(const wt_report *r, const char *path, size_t *n)
+static double *sorted_samples(const wt_report *r, wt_buf *b, const char *path, size_t *n)
 {
     size_t all;
     const json_t *list = wt_js_list(r->doc, path, &all);
-    double *v = all > 1 ? wt_alloc_raw(r->ctx, all, sizeof *v, NULL) : NULL;
+    double *v = all > 1 ? wt_report_room(r, b, all, sizeof *v) : NULL;
     *n = 0;
     for (size_t i = 0; v && i < all; i++) {
         const json_t *x = json_array_get(list, i);
@@ -186,8 +186,8 @@ static void put_latency_table(const wt_report *r, wt_buf *b)
 void wt_report_latency(const wt_report *r, wt_buf *b)
 {
     size_t n[2], used = 0;
-    double *v[2] = { sorted_samples(r, "latency_samples.baseline", &n[0]),
-                     sorted_samples(r, "latency_samples.optimized", &n[1]) };
+    double *v[2] = { sorted_samples(r, b, "latency_samples.baseline", &n[0]),
+                     sorted_samples(r, b, "latency_samples.optimized", &n[1]) };
     static const char *const labels[] = { "original", "optimized" }, *const colors[] = { "base", "acc" },
                              *const texts[] = { "bi", "a" };
     wt_samples rows[2];

@@ -31,6 +31,7 @@ const char *const wt_report_style[] = {
 ".pass{color:var(--good);background:var(--good-bg)}.fail{color:var(--bad);background:var(--bad-bg)}.unknown{color:var(--warn);background:var(--warn-bg)}",
 "h1{font-size:clamp(1.8rem,5vw,3.05rem);line-height:1.12;font-weight:640;letter-spacing:-.025em;margin:20px 0 14px;max-width:22em;text-wrap:balance;overflow-wrap:anywhere}",
 ".sub{color:var(--soft);font-size:1.06rem;max-width:46em;overflow-wrap:anywhere}",
+".miss{color:var(--bad);font-weight:560;font-size:1.06rem}.miss+.sub{margin-top:10px}",
 ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:0 28px;margin-top:40px}",
 ".tile{border-top:2px solid var(--ink);padding:14px 0 22px}",
 ".tile .k{font-size:14px;color:var(--ink)}",

@@ -23,11 +23,11 @@ static int node_cmp(const void *a, const void *b)
 }
 
 /* Sorted by time; *total: of all. NULL when there are none. */
-static node *slowest(const wt_report *r, const char *path, size_t *n, double *total)
+static node *slowest(const wt_report *r, wt_buf *b, const char *path, size_t *n, double *total)
 {
     size_t all;
     const json_t *list = wt_js_list(r->doc, path, &all);
-    node *v = all ? wt_alloc_raw(r->ctx, all, sizeof *v, NULL) : NULL;
+    node *v = all ? wt_report_room(r, b, all, sizeof *v) : NULL;
     *n = 0;
     *total = 0;
     for (size_t i = 0; v && i < all; i++) {
@@ -50,7 +50,7 @@ static void put_nodes(const wt_report *r, const char *path, const char *title, c
 {
     size_t n;
     double total, shown_ms = 0;
-    node *v = slowest(r, path, &n, &total);
+    node *v = slowest(r, b, path, &n, &total);
     const size_t shown = n < TOP_NODES ? n : TOP_NODES;
     if (!v)
         return;
@@ -319,7 +319,7 @@ static void put_points(const point *points, size_t n, const char *unit, wt_buf *
 void wt_report_pareto(const wt_report *r, wt_buf *b)
 {
     size_t drawable = 0;
-    point *points = wt_alloc_raw(r->ctx, MOST_POINTS, sizeof *points, NULL);
+    point *points = wt_report_room(r, b, MOST_POINTS, sizeof *points);
     const size_t n = points ? collect_points(r, points) : 0;
     for (size_t i = 0; i < n; i++)
         drawable += isfinite(points[i].quality) ? 1 : 0;

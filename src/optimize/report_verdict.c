@@ -123,8 +123,38 @@ static void put_summary(const wt_report *r, const char *summary, wt_buf *b)
     wt_buf prose;
     wt_buf_init(&prose, r->ctx);
     put_prose(&prose, summary);
-    wt_html_text(b, prose.failed ? summary : prose.data);
+    b->failed = b->failed || prose.failed;
+    wt_html_text(b, prose.data);
     wt_buf_free(&prose);
+}
+
+/* A gate without a unit that asks for one is a question with yes or no. */
+static bool yes_or_no(const json_t *g, double threshold, double value)
+{
+    const char *unit = wt_js_str(g, "unit");
+    return (!unit || !*unit) && threshold == 1 && (value == 0 || value == 1);
+}
+
+/* Speed: 1.2x, at least 2x was asked. */
+static void put_failures(const wt_report *r, wt_buf *b)
+{
+    size_t n;
+    const json_t *gates = wt_js_list(r->doc, "gates", &n);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *g = json_array_get(gates, i);
+        const char *title = wt_js_str(g, "title"), *comparison = wt_js_str(g, "comparison"),
+                   *unit = wt_js_str(g, "unit");
+        const double value = wt_js_num(g, "value"), threshold = wt_js_num(g, "threshold");
+        if (wt_js_true(g, "passed"))
+            continue;
+        wt_buf_puts(b, "<p class=\"miss\">");
+        wt_html_text(b, title ? title : wt_js_str(g, "name"));
+        if (yes_or_no(g, threshold, value))
+            wt_buf_puts(b, ": no.</p>\n");
+        else
+            wt_buf_printf(b, ": %s, %s %s was asked.</p>\n", wt_fig_unit(value, unit).s,
+                          comparison && comparison[0] == '<' ? "at most" : "at least", wt_fig_unit(threshold, unit).s);
+    }
 }
 
 static void put_headline(const wt_report *r, wt_buf *b, bool known, bool passed)
@@ -158,6 +188,8 @@ void wt_report_hero(const wt_report *r, wt_buf *b)
         wt_buf_printf(b, " \xc2\xb7 all %zu gates", n);
     wt_buf_puts(b, "</span>\n");
     put_headline(r, b, known, passed);
+    if (known && !passed)
+        put_failures(r, b);
     put_subtitle(r, b);
     if (r->base && r->best)
         put_tiles(r, b);
@@ -167,13 +199,6 @@ void wt_report_hero(const wt_report *r, wt_buf *b)
 /* --- gates
  * ---------------------------------------------------------------------------------------------------------------------------
  */
-
-/* A gate without a unit that asks for one is a question with yes or no. */
-static bool yes_or_no(const json_t *g, double threshold, double value)
-{
-    const char *unit = wt_js_str(g, "unit");
-    return (!unit || !*unit) && threshold == 1 && (value == 0 || value == 1);
-}
 
 static void put_gate(wt_buf *b, const json_t *g)
 {
