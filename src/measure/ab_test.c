@@ -48,7 +48,7 @@ const char *wt_ab_statement(const wt_paired *p, const wt_metric_info *m, char *o
     if (mcnemar)
         snprintf(flips, sizeof flips, " %llu right in the baseline only, %llu in the candidate only;",
                  (unsigned long long)p->only_a, (unsigned long long)p->only_b);
-    snprintf(out, size, "On %llu samples:%s %s of %s (%s; %s, %s).", (unsigned long long)p->samples, flips,
+    snprintf(out, size, "On %llu samples:%s %s in %s (%s; %s, %s).", (unsigned long long)p->samples, flips,
              finding(p, m), m->name, interval_text(p, m, ci, sizeof ci),
              mcnemar ? "exact McNemar test" : "paired bootstrap", p_text(p->p_value, pv, sizeof pv));
     return out;

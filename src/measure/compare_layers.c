@@ -8,8 +8,6 @@
 #include "measure/pair.h"
 #include <math.h>
 
-static const size_t most_held = (size_t)256 << 20; /* bytes of copies alive */
-
 typedef struct watched {
     wt_layer layer;
     double signal, noise;
@@ -23,8 +21,8 @@ typedef struct watcher {
     watched *items;
     const char **names;
     size_t n;
-    size_t held_bytes;
-    bool left_over; /* something did not fit and waits for the next round */
+    size_t held_bytes, most_held; /* bytes of copies alive */
+    bool left_over;               /* something did not fit and waits for the next round */
     float *room;
     size_t cap_room;
 } watcher;
@@ -75,7 +73,7 @@ static wt_status keep_reference(void *user, size_t tap, const wt_tensor *t, wt_e
     if (x->done || x->held || !wt_dtype_is_float(t->dtype) || !wt_shape_count(&t->shape, &count))
         return WT_OK;
     const size_t bytes = (size_t)count * sizeof(float);
-    if (w->held_bytes && w->held_bytes + bytes > most_held) {
+    if (w->held_bytes && w->held_bytes + bytes > w->most_held) {
         w->left_over = true;
         return WT_OK;
     }
@@ -294,16 +292,22 @@ static void close_runner(runner *r)
     wt_free(r->w.ctx, r->inputs);
 }
 
-wt_status wt_compare_layers(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
-                            uint64_t samples, const wt_exec_options *exec, wt_err *err)
+wt_status wt_compare_layers_within(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
+                                   uint64_t samples, const wt_exec_options *exec, size_t most_held, wt_err *err)
 {
-    runner r = { .w = { .ctx = reference->ctx } };
+    runner r = { .w = { .ctx = reference->ctx, .most_held = most_held } };
     *out = (wt_layers){ 0 };
     wt_status st = run_all(&r, reference, candidate, ds, samples, exec, err);
     if (st == WT_OK)
         st = take_layers(out, &r, err);
     close_runner(&r);
     return st;
+}
+
+wt_status wt_compare_layers(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
+                            uint64_t samples, const wt_exec_options *exec, wt_err *err)
+{
+    return wt_compare_layers_within(out, reference, candidate, ds, samples, exec, (size_t)256 << 20, err);
 }
 
 void wt_layers_free(wt_layers *layers)

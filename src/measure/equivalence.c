@@ -56,8 +56,22 @@ double wt_sqnr_db(double signal, double noise)
     return db > decibel_limit ? decibel_limit : db < -decibel_limit ? -decibel_limit : db;
 }
 
-/* Two dims: the last. More: 1 or the last, whichever is fixed; when both are, the smaller (a detector's 84 x 8400, a
- * picture's 3 x h x w), for positions outnumber what is said at each. */
+/* Pictures have their channels in axis 1, as almost all of ONNX does (also late in a network, where 512 channels are
+ * more than 7 x 7 positions), but for those that look like height x width x channels: the first two equal and the last
+ * not, or the last smaller than both. */
+static int picture_axis(const wt_shape *s)
+{
+    const int last = s->rank - 1;
+    bool equal = true, smaller = true;
+    for (int d = 1; d < last; d++) {
+        equal = equal && s->dim[d] == s->dim[1];
+        smaller = smaller && s->dim[last] < s->dim[d];
+    }
+    return smaller || (equal && s->dim[last] != s->dim[1]) ? last : 1;
+}
+
+/* Two dims: the last. More: 1 or the last, whichever is fixed; when both are, of three the smaller (a detector's 84 x
+ * 8400), for positions outnumber what is said at each. */
 int wt_channel_axis(const wt_shape *type, const wt_shape *actual)
 {
     const wt_shape *s = actual ? actual : type;
@@ -74,6 +88,8 @@ int wt_channel_axis(const wt_shape *type, const wt_shape *actual)
             axis = 1;
         else if (s->dim[1] == 1 || s->dim[last] == 1)
             axis = s->dim[1] == 1 ? last : 1;
+        else if (s->rank >= 4)
+            axis = picture_axis(s);
         else
             axis = s->dim[1] <= s->dim[last] ? 1 : last;
     }

@@ -117,6 +117,18 @@ static wt_status refuse_unlabelled(const wt_metric_info *m, bool asked, wt_err *
     return st;
 }
 
+/* Among so few classes the label is always one of the best five. */
+static bool few_classes(const wt_metric_task *task, const wt_dataset_info *info)
+{
+    for (size_t i = 0; i < task->n_outputs; i++) {
+        const wt_shape *s = &task->outputs[i].shape;
+        const int64_t last = s->rank > 0 ? s->dim[s->rank - 1] : 0;
+        if (wt_dtype_is_float(task->outputs[i].dtype) && last > 0)
+            return last <= 5;
+    }
+    return info->classes && info->classes <= 5;
+}
+
 static wt_status choose_metrics(wt_evaluation *e, const wt_metric_task *task, const wt_dataset_info *info,
                                 const wt_eval_options *o, wt_err *err)
 {
@@ -130,8 +142,8 @@ static wt_status choose_metrics(wt_evaluation *e, const wt_metric_task *task, co
     for (int i = 0; i < WT_METRIC_COUNT && o->others; i++) {
         if (i == (int)id || wt_metric_get((wt_metric_id)i)->label != m->label)
             continue;
-        if (i == WT_METRIC_TOP5 && info->classes && info->classes <= 5)
-            continue; /* would say 100 % of anything */
+        if (i == WT_METRIC_TOP5 && few_classes(task, info))
+            continue;
         wt_err ignored;
         if (wt_metric_choose(&other, task, wt_metric_name((size_t)i), &ignored) == WT_OK)
             WT_TRY(add_metric(e, other, task, err));
