@@ -32,7 +32,7 @@ const char *const wt_report_style[] = {
 "h1{font-size:clamp(1.8rem,5vw,3.05rem);line-height:1.12;font-weight:640;letter-spacing:-.025em;margin:20px 0 14px;max-width:22em;text-wrap:balance;overflow-wrap:anywhere}",
 ".sub{color:var(--soft);font-size:1.06rem;max-width:46em;overflow-wrap:anywhere}",
 ".miss{color:var(--bad);font-weight:560;font-size:1.06rem}.miss+.sub{margin-top:10px}",
-".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(190px,1fr));gap:0 28px;margin-top:40px}",
+".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:0 28px;margin-top:40px}",
 ".tile{border-top:2px solid var(--ink);padding:14px 0 22px}",
 ".tile .k{font-size:14px;color:var(--ink)}",
 ".tile .n{font-size:2.35rem;line-height:1.15;font-weight:600;letter-spacing:-.03em}",
@@ -94,7 +94,7 @@ const char *const wt_report_style[] = {
 "table.cards tr:last-child{border:0}table.cards td{display:flex;justify-content:space-between;gap:8px;border:0;padding:1px 0;min-width:0}table.cards td.name{font-weight:600;justify-content:flex-start;flex-wrap:wrap}",
 "table.cards td.name .small{flex-basis:100%;font-weight:400}table.cards td[data-k]::before{content:attr(data-k);color:var(--faint);font-size:13px}}",
 "@media print{:root{--bg:#fff;--raised:#fff;--ink:#111;--soft:#444;--faint:#666;--line:#ccc;--grid:#e6e6e6;--accent:#0c7b6c;--accent-soft:#d9ece8;--base:#b3ada3;--base-ink:#6f6a62;--mid:#79b9af;--good:#1c7549;--good-bg:#e3f2e9;--bad:#b2352d;--bad-bg:#fbe8e6;--warn:#94590b;--warn-bg:#faf0dc}",
-"body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}main{max-width:none;padding:0}.hero{padding:20px 0}section{padding:18px 0;display:block}section .head{position:static}.lead{margin-bottom:12px}",
+"body{font-size:10.5pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}main{max-width:none;padding:0}.hero{padding:20px 0}section{padding:18px 0;display:block}section .head{position:static}.lead{margin-bottom:12px}.tiles{grid-template-columns:repeat(4,1fr)}",
 ".gate,.bar,tr,figure,.cmd,.tile,svg.chart,h2,h3{break-inside:avoid}h2,h3,.head{break-after:avoid}pre{white-space:pre-wrap}details::details-content{content-visibility:visible;block-size:auto}summary{list-style:none}}",
 NULL
 };
