@@ -1,7 +1,8 @@
 /* compare_verb.c - whet compare: two files, one verdict.
  *
  * Which thresholds hold depends on the precision class of the candidate, for no rounding to 8 bits can pass what a
- * change of engine must pass. The table of defaults is wt_equiv_defaults(); why those numbers, docs/CLI.md says. */
+ * change of engine must pass. The table of defaults is wt_equiv_defaults(); why those numbers, `whet help compare`
+ * says. */
 #include "base/clock.h"
 #include "base/json.h"
 #include "measure/compare.h"
