@@ -8,7 +8,7 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    CLI_ROW(args, measure, "measure", 0, CLI_FLAG, NULL, "measure read bandwidth and arithmetic peaks (a few seconds)"),
+    CLI_ROW(args, measure, "measure", 0, CLI_FLAG, NULL, "measure read bandwidth (about a second)"),
     CLI_ROW(args, save, "save", 0, CLI_TEXT, "FILE", "write a target profile of this machine"),
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME",
             "show a target profile instead: one that comes along, or a file"),
@@ -174,9 +174,12 @@ static void print_measured(const wt_result *r)
     if (!wt_result_has(r, "measured"))
         return;
     cli_table *t = cli_table_new("measured\tone core\tall\tunit");
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (!wt_result_has(r, "measured.%s", rows[i].key))
+            continue;
         cli_table_row(t, "%s\t%.4g\t%.4g\t%s", rows[i].name, wt_result_number(r, 0, "measured.%s.1", rows[i].key),
                       wt_result_number(r, 0, "measured.%s.all", rows[i].key), rows[i].unit);
+    }
     putchar('\n');
     cli_table_print(t, stdout);
 }

@@ -70,6 +70,7 @@ typedef struct wt_step_profile {
     double flops, bytes; /* of one run */
     int threads;
     char shape[96]; /* of the first output */
+    int depth;      /* steps of bodies follow their control step one deeper; its time includes theirs */
 } wt_step_profile;
 /* Switches timing of steps on (it costs some 50 ns a step) and clears what was collected. */
 WT_API void wt_session_profile(wt_session *session, int on);

@@ -96,27 +96,12 @@ char *wt_sys_file(const wt_sysroot *r, const char *name)
     return wt_read_file(r->ctx, path, FILE_LIMIT, &text, &len, NULL) == WT_OK ? text : NULL;
 }
 
-/* --- folders
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- folders ------------------------------------------------------------------------------------------------------ */
+/* Shorter names first: cpu2 before cpu10, and PCI slots, which are hexadecimal and all of one length, as they are. */
 static int by_name(const void *a, const void *b)
 {
-    const char *x = a, *y = b;
-    while (*x && *y) {
-        if (isdigit((unsigned char)*x) && isdigit((unsigned char)*y)) {
-            char *ex, *ey;
-            const unsigned long long m = strtoull(x, &ex, 10), n = strtoull(y, &ey, 10);
-            if (m != n)
-                return m < n ? -1 : 1;
-            x = ex;
-            y = ey;
-        } else if (*x != *y) {
-            return (unsigned char)*x < (unsigned char)*y ? -1 : 1;
-        } else {
-            x++;
-            y++;
-        }
-    }
-    return (unsigned char)*x - (unsigned char)*y;
+    const size_t m = strlen(a), n = strlen(b);
+    return m != n ? (m < n ? -1 : 1) : strcmp(a, b);
 }
 
 wt_sys_names wt_sys_list(const wt_sysroot *r, const char *folder, const char *prefix)

@@ -21,7 +21,7 @@ bool wt_sys_link_name(const wt_sysroot *r, char *out, size_t size, const char *p
 /* A larger file such as /proc/cpuinfo, NUL-terminated, from wt_alloc; NULL when it is not there. */
 char *wt_sys_file(const wt_sysroot *r, const char *path);
 
-/* Names in a folder in their order (numbers by value: cpu2 before cpu10), none when it is not there. */
+/* Names in a folder, the shorter first (cpu2 before cpu10), none when it is not there. */
 enum { WT_SYS_NAME = 128 };
 typedef struct wt_sys_names {
     wt_context *ctx;

@@ -138,15 +138,13 @@ static void reap(wt_worker *w, int grace_ms)
     if (!w->pid)
         return;
     for (int waited = 0;; waited++) {
-        const pid_t got = waitpid(w->pid, &status, waited >= grace_ms ? 0 : WNOHANG);
-        if (got == w->pid)
-            break;
-        if (got < 0 && errno != EINTR)
-            break;
-        if (waited == grace_ms - 1) {
+        if (waited == grace_ms) {
             w->killed = true;
             kill(-w->pid, SIGKILL); /* its whole group */
         }
+        const pid_t got = waitpid(w->pid, &status, waited >= grace_ms ? 0 : WNOHANG);
+        if (got == w->pid || (got < 0 && errno != EINTR))
+            break;
         usleep(1000);
     }
     w->pid = 0;
@@ -261,11 +259,8 @@ wt_status wt_worker_ask_with(wt_worker *w, json_t *request, const wt_inputs *sam
     if (st == WT_OK)
         st = wt_samples_send(&w->line, samples, n, err);
     if (st == WT_OK || st == WT_EIO) { /* who hung up early has often said why */
-        wt_err first = err ? *err : (wt_err){ 0 };
         const wt_status got = wt_channel_receive(&w->line, answer, err);
-        if (st == WT_EIO && got != WT_OK && err)
-            *err = first;
-        st = got == WT_OK || st == WT_OK ? got : st;
+        st = st == WT_EIO && got == WT_ELIMIT ? WT_EIO : got;
     }
     if (st != WT_OK)
         return broken(w, st, err);

@@ -21,16 +21,18 @@ void wt_session_profile(wt_session *s, int on)
 
 size_t wt_session_step_count(const wt_session *s) { return s->now ? s->now->spec->n_steps : 0; }
 
-static const wt_step *find_step(const wt_program *p, size_t index)
+static const wt_step *find_step(const wt_program *p, size_t index, int *depth)
 {
     for (size_t i = 0; i < p->n_steps; i++) {
         const wt_step *step = &p->steps[i];
         if (step->index == index)
             return step;
         for (int b = 0; b < 2; b++) {
-            const wt_step *inner = step->body[b] ? find_step(step->body[b], index) : NULL;
-            if (inner)
+            const wt_step *inner = step->body[b] ? find_step(step->body[b], index, depth) : NULL;
+            if (inner) {
+                (*depth)++;
                 return inner;
+            }
         }
     }
     return NULL;
@@ -38,7 +40,8 @@ static const wt_step *find_step(const wt_program *p, size_t index)
 
 wt_status wt_session_step(const wt_session *s, size_t index, wt_step_profile *out, wt_err *err)
 {
-    const wt_step *step = s->now ? find_step(s->now->spec->main, index) : NULL;
+    int depth = 0;
+    const wt_step *step = s->now ? find_step(s->now->spec->main, index, &depth) : NULL;
     if (!step)
         return wt_fail(err, WT_EUSAGE, "there is no step %zu", index);
     static const char *const kinds[] = { "", "decided while running", "view", "control" };
@@ -47,7 +50,8 @@ wt_status wt_session_step(const wt_session *s, size_t index, wt_step_profile *ou
                               .kernel = step->kernel ? step->kernel->name : kinds[step->kind],
                               .flops = step->flops,
                               .bytes = step->bytes,
-                              .threads = step->threads };
+                              .threads = step->threads,
+                              .depth = depth };
     if (step->node->n_out && step->node->out[0])
         wt_shape_text(&s->now->tensors[step->node->out[0]->id].shape, NULL, out->shape, sizeof out->shape);
     if (s->now->profiled && s->now->ns_total) {

@@ -1,0 +1,75 @@
+"""Models of a few bytes for the command line's tests, written with no package: protobuf by hand, NumPy files by hand."""
+import struct
+
+
+def varint(n):
+    out = bytearray()
+    while n > 0x7F:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def block(field, data):
+    data = data.encode() if isinstance(data, str) else data
+    return varint(field << 3 | 2) + varint(len(data)) + data
+
+
+FLOAT = 1
+
+
+def value_info(name, dims):
+    """A ValueInfoProto of floats; a dimension that is a string is a symbol."""
+    shape = b"".join(block(1, block(2, d) if isinstance(d, str) else number(1, d)) for d in dims)
+    return block(1, name) + block(2, block(1, number(1, FLOAT) + block(2, shape)))
+
+
+def tensor(name, dims, values):
+    raw = struct.pack(f"<{len(values)}f", *values)
+    return b"".join(number(1, d) for d in dims) + number(2, FLOAT) + block(8, name) + block(9, raw)
+
+
+def node(op, inputs, outputs, name, domain=""):
+    parts = b"".join(block(1, i) for i in inputs) + b"".join(block(2, o) for o in outputs)
+    return parts + block(3, name) + block(4, op) + (block(7, domain) if domain else b"")
+
+
+def model(nodes, inputs, outputs, constants=()):
+    graph = b"".join(block(1, n) for n in nodes) + block(2, "tiny")
+    graph += b"".join(block(5, t) for t in constants)
+    graph += b"".join(block(11, v) for v in inputs) + b"".join(block(12, v) for v in outputs)
+    return number(1, 8) + block(2, "tiny_models") + block(7, graph) + block(8, block(1, "") + number(2, 17))
+
+
+def npy(dims, values):
+    shape = "(" + "".join(f"{d}," for d in dims) + ")"
+    head = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}f", *values)
+
+
+def files():
+    """{name: bytes} of everything the cases use."""
+    w = tensor("w", [4, 4], [float(i % 5) for i in range(16)])
+    mlp = model([node("MatMul", ["x", "w"], ["h"], "mm"), node("Relu", ["h"], ["y"], "relu")], [value_info("x", ["N", 4])],
+                [value_info("y", ["N", 4])], [w])
+    side = 512
+    large = model([node("MatMul", ["x", "w"], ["y"], "mm")], [value_info("x", [64, side])], [value_info("y", [64, side])],
+                  [tensor("w", [side, side], [0.01] * (side * side))])
+    free = model([node("Relu", ["x"], ["y"], "relu")], [value_info("x", ["N", "S"])], [value_info("y", ["N", "S"])])
+    unknown = model([node("Frobnicate", ["x"], ["y"], "strange", "org.example")], [value_info("x", [1, 4])],
+                    [value_info("y", [1, 4])])
+    case = {"model.onnx": mlp, "test_data_set_0/input_0.pb": tensor("x", [1, 4], [1, 2, 3, 4])}
+    good = [sum(x * float((4 * i + j) % 5) for i, x in enumerate([1, 2, 3, 4])) for j in range(4)]
+    out = {"mlp.onnx": mlp, "large.onnx": large, "free.onnx": free, "unknown.onnx": unknown, "cut.onnx": mlp[:len(mlp) // 2],
+           "noise.onnx": bytes(range(256)) * 4, "empty.onnx": b"", "x.npy": npy([1, 4], [1, 2, 3, 4]),
+           "y.npy": npy([1, 4], good), "wrong.npy": npy([1, 4], [v + 1 for v in good]), "lies.npy": npy([1000, 4], [1, 2])}
+    for name, values in (("passing", good), ("failing", [v + 1 for v in good])):
+        for file, data in {**case, "test_data_set_0/output_0.pb": tensor("y", [1, 4], values)}.items():
+            out[f"cases/{name}/{file}"] = data
+    return out
