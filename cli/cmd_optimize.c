@@ -73,6 +73,8 @@ static void print(cli *c, const wt_result *r)
     if (wt_result_has(r, "ab_test.statement"))
         printf("%s\n", wt_result_string(r, "", "ab_test.statement"));
     print_gates(c, r);
+    if (c->common.output)
+        printf("\n%s/report.html\n", c->common.output);
 }
 
 static int run(cli *c)
@@ -105,7 +107,7 @@ const cli_verb cmd_optimize = {
                "the other half is\n"
                "held out for the proof. Products that hurt the score stay in float. Writes model.onnx, float.onnx, "
                "statistics.json,\n"
-               "ledger.json, result.json and the journal that --resume reads. Exit code 1: a gate failed.",
+               "ledger.json, result.json, report.html and the journal that --resume reads. Exit code 1: a gate failed.",
     .options = options,
     .args_size = sizeof(args),
     .defaults = defaults,

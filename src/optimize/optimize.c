@@ -160,10 +160,12 @@ static wt_status all_steps(wt_optimizer *w, json_t **result, bool *passed, wt_er
     wt_free(w->ctx, float_nodes);
     WT_TRY(st);
     WT_TRY(wt_optimize_measure(w, err));
+    WT_TRY(wt_optimize_profile(w, err));
     WT_TRY(wt_optimize_validate(w, err));
     WT_TRY(wt_optimize_result(w, result, passed, err));
     WT_TRY(write_json(w, "ledger.json", w->ledger, err));
-    return write_json(w, "result.json", *result, err);
+    WT_TRY(write_json(w, "result.json", *result, err));
+    return wt_report_write(w->ctx, w->dir, 1, err);
 }
 
 wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *o, wt_err *err)

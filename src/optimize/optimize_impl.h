@@ -33,6 +33,7 @@ wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err);                    
 wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err);     /* which products stay in float */
 wt_status wt_optimize_write(wt_optimizer *w, const bool *float_nodes, wt_err *err); /* the artifact and its ledger */
 wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);                        /* latency, memory: "measure" */
+wt_status wt_optimize_profile(wt_optimizer *w, wt_err *err);  /* what the machine is, where the time goes: "profile" */
 wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err); /* held-out accuracy, A/B, equivalence: "validate" */
 /* result.json's document; *passed: all gates. */
 wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err *err);

@@ -219,3 +219,46 @@ wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err)
     json_decref(doc);
     return st;
 }
+
+/* --- where the time goes ---------------------------------------------------------------------------------------------
+ */
+static wt_status profile_one(wt_optimizer *w, const char *path, const char *name, json_t *doc, wt_err *err)
+{
+    wt_profile_options po = wt_profile_defaults();
+    wt_result *r;
+    po.exec = w->o->exec;
+    po.exec.input_shapes = w->shapes;
+    po.exec.n_input_shapes = w->n_shapes;
+    WT_TRY(wt_profile(&r, w->ctx, path, &po, err));
+    json_object_set(doc, name, json_object_get(wt_result_json(r), "nodes"));
+    json_t *peaks = json_object_get(wt_result_json(r), "peaks");
+    if (peaks)
+        json_object_set(doc, "peaks", peaks);
+    wt_result_free(r);
+    return WT_OK;
+}
+
+static wt_status machine(wt_optimizer *w, json_t *doc, wt_err *err)
+{
+    wt_result *r;
+    WT_TRY(wt_hardware(&r, w->ctx, 0, err));
+    json_object_set(doc, "hardware", wt_result_json(r));
+    wt_result_free(r);
+    return WT_OK;
+}
+
+wt_status wt_optimize_profile(wt_optimizer *w, wt_err *err)
+{
+    if (wt_journal_find(w->journal, "profile"))
+        return WT_OK;
+    json_t *doc = json_object();
+    wt_status st = doc ? machine(w, doc, err) : wt_fail(err, WT_ENOMEM, "no memory for the profile");
+    if (st == WT_OK)
+        st = profile_one(w, w->model, "baseline", doc, err);
+    if (st == WT_OK)
+        st = profile_one(w, w->int8_path, "optimized", doc, err);
+    if (st == WT_OK)
+        return wt_journal_add(w->journal, "profile", doc, err);
+    json_decref(doc);
+    return st;
+}

@@ -130,12 +130,14 @@ static json_t *command(const char *what, const char *fmt, ...)
 
 static json_t *commands_json(const wt_optimizer *w)
 {
-    char shapes[1024] = "", data[1024];
+    char shapes[1024] = "", data[2048], preprocess[1024] = "";
     json_t *list = json_array();
     for (size_t i = 0; i < w->n_shapes; i++)
         snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), " --input-shape '%s'", w->shapes[i]);
+    if (w->o->data.preprocess)
+        snprintf(preprocess, sizeof preprocess, "'%s'", w->o->data.preprocess);
     snprintf(data, sizeof data, "--data '%s'%s%s", w->o->data.path, w->o->data.preprocess ? " --preprocess " : "",
-             w->o->data.preprocess ? w->o->data.preprocess : "");
+             preprocess);
     json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s", w->model, w->float_path,
                                         w->int8_path, shapes));
     json_array_append_new(list,
@@ -262,6 +264,10 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     json_object_set(*out, "layers", json_object_get(proof, "layers"));
     json_object_set(*out, "ledger", w->ledger);
     json_object_set(*out, "search", (json_t *)(uintptr_t)wt_journal_find(w->journal, "search"));
+    json_t *profile = json_copy((json_t *)(uintptr_t)wt_journal_find(w->journal, "profile"));
+    json_object_set(*out, "hardware", json_object_get(profile, "hardware"));
+    json_object_del(profile, "hardware");
+    json_object_set_new(*out, "profile", profile);
     json_object_set_new(*out, "float_layers", float_layers(w->ledger));
     json_object_set_new(*out, "weight_ratio", wt_json_real((double)w->int8_weights / (double)w->float_weights));
     json_object_set_new(*out, "noise_floor", wt_json_real(fabs(1 - inner(m, "again", "speedup"))));
