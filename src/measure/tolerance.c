@@ -51,7 +51,7 @@ static void numbers(const wt_tensor *got, const wt_tensor *expected, int64_t n, 
     int64_t bad = 0;
     d->range = range_of(expected, n, &largest);
     if (tol->range > 0 && wt_dtype_is_float(expected->dtype))
-        allowed = fmax(tol->range * d->range, 1e-7 * largest);
+        allowed = tol->range * (d->range > 0.01 * largest ? d->range : largest);
     for (int64_t i = 0; i < n; i++) {
         double a = 0, b = 0;
         wt_tensor_double(got, i, &a);

@@ -4,7 +4,8 @@
 #include "model/tensor.h"
 typedef struct wt_tolerance {
     double rtol, atol; /* |a - b| <= atol + rtol |b| */
-    double range;      /* > 0: floats instead within range * (max b - min b); at least 1e-7 of max |b| */
+    double range; /* > 0: floats instead within range * (max b - min b), or of max |b| where b hardly varies (a single
+                     number) */
 } wt_tolerance;
 typedef struct wt_difference {
     bool ok;
