@@ -55,6 +55,7 @@ static wt_status prepare(wt_prep *prep, const isa *set, wt_err *err)
     p->finish = finish;
     p->finish.zero_tail = true;
     p->finish_fn = set->finish;
+    WT_TRY(wt_quant_fuse(&p->finish, prep, c.oc, err));
     wt_tiled_plan(p, prep->threads);
     prep->flops = wt_tiled_flops(p, (double)(c.icg * c.kh * c.kw));
     wt_x86_threads(prep, prep->flops / 2);

@@ -4,7 +4,7 @@
  * integer tiles, go through a small buffer in L1 and through one of these functions. */
 #ifndef WT_X86_FINISH_H
 #define WT_X86_FINISH_H
-#include "run/kernel.h"
+#include "run/kernels/x86/tile.h"
 
 /* The same for a whole layer. */
 typedef struct wt_finish {
@@ -18,6 +18,7 @@ typedef struct wt_finish {
     float r_scale, r_zp;
     const float *mult;   /* [channels rounded up to 16]: scale / y_scale */
     float r_mult, shift; /* r_scale / y_scale; y_zp - r_zp * r_mult */
+    const wt_fuse *fuse; /* NULL, or no residual, and clamping is all the activation does */
     float lo, hi;        /* codes that results are clamped to: the type's limits, narrowed by a clamping activation */
 } wt_finish;
 

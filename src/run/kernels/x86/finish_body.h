@@ -1,5 +1,6 @@
 /* finish_body.h - the functions of finish.h, for the instruction set of the file that includes it. */
 #include <math.h>
+#include "run/kernels/x86/fuse.h"
 #include "run/kernels/x86/requant.h"
 
 /* Lanes of vector h of block j that are channels: 0..VL. */
@@ -51,25 +52,35 @@ WT_INLINE vf code_exactly(const wt_finish *f, vf sum, vf scale, bool has_res, vf
     return v_requant(f, act, has_res ? vf_add(x, real_residual(f, res)) : x);
 }
 
-/* The same when clamping is all the activation does: one multiply-add to the neighbourhood of the code, and exactly
- * only where that lies too near to the middle between two codes. The error of t is at most 4 roundings of the product
- * and of each constant; results beyond the limits are clamped either way, so without a residual 300 bounds what
- * matters. */
-WT_INLINE vf code_fast(const wt_finish *f, vf sum, vf scale, vf mult, bool has_res, vf res)
+/* The same when clamping is all the activation does: multiply-adds to the neighbourhood of the code, and exactly only
+ * where that lies too near to the middle between two codes. The error of t is at most 4 roundings of the product and of
+ * each constant. */
+WT_INLINE vf code_near(const wt_finish *f, vf sum, vf scale, vf mult, vf res)
 {
     const vf u = vf_fma(sum, mult, vf_set(f->shift));
-    vf t = u, safe = vf_set(0.5f - 1e-4f);
-    if (has_res) {
-        t = vf_fma(res, vf_set(f->r_mult), u);
-        safe = vf_fnma(vf_abs(u), vf_set(3e-7f),
-                       vf_set(0.5f - 1e-5f - 3e-7f * (2 * fabsf(f->shift) + 256 * fabsf(f->r_mult))));
-    }
+    vf t = vf_fma(res, vf_set(f->r_mult), u);
+    const vf safe = vf_fnma(vf_abs(u), vf_set(3e-7f),
+                            vf_set(0.5f - 1e-5f - 3e-7f * (2 * fabsf(f->shift) + 256 * fabsf(f->r_mult))));
     if (WT_UNLIKELY(vm_any(vf_ge(vf_abs(vf_frac(t)), safe))))
-        t = code_exactly(f, sum, scale, has_res, res, WT_ACT_NONE);
+        t = code_exactly(f, sum, scale, true, res, WT_ACT_NONE);
     return vf_min(vf_set(f->hi), vf_max(vf_set(f->lo), t));
 }
 
-/* Full lanes to bytes. act: NONE stands for every clamping one. */
+/* Full lanes to bytes without residual, as tiles would do it (tile.h). */
+static void int_block_fused(const wt_finish *f, const wt_spot *s, int j)
+{
+    const wt_fuse fuse = *f->fuse;
+    const size_t channel = s->channel + (size_t)j * 16, out_px = s->out_px;
+    const int32_t *tile = (const int32_t *)s->tile + (size_t)j * (size_t)s->mr * 16;
+    char *out = s->out + (size_t)j * s->out_block;
+    for (int i = 0, mr = s->mr; i < mr; i++, out += out_px)
+        for (int h = 0; h < 16; h += VL, tile += VL)
+            if (WT_UNLIKELY(vm_any(wt_fuse_store(&fuse, out + h, vi_load(tile), channel + (size_t)h))))
+                vf_to_bytes(out + h, code_exactly(f, vf_from_i32(tile), vf_load(f->scale + channel + h), false,
+                                                  vf_set(0), WT_ACT_NONE));
+}
+
+/* Full lanes to bytes. act: NONE stands for every clamping one, with a residual. */
 WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool has_res, const wt_act act)
 {
     const float *scale = f->scale + s->channel + (size_t)j * 16, *mult = f->mult + s->channel + (size_t)j * 16;
@@ -78,11 +89,11 @@ WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool
     const char *res = has_res ? s->res + (size_t)j * s->res_block : NULL;
     const size_t out_px = s->out_px, res_px = s->res_px;
     const bool r_signed = f->r_type == WT_I8;
-    for (int i = 0, mr = s->mr; i < mr; i++, out += out_px, res += has_res ? res_px : 0)
+    for (int i = 0, mr = s->mr; i < mr; i++, out += out_px)
         for (int h = 0; h < 16; h += VL, tile += VL) {
-            const vf r = has_res ? vf_from_byte(res + h, r_signed) : vf_set(0), sum = vf_from_i32(tile),
-                     m = vf_load(scale + h);
-            vf_to_bytes(out + h, act == WT_ACT_NONE ? code_fast(f, sum, m, vf_load(mult + h), has_res, r)
+            const vf r = has_res ? vf_from_byte(res + (size_t)i * res_px + h, r_signed) : vf_set(0),
+                     sum = vf_from_i32(tile), m = vf_load(scale + h);
+            vf_to_bytes(out + h, act == WT_ACT_NONE ? code_near(f, sum, m, vf_load(mult + h), r)
                                                     : code_exactly(f, sum, m, has_res, r, act));
         }
 }
@@ -119,8 +130,8 @@ void WT_VEC_NAME(wt_finish_int)(const wt_finish *finish, const wt_spot *spot)
         const bool whole = f.zero_tail || j + 1 < s.nb || s.last == 16;
         if (f.y_type == WT_F32 || !whole)
             int_block_any(&f, &s, j);
-        else if (clamps && !s.res)
-            int_block(&f, &s, j, false, WT_ACT_NONE);
+        else if (f.fuse)
+            int_block_fused(&f, &s, j);
         else if (clamps)
             int_block(&f, &s, j, true, WT_ACT_NONE);
         else if (f.act.act == WT_ACT_HARDSWISH && !s.res)

@@ -56,6 +56,7 @@ static wt_status prepare(wt_prep *prep, const wt_tileset *tiles, wt_band_fn *ban
     p->bias = (const char *)quant.bias;
     p->finish = f;
     p->finish_fn = finish;
+    WT_TRY(wt_quant_fuse(&p->finish, prep, m.n, err));
     wt_tiled_plan(p, prep->threads);
     prep->flops = wt_tiled_flops(p, (double)m.k);
     wt_x86_threads(prep, prep->flops / 2);

@@ -87,3 +87,30 @@ wt_status wt_quant_bias(wt_quant *q, const wt_prep *p, size_t n, int shift, cons
     q->bias = bias;
     return WT_OK;
 }
+
+wt_status wt_quant_fuse(wt_finish *f, const wt_prep *p, size_t n, wt_err *err)
+{
+    enum { BASE = 12582912 }; /* 1.5 * 2^23: the last bit is worth 1 */
+    float lo, hi;
+    f->fuse = NULL;
+    if (f->y_type == WT_F32 || f->r_type != WT_DTYPE_NONE || !wt_act_clamps(f->act, &lo, &hi))
+        return WT_OK;
+    const size_t room = (n + 15) / 16 * 16;
+    wt_fuse *out = wt_arena_alloc(p->arena, 1, sizeof *out, err);
+    float *high = wt_arena_alloc(p->arena, 2 * room, sizeof *high, err), *low = high + room, base = BASE;
+    if (!out || !high)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        /* product and quotient round by 2^-24 each, this factor once more */
+        const double exact = (double)f->scale[i] / (double)f->y_scale;
+        high[i] = (float)(exact * (1 + 2.5e-7));
+        low[i] = (float)(exact * (1 - 2.5e-7));
+    }
+    int32_t bits;
+    memcpy(&bits, &base, sizeof bits);
+    *out = (wt_fuse){
+        .high = high, .low = low, .base = base + f->y_zp, .lo = bits + (int32_t)f->lo, .hi = bits + (int32_t)f->hi
+    };
+    f->fuse = out;
+    return WT_OK;
+}

@@ -14,6 +14,15 @@
 #define WT_X86_TILE_H
 #include "run/kernel.h"
 
+/* Sums to codes without leaving the registers. sum * factor + base, base = 1.5 * 2^23 + zero point, rounds to a whole
+ * number whose low byte is the code. The meaning has roundings of its own (a product, a quotient), so this is done with
+ * two factors that enclose the true one: where both give the same, so does what lies between them. */
+typedef struct wt_fuse {
+    const float *high, *low; /* [output channels] */
+    float base;
+    int32_t lo, hi; /* limits of codes, as bits of the rounded number */
+} wt_fuse;
+
 typedef struct wt_tile {
     const char *in;           /* pixel 0, first used tap, input block 0 */
     const char *w;            /* of the first output block, at the first used tap */
@@ -26,9 +35,14 @@ typedef struct wt_tile {
     char *out;                /* pixel 0 of the first output block */
     size_t out_px, out_block; /* bytes between pixels, between blocks */
     const float *res;         /* added before clamping, same distances as out; NULL */
-    float lo, hi;             /* floats are clamped to this; integers are stored as they are */
+    const wt_fuse *fuse;      /* integers: NULL, or store codes (all 16 lanes) */
+    size_t channel;           /* of the first output */
+    char *codes;
+    size_t codes_px, codes_block;
+    float lo, hi; /* floats are clamped to this; integers are stored as they are */
 } wt_tile;
-typedef void wt_tile_fn(const wt_tile *t);
+/* False: sums (clamped floats) are in `out`. True: codes are stored. */
+typedef bool wt_tile_fn(const wt_tile *t);
 
 enum { WT_TILE_MR = 14, WT_TILE_NB = 2 };
 

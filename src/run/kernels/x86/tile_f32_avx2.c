@@ -34,7 +34,7 @@ WT_INLINE void store(const wt_tile *t, __m256 acc[MOST][2], const int MR)
     }
 }
 
-WT_INLINE void tile(const wt_tile *t, const int MR, const int PX, const bool half)
+WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX, const bool half)
 {
     const int full = PX == 1 ? 1 : 16;
     const char *in = t->in, *w = t->w;
@@ -61,14 +61,15 @@ WT_INLINE void tile(const wt_tile *t, const int MR, const int PX, const bool hal
         }
     }
     store(t, acc, MR);
+    return false;
 }
 
 #define PIXEL(MR, NB)                                                                                                  \
-    static void pixel_##MR##x##NB(const wt_tile *t) { tile(t, MR, 16, false); }
+    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, false); }
 #define HALF(MR, NB)                                                                                                   \
-    static void half_##MR##x##NB(const wt_tile *t) { tile(t, MR, 16, true); }
+    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, true); }
 #define SCALAR(MR, NB)                                                                                                 \
-    static void scalar_##MR##x##NB(const wt_tile *t) { tile(t, MR, 1, false); }
+    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 1, false); }
 WT_TILES_6(PIXEL, 1)
 WT_TILES_6(HALF, 1)
 WT_TILES_6(SCALAR, 1)

@@ -44,7 +44,7 @@ WT_INLINE void store(const wt_tile *t, __m512 acc[WT_TILE_MR][WT_TILE_NB], const
     }
 }
 
-WT_INLINE void tile(const wt_tile *t, const int MR, const int NB, const int PX, const bool half)
+WT_INLINE bool tile(const wt_tile *t, const int MR, const int NB, const int PX, const bool half)
 {
     const int full = PX == 1 ? 1 : 16;
     const size_t w_block = t->w_block;
@@ -72,14 +72,15 @@ WT_INLINE void tile(const wt_tile *t, const int MR, const int NB, const int PX, 
         }
     }
     store(t, acc, MR, NB);
+    return false;
 }
 
 #define PIXEL(MR, NB)                                                                                                  \
-    static void pixel_##MR##x##NB(const wt_tile *t) { tile(t, MR, NB, 16, false); }
+    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, false); }
 #define HALF(MR, NB)                                                                                                   \
-    static void half_##MR##x##NB(const wt_tile *t) { tile(t, MR, NB, 16, true); }
+    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, true); }
 #define SCALAR(MR, NB)                                                                                                 \
-    static void scalar_##MR##x##NB(const wt_tile *t) { tile(t, MR, NB, 1, false); }
+    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 1, false); }
 WT_TILES_14(PIXEL, 1)
 WT_TILES_14(PIXEL, 2)
 WT_TILES_14(HALF, 1)

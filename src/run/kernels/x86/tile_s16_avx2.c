@@ -20,7 +20,7 @@ WT_INLINE __m256i broadcast(const char *p)
     return _mm256_castps_si256(_mm256_set1_ps(dword));
 }
 
-WT_INLINE void tile(const wt_tile *t, const int MR, const int PX)
+WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX)
 {
     const int full = PX == 8 ? 2 : 8;
     const char *in = t->in, *w = t->w;
@@ -54,12 +54,13 @@ WT_INLINE void tile(const wt_tile *t, const int MR, const int PX)
         for (int j = 0; j < 2; j++)
             _mm256_storeu_si256((__m256i *)(void *)(out + (size_t)i * out_px + 32 * (size_t)j), acc[i][j]);
     }
+    return false; /* 16 registers are too few for fusing */
 }
 
 #define PIXEL(MR, NB)                                                                                                  \
-    static void pixel_##MR##x##NB(const wt_tile *t) { tile(t, MR, 32); }
+    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 32); }
 #define SCALAR(MR, NB)                                                                                                 \
-    static void scalar_##MR##x##NB(const wt_tile *t) { tile(t, MR, 8); }
+    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 8); }
 WT_TILES_6(PIXEL, 1)
 WT_TILES_6(SCALAR, 1)
 

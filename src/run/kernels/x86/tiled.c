@@ -63,6 +63,7 @@ static void run_line(const wt_tiled *p, size_t unit, const line *l, char *buffer
     const size_t block = unit / per_group * p->oc_blocks + first;
     const int nb = p->oc_blocks - first < (size_t)ts->nb ? (int)(p->oc_blocks - first) : ts->nb;
     const bool at_end = first + (size_t)nb == p->oc_blocks;
+    const bool whole = !at_end || p->last == 16 || p->finish.zero_tail; /* all 16 lanes of all blocks exist */
     const bool direct = p->direct && (!at_end || p->last == 16 || p->tail_stays_zero);
     const size_t tiles = (l->n + (size_t)ts->mr - 1) / (size_t)ts->mr;
     wt_tile t = { .in = l->in,
@@ -79,6 +80,11 @@ static void run_line(const wt_tiled *p, size_t unit, const line *l, char *buffer
                   .out = l->out + block * p->out_block,
                   .out_px = p->out_px,
                   .out_block = p->out_block,
+                  .fuse = whole ? p->finish.fuse : NULL,
+                  .channel = block * 16,
+                  .codes = l->out + block * p->out_block,
+                  .codes_px = p->out_px,
+                  .codes_block = p->out_block,
                   .lo = p->lo,
                   .hi = p->hi };
     wt_spot spot = { .tile = buffer,
@@ -99,12 +105,13 @@ static void run_line(const wt_tiled *p, size_t unit, const line *l, char *buffer
             t.out = buffer, t.out_px = 64, t.out_block = mr * 64;
             t.lo = -__builtin_inff(), t.hi = __builtin_inff();
         }
-        ts->fn[nb - 1][mr - 1](&t);
-        if (!direct) {
+        const bool done = ts->fn[nb - 1][mr - 1](&t);
+        if (!direct && !done) {
             spot.mr = (int)mr;
             p->finish_fn(&p->finish, &spot);
         }
         t.in += mr * ts->px;
+        t.codes += mr * p->out_px;
         if (direct)
             t.out += mr * p->out_px;
         if (t.res)

@@ -12,6 +12,7 @@
 #define WT_VEC_ISA avx512
 enum { VL = 16 };
 typedef __m512 vf;
+typedef __m512i vi;
 typedef __mmask16 vm;
 WT_INLINE vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
 WT_INLINE void vf_store(float *p, vf v) { _mm512_storeu_ps(p, v); }
@@ -39,7 +40,10 @@ WT_INLINE vf vf_copysign(vf magnitude, vf sign)
 WT_INLINE vf vf_scale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
 WT_INLINE vm vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 WT_INLINE vm vf_ge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ); }
+WT_INLINE vm vf_ne(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
 WT_INLINE vm vf_nan(vf a) { return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q); }
+WT_INLINE vm vm_none(void) { return 0; }
+WT_INLINE vm vm_or(vm a, vm b) { return (vm)(a | b); }
 WT_INLINE vf vf_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 WT_INLINE bool vm_any(vm m) { return m != 0; }
 /* The first n (0..VL) elements; others read as zero and are not touched. */
@@ -48,15 +52,23 @@ WT_INLINE vf vf_load_n(const float *p, size_t n) { return _mm512_maskz_loadu_ps(
 WT_INLINE void vf_store_n(float *p, size_t n, vf v) { _mm512_mask_storeu_ps(p, vm_first(n), v); }
 WT_INLINE float vf_sum(vf v) { return _mm512_reduce_add_ps(v); }
 WT_INLINE float vf_max_of(vf v) { return _mm512_reduce_max_ps(v); }
-/* VL integers as floats; floats, rounded to nearest even, as bytes (their low eight bits). */
+/* VL integers as floats and back, rounded to nearest even; bytes are the low eight bits. */
 WT_INLINE vf vf_from_i32(const int32_t *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
 WT_INLINE vf vf_from_u8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p))); }
-WT_INLINE void vf_to_bytes(void *p, vf v) { _mm_storeu_si128(p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v))); }
+WT_INLINE vi vi_load(const int32_t *p) { return _mm512_loadu_si512(p); }
+WT_INLINE vf vf_from_vi(vi v) { return _mm512_cvtepi32_ps(v); }
+WT_INLINE vi vi_from_vf(vf v) { return _mm512_cvtps_epi32(v); }
+WT_INLINE vi vf_bits(vf v) { return _mm512_castps_si512(v); }
+WT_INLINE vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
+WT_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
+WT_INLINE vi vi_min(vi a, vi b) { return _mm512_min_epi32(a, b); }
+WT_INLINE void vi_to_bytes(void *p, vi v) { _mm_storeu_si128(p, _mm512_cvtepi32_epi8(v)); }
 #else
 #define WT_VEC_ISA avx2
 enum { VL = 8 };
 typedef __m256 vf;
+typedef __m256i vi;
 typedef __m256 vm;
 WT_INLINE vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
 WT_INLINE void vf_store(float *p, vf v) { _mm256_storeu_ps(p, v); }
@@ -93,7 +105,10 @@ WT_INLINE vf vf_scale(vf a, vf n)
 }
 WT_INLINE vm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 WT_INLINE vm vf_ge(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_GE_OQ); }
+WT_INLINE vm vf_ne(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }
 WT_INLINE vm vf_nan(vf a) { return _mm256_cmp_ps(a, a, _CMP_UNORD_Q); }
+WT_INLINE vm vm_none(void) { return _mm256_setzero_ps(); }
+WT_INLINE vm vm_or(vm a, vm b) { return _mm256_or_ps(a, b); }
 WT_INLINE vf vf_select(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
 WT_INLINE bool vm_any(vm m) { return _mm256_movemask_ps(m) != 0; }
 WT_INLINE vm vm_first(size_t n)
@@ -121,15 +136,23 @@ WT_INLINE vf vf_from_i32(const int32_t *p)
 }
 WT_INLINE vf vf_from_u8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p))); }
-WT_INLINE void vf_to_bytes(void *p, vf v)
+WT_INLINE vi vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+WT_INLINE vf vf_from_vi(vi v) { return _mm256_cvtepi32_ps(v); }
+WT_INLINE vi vi_from_vf(vf v) { return _mm256_cvtps_epi32(v); }
+WT_INLINE vi vf_bits(vf v) { return _mm256_castps_si256(v); }
+WT_INLINE vi vi_set(int32_t x) { return _mm256_set1_epi32(x); }
+WT_INLINE vi vi_max(vi a, vi b) { return _mm256_max_epi32(a, b); }
+WT_INLINE vi vi_min(vi a, vi b) { return _mm256_min_epi32(a, b); }
+WT_INLINE void vi_to_bytes(void *p, vi v)
 {
-    const __m256i low = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* of each half */
-                                         0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
-    const __m256i b = _mm256_shuffle_epi8(_mm256_cvtps_epi32(v), low);
+    const __m256i low = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m256i b = _mm256_shuffle_epi8(v, low);
     _mm_storel_epi64(p, _mm_unpacklo_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)));
 }
 #endif
 
+WT_INLINE void vf_to_bytes(void *p, vf v) { vi_to_bytes(p, vi_from_vf(v)); }
 WT_INLINE vf vf_from_byte(const void *p, bool is_signed) { return is_signed ? vf_from_i8(p) : vf_from_u8(p); }
 WT_INLINE vf vf_from_bytes_n(const void *p, size_t n, bool is_signed)
 {
