@@ -78,6 +78,7 @@ static wt_status weight_scales(const wt_weighted *w, wt_arena *arena, wt_quant *
     WT_TRY(quant_new(out, arena, WT_I8, w->axis, v.channels, err));
     float *scale = (float *)(uintptr_t)(*out)->scale;
     (*out)->origin = "weights";
+    float largest = 0;
     for (size_t c = 0; c < v.channels; c++) {
         float most = 0;
         for (size_t o = 0; o < v.outer; o++)
@@ -91,8 +92,15 @@ static wt_status weight_scales(const wt_weighted *w, wt_arena *arena, wt_quant *
                 }
                 most = x > most ? x : most;
             }
-        scale[c] = most > 1e-30f ? most / 127 : 1e-30f;
+        scale[c] = most / 127;
+        largest = fmaxf(largest, scale[c]);
     }
+    /* A channel of zeros may have any scale; a tiny one would leave no room for its bias. */
+    if (!(largest > 1e-30f))
+        largest = 1;
+    for (size_t c = 0; c < v.channels; c++)
+        if (scale[c] < 1e-6f * largest)
+            scale[c] = largest;
     return WT_OK;
 }
 

@@ -152,12 +152,33 @@ static wt_status feed_reals(wt_int8 *p, wt_node *n, wt_node *before, wt_err *err
     return WT_OK;
 }
 
+/* A result of the graph that no integer operator makes is rounded on its way out, as its readers were promised. */
+static wt_status round_output(wt_int8 *p, wt_node *n, wt_err *err)
+{
+    wt_value *v = n->n_out ? n->out[0] : NULL, *real, *codes;
+    if (!v || !v->is_output || !wt_int8_activation(v))
+        return WT_OK;
+    WT_TRY(new_like(p, v, WT_F32, &real, err));
+    WT_TRY(new_like(p, v, v->quant->dtype, &codes, err));
+    WT_TRY(wt_node_set_output(n, 0, real, err));
+    WT_TRY(border(p, "QuantizeLinear", real, v->quant, codes, n->next, err));
+    WT_TRY(border(p, "DequantizeLinear", codes, v->quant, v, codes->producer->next, err));
+    if (v->id < p->n) {
+        p->codes[v->id] = codes;
+        p->reals[v->id] = v;
+    }
+    return WT_OK;
+}
+
 static bool uses_quant(const wt_graph *graph)
 {
     for (const wt_node *n = graph->first; n; n = n->next)
         for (size_t i = 0; i < n->n_in; i++)
             if (n->in[i] && n->in[i]->quant)
                 return true;
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        if (graph->outputs[i]->quant)
+            return true;
     return false;
 }
 
@@ -172,6 +193,8 @@ static wt_status walk(wt_int8 *p, wt_err *err)
             p->pc->changes++;
         else if (!n->op || !wt_int8_starts_chain(p->pc, n))
             WT_TRY(feed_reals(p, n, n, err));
+        if (!done)
+            WT_TRY(round_output(p, n, err));
     }
     return WT_OK;
 }
