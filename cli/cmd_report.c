@@ -4,8 +4,6 @@
 #include "commands.h"
 #include "whet/optimize.h"
 
-extern char **environ;
-
 typedef struct args {
     int open;
 } args;
