@@ -18,6 +18,20 @@ static json_t *kept_samples(const wt_lane *lane)
     return list;
 }
 
+/* Standard deviation over mean of all but the slowest hundredth: what interrupts a machine shows in p99, and is not the
+ * model's. v is sorted. */
+static double spread_of(const double *v, size_t n)
+{
+    const size_t m = n - n / 100;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < m; i++)
+        sum += v[i];
+    const double mean = sum / (double)m;
+    for (size_t i = 0; i < m; i++)
+        squares += (v[i] - mean) * (v[i] - mean);
+    return m > 1 && mean > 0 ? sqrt(squares / (double)(m - 1)) / mean : 0;
+}
+
 static wt_status lane_json(wt_optimizer *w, wt_lane *lane, json_t **out, wt_err *err)
 {
     wt_summary s;
@@ -34,6 +48,8 @@ static wt_status lane_json(wt_optimizer *w, wt_lane *lane, json_t **out, wt_err 
                      (json_int_t)(lane->weights_bytes + lane->mapped_bytes), "activation_bytes",
                      (json_int_t)lane->activation_bytes, "open_ms", lane->open_ms + lane->plan_ms, "joules_per_run",
                      wt_json_real(lane->n ? lane->joules / (double)lane->n : NAN));
+    if (*out)
+        json_object_set_new(*out, "spread", wt_json_real(spread_of(lane->ms, lane->n)));
     return *out ? WT_OK : wt_fail(err, WT_ENOMEM, "no memory for the result");
 }
 
