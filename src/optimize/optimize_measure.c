@@ -57,7 +57,7 @@ static wt_status speedup_json(wt_optimizer *w, const wt_lane *base, const wt_lan
 {
     double ratio, ci[2];
     const size_t n = base->rounds < lane->rounds ? base->rounds : lane->rounds;
-    WT_TRY(wt_ratio_of_medians(w->ctx, base->round_ms, lane->round_ms, n, wt_context_seed(w->ctx), &ratio, ci, err));
+    WT_TRY(wt_ratio_of_medians(w->ctx, lane->round_ms, base->round_ms, n, wt_context_seed(w->ctx), &ratio, ci, err));
     json_object_set_new(doc, "speedup", wt_json_real(ratio));
     json_object_set_new(doc, "speedup_ci95", json_pack("[o, o]", wt_json_real(ci[0]), wt_json_real(ci[1])));
     return WT_OK;
