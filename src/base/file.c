@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/hash.h"
 
 /* --- paths ------------------------------------------------------------------------------------------------ */
 
@@ -295,4 +296,21 @@ wt_status wt_read_file(wt_context *ctx, const char *path, uint64_t limit, char *
     const wt_status st = read_all(ctx, fd, path, limit, out, len, err);
     close(fd);
     return st;
+}
+
+enum { HASH_STEP = 1 << 20 };
+
+wt_status wt_hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err)
+{
+    wt_map map;
+    wt_sha256 hash;
+    uint8_t bytes[32];
+    WT_TRY(wt_map_open(&map, ctx, path, err));
+    wt_sha256_init(&hash);
+    for (uint64_t at = 0; at < map.size; at += HASH_STEP)
+        wt_sha256_add(&hash, map.data + at, map.size - at < HASH_STEP ? (size_t)(map.size - at) : HASH_STEP);
+    wt_sha256_end(&hash, bytes);
+    wt_sha256_hex(bytes, hex);
+    wt_map_close(&map);
+    return WT_OK;
 }

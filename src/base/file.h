@@ -19,6 +19,9 @@ wt_status wt_map_open_inside(wt_map *out, wt_context *ctx, const char *dir, cons
 /* Whole file into a NUL-terminated buffer from wt_alloc, refused above `limit` bytes. */
 wt_status wt_read_file(wt_context *ctx, const char *path, uint64_t limit, char **out, size_t *len, wt_err *err);
 
+/* SHA-256 of a whole file, hexadecimal. */
+wt_status wt_hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err);
+
 typedef struct wt_outfile wt_outfile;
 /* Refuses an existing path unless `force`. */
 wt_status wt_outfile_open(wt_outfile **out, wt_context *ctx, const char *path, bool force, wt_err *err);

@@ -79,37 +79,34 @@ static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char 
     return st;
 }
 
-static wt_status replace_by(wt_dataset **ds, wt_dataset *view, wt_status st)
+wt_status wt_data_view(wt_dataset **out, wt_dataset *whole, const wt_data_options *o, uint64_t seed, wt_err *err)
 {
-    wt_dataset_close(*ds);
-    *ds = st == WT_OK ? view : NULL;
+    const uint64_t limit = o->limit ? o->limit : UINT64_MAX;
+    wt_dataset *part;
+    *out = NULL;
+    if (!o->part)
+        return wt_dataset_limit(out, whole, limit, err);
+    const bool calibration = !strcmp(o->part, "calibration");
+    if (!calibration && strcmp(o->part, "held-out"))
+        return wt_fail(err, WT_EUSAGE, "there is no part '%s': calibration or held-out were expected", o->part);
+    WT_TRY(wt_dataset_split(&part, whole, calibration ? WT_PART_CALIBRATION : WT_PART_HELD_OUT, WT_CALIBRATION_SHARE,
+                            seed, err));
+    const wt_status st = wt_dataset_limit(out, part, limit, err);
+    wt_dataset_close(part);
     return st;
 }
 
 wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *o,
                        wt_err *err)
 {
-    wt_dataset *view = NULL;
+    wt_dataset *whole;
     *out = NULL;
     if (!o->path)
         return wt_fail(err, WT_EUSAGE, "a data set is needed: --data SET");
-    WT_TRY(open_whole(out, graph, model_path, o, err));
-    if (o->part) {
-        const bool calibration = !strcmp(o->part, "calibration");
-        if (!calibration && strcmp(o->part, "held-out")) {
-            wt_dataset_close(*out);
-            *out = NULL;
-            return wt_fail(err, WT_EUSAGE, "there is no part '%s': calibration or held-out were expected", o->part);
-        }
-        const wt_status st = wt_dataset_split(&view, *out, calibration ? WT_PART_CALIBRATION : WT_PART_HELD_OUT,
-                                              WT_CALIBRATION_SHARE, wt_context_seed(graph->ctx), err);
-        WT_TRY(replace_by(out, view, st));
-    }
-    if (o->limit) {
-        const wt_status st = wt_dataset_limit(&view, *out, o->limit, err);
-        WT_TRY(replace_by(out, view, st));
-    }
-    return WT_OK;
+    WT_TRY(open_whole(&whole, graph, model_path, o, err));
+    const wt_status st = wt_data_view(out, whole, o, wt_context_seed(graph->ctx), err);
+    wt_dataset_close(whole);
+    return st;
 }
 
 wt_status wt_data_inputs(const wt_graph *graph, const wt_sample *sample, wt_tensor *inputs, wt_err *err)

@@ -10,6 +10,8 @@
  * classes when options say nothing. */
 wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *options,
                        wt_err *err);
+/* A view of `whole` by options->part and options->limit, for who needs more than one: opening hashes every file. */
+wt_status wt_data_view(wt_dataset **out, wt_dataset *whole, const wt_data_options *options, uint64_t seed, wt_err *err);
 /* The sample's tensors in the order of the graph's inputs (inputs the set does not give keep their default). */
 wt_status wt_data_inputs(const wt_graph *graph, const wt_sample *sample, wt_tensor *inputs, wt_err *err);
 #endif

@@ -4,7 +4,6 @@
  * depend on model, data and options alone, so they come out with the same bytes. */
 #include <stdio.h>
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "optimize/optimize_impl.h"
 
@@ -18,25 +17,36 @@ wt_optimize_options wt_optimize_defaults(void)
                                   .max_memory_ratio = 0.5 };
 }
 
-static wt_status hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err)
-{
-    wt_map map;
-    wt_sha256 s;
-    uint8_t hash[32];
-    WT_TRY(wt_map_open(&map, ctx, path, err));
-    wt_sha256_init(&s);
-    wt_sha256_add(&s, map.data, (size_t)map.size);
-    wt_sha256_end(&s, hash);
-    wt_sha256_hex(hash, hex);
-    wt_map_close(&map);
-    return WT_OK;
-}
-
-static wt_status open_part(wt_optimizer *w, const char *part, wt_dataset **out, wt_err *err)
+static wt_status open_view(wt_optimizer *w, wt_dataset *whole, const char *part, wt_dataset **out, wt_err *err)
 {
     wt_data_options d = w->o->data;
     d.part = part;
-    return wt_data_open(out, w->q.source, w->model, &d, err);
+    return wt_data_view(out, whole, &d, wt_context_seed(w->ctx), err);
+}
+
+/* The set is opened, and so hashed, once; what is described and the two parts are views of it. */
+static wt_status open_data(wt_optimizer *w, wt_err *err)
+{
+    wt_dataset_info info;
+    wt_dataset *whole, *shown = NULL;
+    wt_data_options all = w->o->data;
+    all.part = NULL;
+    all.limit = 0;
+    WT_TRY(wt_data_open(&whole, w->q.source, w->model, &all, err));
+    wt_status st = open_view(w, whole, NULL, &shown, err);
+    if (st == WT_OK) {
+        wt_dataset_describe(shown, &info);
+        snprintf(w->data_hash, sizeof w->data_hash, "%s", info.hash);
+        w->data = wt_data_json(shown, w->o->data.path);
+        st = open_view(w, whole, "calibration", &w->calibration, err);
+    }
+    if (st == WT_OK)
+        st = open_view(w, whole, "held-out", &w->held_out, err);
+    if (st == WT_OK)
+        st = wt_dataset_overlap(w->calibration, w->held_out, err);
+    wt_dataset_close(shown);
+    wt_dataset_close(whole);
+    return st;
 }
 
 /* Shapes of the first sample: free dimensions have to be something when a worker measures. */
@@ -104,19 +114,10 @@ static wt_status claim_folder(const wt_optimizer *w, wt_err *err)
 
 static wt_status open_all(wt_optimizer *w, wt_err *err)
 {
-    wt_dataset_info info;
-    wt_dataset *whole;
     WT_TRY(claim_folder(w, err));
-    WT_TRY(hash_file(w->ctx, w->model, w->model_sha256, err));
+    WT_TRY(wt_hash_file(w->ctx, w->model, w->model_sha256, err));
     WT_TRY(wt_quantizer_open(&w->q, w->ctx, w->model, &w->o->exec, NULL, 0, err));
-    WT_TRY(open_part(w, NULL, &whole, err));
-    wt_dataset_describe(whole, &info);
-    snprintf(w->data_hash, sizeof w->data_hash, "%s", info.hash);
-    w->data = wt_data_json(whole, w->o->data.path);
-    wt_dataset_close(whole);
-    WT_TRY(open_part(w, "calibration", &w->calibration, err));
-    WT_TRY(open_part(w, "held-out", &w->held_out, err));
-    WT_TRY(wt_dataset_overlap(w->calibration, w->held_out, err));
+    WT_TRY(open_data(w, err));
     WT_TRY(note_shapes(w, err));
     w->float_path = wt_path_join(w->ctx, w->dir, "float.onnx", err);
     w->int8_path = wt_path_join(w->ctx, w->dir, "model.onnx", err);

@@ -152,50 +152,7 @@ static bool only_use(const wt_value *v) { return wt_value_single_use(v); }
 
 static bool is_product(const chooser *c, const wt_value *v) { return v->producer && c->product[v->producer->id]; }
 
-/* A function of in[*x] alone: its other operands are constants of one element. */
-static bool is_table(const wt_node *n, size_t *x)
-{
-    wt_value *other;
-    float scalar;
-    int at;
-    *x = 0;
-    if (n->n_out != 1 || !n->out[0] || n->out[0]->type.dtype != WT_F32 || n->op->code == WT_OP_CAST)
-        return false;
-    if (n->op->flags & WT_OP_BROADCAST) {
-        if (!wt_binary_scalar(n, &other, &scalar, &at))
-            return false;
-        *x = (size_t)(1 - at);
-        return true;
-    }
-    if (!(n->op->flags & WT_OP_UNARY))
-        return false;
-    for (size_t i = 1; i < n->n_in; i++)
-        if (n->in[i] && !wt_value_is_const(n->in[i]))
-            return false;
-    return true;
-}
-
 static bool saturates(const wt_node *n) { return wt_node_is(n, WT_OP_RELU) || wt_node_is(n, WT_OP_CLIP); }
-
-static bool is_move(const wt_node *n)
-{
-    switch (n->op->code) {
-    case WT_OP_RESHAPE:
-    case WT_OP_FLATTEN:
-    case WT_OP_SQUEEZE:
-    case WT_OP_UNSQUEEZE:
-    case WT_OP_TRANSPOSE:
-    case WT_OP_SLICE:
-    case WT_OP_IDENTITY:
-    case WT_OP_EXPAND:
-    case WT_OP_TILE:
-    case WT_OP_DEPTHTOSPACE:
-    case WT_OP_SPACETODEPTH: return n->n_out == 1;
-    case WT_OP_MAXPOOL: return n->n_out == 1 || !n->out[1];
-    case WT_OP_RESIZE: return !wt_attr_find(&n->attrs, "mode") || wt_attr_is(&n->attrs, "mode", "nearest");
-    default: return false;
-    }
-}
 
 static void demand(chooser *c, wt_value *v);
 
@@ -205,8 +162,8 @@ static void demand_table(chooser *c, const wt_node *n, size_t x)
     wt_value *v = n->in[x];
     if (saturates(n) && v && is_product(c, v) && only_use(v))
         return;
-    for (size_t next;
-         v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) && is_table(v->producer, &next);)
+    for (size_t next; v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) &&
+                      wt_node_is_function(v->producer, &next);)
         v = v->producer->in[next];
     demand(c, v);
 }
@@ -214,7 +171,7 @@ static void demand_table(chooser *c, const wt_node *n, size_t x)
 static void demand_operands(chooser *c, const wt_node *n)
 {
     size_t x;
-    if (is_table(n, &x)) {
+    if (wt_node_is_function(n, &x)) {
         demand_table(c, n, x);
     } else if (wt_node_is(n, WT_OP_CONCAT)) {
         for (size_t i = 0; i < n->n_in; i++)
@@ -224,7 +181,7 @@ static void demand_operands(chooser *c, const wt_node *n)
             return;
         demand(c, n->in[0]);
         demand(c, n->in[1]);
-    } else if (is_move(n) || wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) {
+    } else if (wt_node_moves_only(n) || wt_node_is(n, WT_OP_AVERAGEPOOL) || wt_node_is(n, WT_OP_GLOBALAVERAGEPOOL)) {
         demand(c, n->in[0]);
     }
 }
@@ -432,7 +389,7 @@ wt_status wt_points_ranges(wt_points *p, wt_range_method method, bool symmetric,
     for (wt_node *n = p->graph->first; n; n = n->next)
         if (n->op && n->n_out && n->out[0] && wt_node_is(n, WT_OP_CONCAT))
             join_concat(p, n);
-        else if (n->op && n->n_out && n->out[0] && is_move(n))
+        else if (n->op && n->n_out && n->out[0] && wt_node_moves_only(n))
             join(p, n->in[0], n->out[0]);
     drop_products(p);
     share_groups(p);

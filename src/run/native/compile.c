@@ -306,11 +306,7 @@ static wt_status map_taps(compiler *c)
 static wt_status run_passes(compiler *c)
 {
     wt_plan *plan = c->plan;
-    wt_pass_ctx pc = { .ctx = plan->ctx,
-                       .cpu = plan->cpu,
-                       .packs = plan->packs,
-                       .taps = plan->options.taps,
-                       .n_taps = plan->options.n_taps };
+    wt_pass_ctx pc = { .ctx = plan->ctx, .cpu = plan->cpu, .taps = plan->options.taps, .n_taps = plan->options.n_taps };
     return wt_passes_run(&pc, c->spec->graph, false, NULL, plan->options.off, plan->options.n_off, c->err);
 }
 

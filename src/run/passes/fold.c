@@ -69,8 +69,6 @@ static wt_status adopt(wt_pass_ctx *pc, wt_node *node, const wt_tensor *out, wt_
                 continue; /* rare: leave it computed */
             if (wt_node_is(node, WT_OP_IDENTITY))
                 return WT_OK;
-            wt_attrs none = { NULL, 0 };
-            (void)none;
             WT_TRY(wt_node_set_op(node, "", "Identity", err));
             node->attrs = (wt_attrs){ NULL, 0 };
             WT_TRY(wt_node_set_input(node, 0, c, err));
@@ -127,7 +125,7 @@ done:
     return st;
 }
 
-/* Shape and Size need no data, only dims. */
+/* What a shape rule worked out needs no kernel. */
 static wt_status fold_known(wt_pass_ctx *pc, wt_node *node, bool *done, wt_err *err)
 {
     wt_value *v = node->n_out ? node->out[0] : NULL;

@@ -215,29 +215,6 @@ typedef struct chain {
     wt_value *from; /* quantized */
 } chain;
 
-/* A function of in[*x] alone. */
-static bool is_function(const wt_node *n, size_t *x)
-{
-    wt_value *other;
-    float scalar;
-    int at;
-    *x = 0;
-    if (n->n_out != 1 || !n->out[0] || n->out[0]->type.dtype != WT_F32 || wt_node_is(n, WT_OP_CAST))
-        return false;
-    if (n->op->flags & WT_OP_BROADCAST) {
-        if (!wt_binary_scalar(n, &other, &scalar, &at))
-            return false;
-        *x = (size_t)(1 - at);
-        return true;
-    }
-    if (!(n->op->flags & WT_OP_UNARY))
-        return false;
-    for (size_t i = 1; i < n->n_in; i++)
-        if (n->in[i] && !wt_value_is_const(n->in[i]))
-            return false;
-    return true;
-}
-
 /* n ends a chain of functions that begins at a quantized activation, and its result is quantized. */
 static bool is_chain(const wt_pass_ctx *pc, wt_node *n, chain *c)
 {
@@ -246,7 +223,7 @@ static bool is_chain(const wt_pass_ctx *pc, wt_node *n, chain *c)
         return false;
     for (wt_node *at = n; c->n < MAX_CHAIN; at = c->from->producer) {
         size_t x;
-        if (!at || !at->op || at->graph != n->graph || !is_function(at, &x))
+        if (!at || !at->op || at->graph != n->graph || !wt_node_is_function(at, &x))
             return false;
         c->x[c->n] = x;
         c->nodes[c->n++] = at;
@@ -263,7 +240,7 @@ bool wt_int8_starts_chain(const wt_pass_ctx *pc, wt_node *n)
 {
     chain c;
     size_t x;
-    for (int k = 0; k < MAX_CHAIN && n->op && is_function(n, &x); k++) {
+    for (int k = 0; k < MAX_CHAIN && n->op && wt_node_is_function(n, &x); k++) {
         const wt_value *y = n->out[0];
         if (wt_int8_activation(y))
             return is_chain(pc, n, &c) && c.n > 1;
@@ -353,31 +330,15 @@ static wt_status lower_average(wt_int8 *ps, wt_node *n, wt_err *err)
 
 /* --- what only moves
  * ---------------------------------------------------------------------------------------------------------------- */
-static bool moves_only(const wt_node *n)
+/* With a Gather or a Concat, which move as well, but have more to look at than in[0]. */
+static bool moves(const wt_node *n)
 {
-    switch (n->op->code) {
-    case WT_OP_RESHAPE:
-    case WT_OP_FLATTEN:
-    case WT_OP_SQUEEZE:
-    case WT_OP_UNSQUEEZE:
-    case WT_OP_IDENTITY:
-    case WT_OP_TRANSPOSE:
-    case WT_OP_SLICE:
-    case WT_OP_GATHER:
-    case WT_OP_EXPAND:
-    case WT_OP_TILE:
-    case WT_OP_DEPTHTOSPACE:
-    case WT_OP_SPACETODEPTH:
-    case WT_OP_CONCAT: return n->n_out == 1;
-    case WT_OP_MAXPOOL: return n->n_out == 1 || !n->out[1];
-    case WT_OP_RESIZE: return wt_attr_find(&n->attrs, "mode") == NULL || wt_attr_is(&n->attrs, "mode", "nearest");
-    default: return false;
-    }
+    return wt_node_moves_only(n) || ((wt_node_is(n, WT_OP_GATHER) || wt_node_is(n, WT_OP_CONCAT)) && n->n_out == 1);
 }
 
 static bool is_move(const wt_node *n)
 {
-    if (!moves_only(n) || !wt_int8_activation(n->in[0]) || n->out[0]->type.dtype != WT_F32)
+    if (!moves(n) || !wt_int8_activation(n->in[0]) || n->out[0]->type.dtype != WT_F32)
         return false;
     const wt_quant *q = n->in[0]->quant;
     if (n->out[0]->quant && (!wt_int8_activation(n->out[0]) || !wt_int8_same(q, n->out[0]->quant)))

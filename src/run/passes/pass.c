@@ -123,3 +123,45 @@ wt_status wt_pass_take_over(wt_pass_ctx *pc, wt_node *n, wt_node *next, wt_err *
     pc->changes++;
     return WT_OK;
 }
+
+bool wt_node_is_function(const wt_node *n, size_t *x)
+{
+    wt_value *other;
+    float scalar;
+    int at;
+    *x = 0;
+    if (n->n_out != 1 || !n->out[0] || n->out[0]->type.dtype != WT_F32 || wt_node_is(n, WT_OP_CAST))
+        return false;
+    if (n->op->flags & WT_OP_BROADCAST) {
+        if (!wt_binary_scalar(n, &other, &scalar, &at))
+            return false;
+        *x = (size_t)(1 - at);
+        return true;
+    }
+    if (!(n->op->flags & WT_OP_UNARY))
+        return false;
+    for (size_t i = 1; i < n->n_in; i++)
+        if (n->in[i] && !wt_value_is_const(n->in[i]))
+            return false;
+    return true;
+}
+
+bool wt_node_moves_only(const wt_node *n)
+{
+    switch (n->op->code) {
+    case WT_OP_RESHAPE:
+    case WT_OP_FLATTEN:
+    case WT_OP_SQUEEZE:
+    case WT_OP_UNSQUEEZE:
+    case WT_OP_IDENTITY:
+    case WT_OP_TRANSPOSE:
+    case WT_OP_SLICE:
+    case WT_OP_EXPAND:
+    case WT_OP_TILE:
+    case WT_OP_DEPTHTOSPACE:
+    case WT_OP_SPACETODEPTH: return n->n_out == 1;
+    case WT_OP_MAXPOOL: return n->n_out == 1 || !n->out[1];
+    case WT_OP_RESIZE: return !wt_attr_find(&n->attrs, "mode") || wt_attr_is(&n->attrs, "mode", "nearest");
+    default: return false;
+    }
+}

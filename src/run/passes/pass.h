@@ -13,7 +13,6 @@
 typedef struct wt_pass_ctx {
     wt_context *ctx;
     uint32_t cpu;
-    struct wt_pack_cache *packs;
     const char *const *taps; /* names of values that must survive */
     size_t n_taps;
     size_t changes; /* passes count what they did: for -v and tests */
@@ -39,6 +38,11 @@ wt_status wt_pass_take_over(wt_pass_ctx *pc, wt_node *n, wt_node *next, wt_err *
 bool wt_const_scalar(const wt_value *v, float *out);
 /* Finds which input of a two-input node is a scalar constant: fills the other value; false when none. */
 bool wt_binary_scalar(const wt_node *n, wt_value **other, float *scalar, int *scalar_index);
+
+/* n is a function of in[*x] alone, of floats: its other operands are constants of one element. */
+bool wt_node_is_function(const wt_node *n, size_t *x);
+/* n gives elements of in[0] as they are, moved or selected: codes may take the place of real numbers. */
+bool wt_node_moves_only(const wt_node *n);
 
 wt_pass_fn wt_pass_fold, wt_pass_simplify, wt_pass_batch_norm, wt_pass_activation_idioms, wt_pass_norm_idioms,
     wt_pass_qdq, wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;

@@ -82,8 +82,7 @@ static int handed_on(const wt_node *n)
     case WT_OP_RESHAPE:
     case WT_OP_EXPAND:
     case WT_OP_TILE:
-    case WT_OP_FLATTEN:
-    case WT_OP_SLICE: return same_type(in, out) && n->op->code != WT_OP_SLICE ? 0 : -1;
+    case WT_OP_FLATTEN: return same_type(in, out) ? 0 : -1;
     case WT_OP_TRANSPOSE: return perm_is_identity(n) ? 0 : -1;
     case WT_OP_CONCAT:
     case WT_OP_SUM:

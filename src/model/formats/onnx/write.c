@@ -4,12 +4,10 @@
  * multiple of 4096. Both files are complete under temporary names before either gets its own; the data come first, so
  * that no model ever names data that are not there. What was written is read back: by hash, and by the reader. */
 #include <sys/stat.h>
-#include "base/hash.h"
 #include "model/qdq.h"
 #include "writer.h"
 
 static const uint64_t MESSAGE_LIMIT = INT32_MAX;
-enum { HASH_STEP = 1 << 20 };
 
 typedef struct job {
     wt_context *ctx;
@@ -134,17 +132,8 @@ static wt_status write_files(job *j, uint64_t threshold, wt_err *err)
 
 static wt_status check_hash(wt_context *ctx, const char *path, const char *expected, wt_err *err)
 {
-    wt_map map;
-    wt_sha256 hash;
-    uint8_t bytes[32];
     char hex[65];
-    WT_TRY(wt_map_open(&map, ctx, path, err));
-    wt_sha256_init(&hash);
-    for (uint64_t at = 0; at < map.size; at += HASH_STEP)
-        wt_sha256_add(&hash, map.data + at, map.size - at < HASH_STEP ? (size_t)(map.size - at) : HASH_STEP);
-    wt_sha256_end(&hash, bytes);
-    wt_sha256_hex(bytes, hex);
-    wt_map_close(&map);
+    WT_TRY(wt_hash_file(ctx, path, hex, err));
     return strcmp(hex, expected) ? wt_fail(err, WT_EIO, "%s reads back differently from what was written", path)
                                  : WT_OK;
 }

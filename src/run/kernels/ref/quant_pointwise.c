@@ -107,7 +107,7 @@ static bool unary_accepts(const wt_prep *p)
            p->in[0]->layout == p->out[0]->layout;
 }
 
-static wt_status unary_prepare(wt_prep *p, wt_err *err)
+wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err)
 {
     const wt_attr *a = wt_attr_find(p->attrs, "table");
     uint8_t *table = wt_arena_alloc(p->arena, 256, 1, err);
@@ -145,7 +145,7 @@ const wt_kernel wt_quant_pointwise_rows[] = {
     { .name = "quantunary_i8_ref",
       .op = WT_OP_QUANTUNARY,
       .accepts = unary_accepts,
-      .prepare = unary_prepare,
+      .prepare = wt_quant_table_prepare,
       .run = unary_run,
       .in_place = true },
     { .name = NULL },

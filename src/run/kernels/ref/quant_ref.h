@@ -62,6 +62,8 @@ void wt_requant_store(const wt_requant *q, float real, void *y, size_t i);
 /* Attributes of the operators of domain "whet": a finite positive scale, a zero point that fits the type. prefix: "x",
  * "y", ... */
 wt_status wt_quant_attrs(const wt_prep *p, const char *prefix, wt_dtype type, float *scale, int32_t *zero, wt_err *err);
+/* Of every QuantUnary row: params become the table's 256 bytes. */
+wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err);
 /* y_scale, y_zp, r_scale, r_zp, act for output 0 and residual in[3]. */
 wt_status wt_requant_attrs(const wt_prep *p, wt_requant *q, wt_err *err);
 /* w_scale: 1 or n finite values. */

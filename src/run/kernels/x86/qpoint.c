@@ -1,6 +1,6 @@
 /* qpoint.c - rows of QuantUnary, QuantBinary, QuantizeLinear and DequantizeLinear (one scale). See qpoint.h. */
 #include "run/kernels/x86/qpoint.h"
-#include <math.h>
+#include "run/kernels/ref/quant_ref.h"
 #include "run/kernels/x86/rows.h"
 
 static bool is_byte(wt_dtype t) { return t == WT_U8 || t == WT_I8; }
@@ -23,15 +23,7 @@ static bool table_accepts(const wt_prep *p)
 
 static wt_status table_prepare(wt_prep *p, wt_err *err)
 {
-    const wt_attr *a = wt_attr_find(p->attrs, "table");
-    uint8_t *table = wt_arena_alloc(p->arena, 256, 1, err);
-    if (!table)
-        return WT_ENOMEM;
-    const wt_tensor *t = a && a->type == WT_ATTR_TENSOR ? a->v.tensor : NULL;
-    if (!t || !t->data || t->dtype != p->out[0]->dtype || t->bytes != 256)
-        return wt_fail(err, WT_EFORMAT, "%s: attribute table must hold 256 values of the output's type", p->op_type);
-    memcpy(table, t->data, 256);
-    p->params = table;
+    WT_TRY(wt_quant_table_prepare(p, err));
     wt_x86_threads_bytes(p, (double)physical(p->in[0]));
     return WT_OK;
 }
@@ -97,15 +89,12 @@ static bool binary_accepts(const wt_prep *p)
            is_byte(p->out[0]->dtype) && wt_attr_int(p->attrs, "act", 0) == WT_ACT_NONE && shape_kind(p) < 2;
 }
 
-static wt_status scale_and_zero(const wt_prep *p, const char *scale_name, const char *zero_name, float *scale,
-                                float *zero, wt_err *err)
+static wt_status scale_and_zero(const wt_prep *p, const char *prefix, const wt_tensor *t, float *scale, float *zero,
+                                wt_err *err)
 {
-    const int64_t z = wt_attr_int(p->attrs, zero_name, 0);
-    *scale = wt_attr_float(p->attrs, scale_name, 0);
+    int32_t z;
+    WT_TRY(wt_quant_attrs(p, prefix, t->dtype, scale, &z, err));
     *zero = (float)z;
-    if (!isfinite(*scale) || *scale <= 0 || z < -128 || z > 255)
-        return wt_fail(err, WT_EFORMAT, "%s: %s is %g and %s is %lld", p->op_type, scale_name, (double)*scale,
-                       zero_name, (long long)z);
     return WT_OK;
 }
 
@@ -123,9 +112,9 @@ static wt_status binary_prepare(wt_prep *p, wt_err *err)
         q->op = WT_QPOINT_SUB;
     else
         return wt_fail(err, WT_EFORMAT, "%s: attribute op is none of Add, Mul, Sub", p->op_type);
-    WT_TRY(scale_and_zero(p, "a_scale", "a_zp", &q->a_scale, &q->a_zero, err));
-    WT_TRY(scale_and_zero(p, "b_scale", "b_zp", &q->b_scale, &q->b_zero, err));
-    WT_TRY(scale_and_zero(p, "y_scale", "y_zp", &q->y_scale, &q->y_zero, err));
+    WT_TRY(scale_and_zero(p, "a", p->in[0], &q->a_scale, &q->a_zero, err));
+    WT_TRY(scale_and_zero(p, "b", p->in[1], &q->b_scale, &q->b_zero, err));
+    WT_TRY(scale_and_zero(p, "y", p->out[0], &q->y_scale, &q->y_zero, err));
     q->a_signed = p->in[0]->dtype == WT_I8;
     q->b_signed = p->in[1]->dtype == WT_I8;
     q->lo = p->out[0]->dtype == WT_I8 ? -128 : 0;
