@@ -1,16 +1,16 @@
-/* test_qpoint.c - pointwise work on codes: every row the machine has against the portable one, bit for bit, on all
- * lengths up to a few vectors, in exact heap blocks. */
+/* test_qpoint.c - pointwise work on codes and pools of codes: every row the machine has against the portable one, bit
+ * for bit, on all lengths up to a few vectors, in exact heap blocks. */
 #include <math.h>
 #include <stdlib.h>
 #include "base/hash.h"
 #include "run/kernel.h"
 #include "support/test.h"
 
-enum { MOST = 4096 };
+enum { MOST = 1 << 14 };
 typedef struct rig {
     wt_context *ctx;
     wt_arena arena;
-    wt_attr attrs[10];
+    wt_attr attrs[16];
     wt_attrs list;
     wt_tensor in[3], out;
     const wt_tensor *pin[3], *pout;
@@ -155,7 +155,7 @@ static void tables(void **state)
     }
 }
 
-static void binary_attrs(rig *r, const char *op)
+static void binary_attrs(rig *r, const char *op, float y_scale)
 {
     r->attrs[r->list.count++] = (wt_attr){
         .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { op, strlen(op) }
@@ -163,10 +163,13 @@ static void binary_attrs(rig *r, const char *op)
     put_float(r, "a_scale", 0.031f);
     put_int(r, "a_zp", 117);
     put_float(r, "b_scale", 0.0077f);
-    put_int(r, "b_zp", -3);
-    put_float(r, "y_scale", 0.029f);
+    put_int(r, "b_zp", 3);
+    put_float(r, "y_scale", y_scale);
     put_int(r, "y_zp", 101);
 }
+
+/* Results that spread over the codes, that sit on ties (0.0155 = 0.031 / 2), that saturate, that are far too large. */
+static const float y_scales[] = { 0.029f, 0.0155f, 0.062f, 0.001f, 1e-9f, 1e-37f, 3e4f };
 
 static void sums_and_products(void **state)
 {
@@ -174,13 +177,14 @@ static void sums_and_products(void **state)
     static const char *const rows[] = { "quantbinary_i8_avx2", "quantbinary_i8_avx512", NULL };
     static const char *const ops[] = { "Add", "Mul", "Sub" };
     fill(2);
-    for (int k = 0; k < 3; k++)
-        for (int64_t n = 1; n < 70; n++) {
+    for (size_t k = 0; k < 3 * WT_ARRAY_LEN(y_scales); k++)
+        for (int64_t n = 1; n < 200; n++) {
+            const bool is_signed = n % 2;
             begin(r, WT_OP_QUANTBINARY, 2);
-            binary_attrs(r, ops[k]);
-            shape(&r->in[0], WT_U8, WT_PLAIN, 1, &n, bytes_a);
-            shape(&r->in[1], WT_I8, WT_PLAIN, 1, &n, bytes_b);
-            shape(&r->out, WT_U8, WT_PLAIN, 1, &n, NULL);
+            binary_attrs(r, ops[k % 3], y_scales[k / 3]);
+            shape(&r->in[0], WT_U8, WT_PLAIN, 1, &n, bytes_a + n);
+            shape(&r->in[1], WT_I8, WT_PLAIN, 1, &n, bytes_b + n);
+            shape(&r->out, is_signed ? WT_I8 : WT_U8, WT_PLAIN, 1, &n, NULL);
             check(r, "quantbinary_i8_ref", rows);
         }
 }
@@ -190,17 +194,116 @@ static void channels(void **state)
 {
     rig *r = *state;
     static const char *const rows[] = { "quantbinary_i8_avx2", "quantbinary_i8_avx512", NULL };
+    static const char *const ops[] = { "Mul", "Add", "Sub" };
     fill(3);
-    for (int side = 0; side < 2; side++)
+    for (size_t k = 0; k < 6 * WT_ARRAY_LEN(y_scales); k++)
         for (int64_t w = 1; w < 9; w++) {
+            const int side = k % 2;
             const int64_t image[4] = { 2, 32, 3, w }, one[4] = { 2, 32, 1, 1 };
             begin(r, WT_OP_QUANTBINARY, 2);
-            binary_attrs(r, "Mul");
+            binary_attrs(r, ops[k / 2 % 3], y_scales[k / 6]);
             shape(&r->in[side], side ? WT_I8 : WT_U8, WT_C16, 4, image, bytes_a);
             shape(&r->in[1 - side], side ? WT_U8 : WT_I8, WT_C16, 4, one, bytes_b);
-            shape(&r->out, WT_U8, WT_C16, 4, image, NULL);
+            shape(&r->out, w % 2 ? WT_U8 : WT_I8, WT_C16, 4, image, NULL);
             check(r, "quantbinary_i8_ref", rows);
         }
+}
+
+static void put_ints(rig *r, const char *name, const int64_t *v, size_t n)
+{
+    r->attrs[r->list.count++] = (wt_attr){ .name = name, .type = WT_ATTR_INTS, .count = n, .v.ints = v };
+}
+
+static void pool_attrs(rig *r, bool is_signed)
+{
+    put_float(r, "x_scale", 0.031f);
+    put_int(r, "x_zp", is_signed ? -7 : 93);
+    put_float(r, "y_scale", 0.0241f);
+    put_int(r, "y_zp", 77);
+}
+
+/* The whole image: all sizes up to more than 16 bits of sums hold, channels that do not fill a block. */
+static void global_averages(void **state)
+{
+    rig *r = *state;
+    static const char *const rows[] = { "quantpool_i8_avx2", NULL };
+    static const char op[] = "GlobalAveragePool";
+    fill(5);
+    for (int64_t w = 1; w < 48; w++)
+        for (int is_signed = 0; is_signed < 2; is_signed++) {
+            const int64_t image[4] = { 1, w % 2 ? 16 : 13, w > 40 ? 5 : 1, w }, one[4] = { 1, image[1], 1, 1 };
+            begin(r, WT_OP_QUANTPOOL, 1);
+            r->attrs[r->list.count++] = (wt_attr){
+                .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { op, strlen(op) }
+            };
+            pool_attrs(r, is_signed);
+            shape(&r->in[0], is_signed ? WT_I8 : WT_U8, WT_C16, 4, image, bytes_a);
+            shape(&r->out, is_signed ? WT_I8 : WT_U8, WT_C16, 4, one, NULL);
+            check(r, "quantpool_i8_ref", rows);
+        }
+}
+
+/* Sums at the limits of what 16 bits hold between two carries. */
+static void large_averages(void **state)
+{
+    rig *r = *state;
+    static const char *const rows[] = { "quantpool_i8_avx2", NULL };
+    static const char op[] = "GlobalAveragePool";
+    static const uint8_t extremes[] = { 255, 128, 127 };
+    const int64_t image[4] = { 1, 16, 3, 301 }, one[4] = { 1, 16, 1, 1 };
+    static uint8_t same[16 * 3 * 301];
+    for (size_t k = 0; k < 2 * WT_ARRAY_LEN(extremes); k++) {
+        memset(same, extremes[k / 2], sizeof same);
+        begin(r, WT_OP_QUANTPOOL, 1);
+        r->attrs[r->list.count++] = (wt_attr){
+            .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { op, strlen(op) }
+        };
+        pool_attrs(r, k % 2);
+        shape(&r->in[0], k % 2 ? WT_I8 : WT_U8, WT_C16, 4, image, same);
+        shape(&r->out, k % 2 ? WT_I8 : WT_U8, WT_C16, 4, one, NULL);
+        check(r, "quantpool_i8_ref", rows);
+    }
+}
+
+/* Windows with strides, padding, dilation, in one and two dimensions; index: everything in turn. */
+static void one_window(rig *r, wt_opcode code, int64_t index)
+{
+    static const char *const average[] = { "quantpool_i8_avx2", NULL };
+    static const char *const max[] = { "maxpool_i8_avx2", NULL };
+    static const char op[] = "AveragePool";
+    const int64_t k = index % 3 + 1, s = index / 3 % 3 + 1, d = index / 9 % 2 + 1, pad = k > 1 ? index / 18 % 2 : 0,
+                  h = 5 + index % 4, w = 6 + index % 5, channels = index % 2 ? 32 : 21, reach = (k - 1) * d + 1;
+    const int64_t kernel[] = { k, k }, strides[] = { s, s }, dilations[] = { d, d }, pads[] = { pad, pad, 0, pad };
+    const int64_t one_pads[] = { pad, pad };
+    const int rank = index % 7 ? 4 : 3;
+    const int64_t oh = (h + pad - reach) / s + 1, ow = (w + 2 * pad - reach) / s + 1;
+    const int64_t x2[] = { 1, channels, h, w }, y2[] = { 1, channels, oh, ow }, x1[] = { 1, channels, w },
+                  y1[] = { 1, channels, ow };
+    const bool is_signed = index % 4 > 1;
+    begin(r, code, 1);
+    put_ints(r, "kernel_shape", kernel, (size_t)rank - 2);
+    put_ints(r, "strides", strides, (size_t)rank - 2);
+    put_ints(r, "dilations", dilations, (size_t)rank - 2);
+    put_ints(r, "pads", rank == 4 ? pads : one_pads, 2 * ((size_t)rank - 2));
+    if (code == WT_OP_QUANTPOOL) {
+        r->attrs[r->list.count++] = (wt_attr){
+            .name = "op", .type = WT_ATTR_STRING, .count = 1, .v.s = { op, strlen(op) }
+        };
+        put_int(r, "count_include_pad", index / 5 % 2);
+        pool_attrs(r, is_signed);
+    }
+    shape(&r->in[0], is_signed ? WT_I8 : WT_U8, WT_C16, rank, rank == 4 ? x2 : x1, bytes_a);
+    shape(&r->out, is_signed ? WT_I8 : WT_U8, WT_C16, rank, rank == 4 ? y2 : y1, NULL);
+    check(r, code == WT_OP_QUANTPOOL ? "quantpool_i8_ref" : "maxpool_any_ref", code == WT_OP_QUANTPOOL ? average : max);
+}
+
+static void windows(void **state)
+{
+    fill(6);
+    for (int64_t i = 0; i < 36 * 35; i++) {
+        one_window(*state, WT_OP_QUANTPOOL, i);
+        one_window(*state, WT_OP_MAXPOOL, i);
+    }
 }
 
 static void borders(void **state)
@@ -231,6 +334,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables, setup, teardown),
         cmocka_unit_test_setup_teardown(sums_and_products, setup, teardown),
         cmocka_unit_test_setup_teardown(channels, setup, teardown),
+        cmocka_unit_test_setup_teardown(global_averages, setup, teardown),
+        cmocka_unit_test_setup_teardown(large_averages, setup, teardown),
+        cmocka_unit_test_setup_teardown(windows, setup, teardown),
         cmocka_unit_test_setup_teardown(borders, setup, teardown),
     };
     return wt_test_run("pointwise on codes", tests, WT_ARRAY_LEN(tests));

@@ -186,3 +186,38 @@ wt_status wt_window_transposed(wt_window *w, const char *op_type, const wt_attrs
     }
     return WT_OK;
 }
+
+wt_status wt_window_global(wt_window *w, const char *op_type, const wt_shape *shape, wt_err *err)
+{
+    *w = (wt_window){ .n = shape->rank > 2 ? shape->rank - 2 : 1 };
+    for (int i = 0; i < w->n; i++) {
+        w->in[i] = w->kernel[i] = shape->rank > 2 ? shape->dim[i + 2] : 1;
+        w->out[i] = w->stride[i] = w->dilation[i] = 1;
+        if (w->in[i] < 1)
+            return wt_fail(err, WT_EFORMAT, "%s: spatial dimension %d is empty", op_type, i);
+    }
+    return WT_OK;
+}
+
+void wt_window_clip(const wt_window *w, int d, int64_t origin, int64_t *lo, int64_t *hi)
+{
+    const int64_t dil = w->dilation[d];
+    *lo = origin >= 0 ? 0 : (-origin + dil - 1) / dil;
+    *hi = origin < w->in[d] ? (w->in[d] - origin + dil - 1) / dil : 0;
+    if (*hi > w->kernel[d])
+        *hi = w->kernel[d];
+    if (*lo > *hi)
+        *lo = *hi;
+}
+
+int64_t wt_window_taps(const wt_window *w, int d, int64_t origin, bool include_pad)
+{
+    int64_t lo, hi;
+    wt_window_clip(w, d, origin, &lo, &hi);
+    if (include_pad) {
+        const int64_t room = w->in[d] + w->end[d] - origin, dil = w->dilation[d];
+        hi = (room + dil - 1) / dil;
+        return hi > w->kernel[d] ? w->kernel[d] : hi;
+    }
+    return hi - lo;
+}

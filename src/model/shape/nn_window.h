@@ -26,6 +26,12 @@ wt_status wt_window_parse(wt_window *w, const char *op_type, const wt_attrs *att
 wt_status wt_window_forward(wt_window *w, const char *op_type, wt_err *err);
 /* ConvTranspose: reads output_padding and output_shape too; fills out, begin and end. */
 wt_status wt_window_transposed(wt_window *w, const char *op_type, const wt_attrs *attrs, wt_err *err);
+/* One window that is the whole image of `shape` ([n, c, ...]). */
+wt_status wt_window_global(wt_window *w, const char *op_type, const wt_shape *shape, wt_err *err);
+/* Taps [lo, hi) of dimension d that lie inside the input when tap 0 is at `origin`. */
+void wt_window_clip(const wt_window *w, int d, int64_t origin, int64_t *lo, int64_t *hi);
+/* How many those are, or how many lie inside the input with its padding. */
+int64_t wt_window_taps(const wt_window *w, int d, int64_t origin, bool include_pad);
 /* Input positions one window spans. */
 static inline int64_t wt_window_extent(const wt_window *w, int i) { return (w->kernel[i] - 1) * w->dilation[i] + 1; }
 #endif

@@ -63,6 +63,7 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_x86_quant_dw_rows,
     wt_x86_quant_linear_rows,
     wt_x86_qpoint_rows,
+    wt_x86_qpool_rows,
 #endif
     NULL,
 };

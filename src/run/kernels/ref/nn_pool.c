@@ -26,17 +26,6 @@ typedef struct pool_at {
     int64_t origin[WT_WINDOW_MAX], lo, hi;
 } pool_at;
 
-static void clip_taps(const wt_window *w, int d, int64_t origin, int64_t *lo, int64_t *hi)
-{
-    const int64_t dil = w->dilation[d];
-    *lo = origin >= 0 ? 0 : (-origin + dil - 1) / dil;
-    *hi = origin < w->in[d] ? (w->in[d] - origin + dil - 1) / dil : 0;
-    if (*hi > w->kernel[d])
-        *hi = w->kernel[d];
-    if (*lo > *hi)
-        *lo = *hi;
-}
-
 static void pool_row_start(const pool_params *q, size_t row, pool_at *at)
 {
     const wt_window *w = &q->w;
@@ -50,7 +39,7 @@ static void pool_column(const pool_params *q, size_t o, pool_at *at)
 {
     const int last = q->w.n - 1;
     at->origin[last] = (int64_t)o * q->w.stride[last] - q->w.begin[last];
-    clip_taps(&q->w, last, at->origin[last], &at->lo, &at->hi);
+    wt_window_clip(&q->w, last, at->origin[last], &at->lo, &at->hi);
 }
 
 /* Walks the taps of all dimensions but the last that are inside the input; row is their input position. */
@@ -70,7 +59,7 @@ static pool_walk pool_walk_start(const pool_params *q, const pool_at *at)
     k.row = 0;
     int64_t scale = w->in[w->n - 1];
     for (int d = k.n - 1; d >= 0; d--) {
-        clip_taps(w, d, at->origin[d], &k.lo[d], &k.hi[d]);
+        wt_window_clip(w, d, at->origin[d], &k.lo[d], &k.hi[d]);
         k.live = k.live && k.lo[d] < k.hi[d];
         k.tap[d] = k.lo[d];
         k.jump[d] = w->dilation[d] * scale;
@@ -92,25 +81,12 @@ static void pool_walk_next(pool_walk *k)
     k->live = false;
 }
 
-/* Taps of one dimension that lie inside the input, or inside the input with its padding. */
-static int64_t taps_counted(const wt_window *w, int d, int64_t origin, bool include_pad)
-{
-    int64_t lo, hi;
-    clip_taps(w, d, origin, &lo, &hi);
-    if (include_pad) {
-        const int64_t room = w->in[d] + w->end[d] - origin, dil = w->dilation[d];
-        hi = (room + dil - 1) / dil;
-        return hi > w->kernel[d] ? w->kernel[d] : hi;
-    }
-    return hi - lo;
-}
-
 /* 1 instead of 0: a window that sees padding alone averages nothing, which is zero. */
 static double pool_divisor(const pool_params *q, const pool_at *at, bool include_pad)
 {
     double n = 1;
     for (int d = 0; d < q->w.n; d++)
-        n *= (double)taps_counted(&q->w, d, at->origin[d], include_pad);
+        n *= (double)wt_window_taps(&q->w, d, at->origin[d], include_pad);
     return n > 0 ? n : 1;
 }
 
@@ -119,7 +95,7 @@ static void pool_requant(const pool_params *q, const pool_at *at, double sum, do
 {
     double valid = 1;
     for (int d = 0; d < q->w.n; d++)
-        valid *= (double)taps_counted(&q->w, d, at->origin[d], false);
+        valid *= (double)wt_window_taps(&q->w, d, at->origin[d], false);
     wt_requant_store(&q->out, (float)((sum - valid * q->x_zero) * (double)q->x_scale / count), y, i);
 }
 
@@ -210,20 +186,6 @@ static bool accepts(const wt_prep *p)
     return t == WT_F32 || t == WT_F64 || (max && (t == WT_U8 || t == WT_I8));
 }
 
-static wt_status global_window(const wt_prep *p, wt_window *w, wt_err *err)
-{
-    const wt_shape *s = &p->in[0]->shape;
-    memset(w, 0, sizeof *w);
-    w->n = s->rank > 2 ? s->rank - 2 : 1;
-    for (int i = 0; i < w->n; i++) {
-        w->in[i] = w->kernel[i] = s->rank > 2 ? s->dim[i + 2] : 1;
-        w->out[i] = w->stride[i] = w->dilation[i] = 1;
-        if (w->in[i] < 1)
-            return wt_fail(err, WT_EFORMAT, "%s: spatial dimension %d is empty", p->op_type, i);
-    }
-    return WT_OK;
-}
-
 static wt_status local_window(const wt_prep *p, wt_window *w, wt_err *err)
 {
     const wt_shape *s = &p->in[0]->shape;
@@ -268,7 +230,7 @@ static wt_status prepare(wt_prep *p, wt_err *err)
     if (!q)
         return WT_ENOMEM;
     WT_TRY(read_kind(p, q, err));
-    WT_TRY(is_global(p) ? global_window(p, &q->w, err) : local_window(p, &q->w, err));
+    WT_TRY(is_global(p) ? wt_window_global(&q->w, p->op_type, &p->in[0]->shape, err) : local_window(p, &q->w, err));
     q->lanes = wt_ref_lane(x->layout);
     q->planes = (size_t)x->shape.dim[0] *
                 (x->layout == WT_C16 ? ((size_t)x->shape.dim[1] + 15) / 16 : (size_t)wt_shape_product(&x->shape, 1, 2));

@@ -64,6 +64,14 @@ WT_INLINE vi vi_set(int32_t x) { return _mm512_set1_epi32(x); }
 WT_INLINE vi vi_max(vi a, vi b) { return _mm512_max_epi32(a, b); }
 WT_INLINE vi vi_min(vi a, vi b) { return _mm512_min_epi32(a, b); }
 WT_INLINE void vi_to_bytes(void *p, vi v) { _mm_storeu_si128(p, _mm512_cvtepi32_epi8(v)); }
+/* 4 VL integers, saturated to I8 or U8. */
+WT_INLINE void vi4_to_bytes(void *p, const vi v[4], bool is_signed)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i a = _mm512_packs_epi32(v[0], v[1]), b = _mm512_packs_epi32(v[2], v[3]);
+    const __m512i bytes = is_signed ? _mm512_packs_epi16(a, b) : _mm512_packus_epi16(a, b);
+    _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, bytes));
+}
 #else
 #define WT_VEC_ISA avx2
 enum { VL = 8 };
@@ -149,6 +157,13 @@ WT_INLINE void vi_to_bytes(void *p, vi v)
         _mm_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
     const __m256i b = _mm256_shuffle_epi8(v, low);
     _mm_storel_epi64(p, _mm_unpacklo_epi32(_mm256_castsi256_si128(b), _mm256_extracti128_si256(b, 1)));
+}
+WT_INLINE void vi4_to_bytes(void *p, const vi v[4], bool is_signed)
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const __m256i a = _mm256_packs_epi32(v[0], v[1]), b = _mm256_packs_epi32(v[2], v[3]);
+    const __m256i bytes = is_signed ? _mm256_packs_epi16(a, b) : _mm256_packus_epi16(a, b);
+    _mm256_storeu_si256(p, _mm256_permutevar8x32_epi32(bytes, order));
 }
 #endif
 
