@@ -8,7 +8,8 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    CLI_ROW(args, measure, "measure", 0, CLI_FLAG, NULL, "measure read bandwidth (about a second)"),
+    CLI_ROW(args, measure, "measure", 0, CLI_FLAG, NULL,
+            "measure read bandwidth and the peaks of arithmetic (about a second)"),
     CLI_ROW(args, save, "save", 0, CLI_TEXT, "FILE", "write a target profile of this machine"),
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME",
             "show a target profile instead: one that comes along, or a file"),
@@ -170,15 +171,17 @@ static void print_measured(const wt_result *r)
         const char *key, *name, *unit;
     } rows[] = { { "read_gb_per_s", "memory read", "GB/s" },
                  { "fp32_gflops", "float32 multiply-add", "GFLOP/s" },
-                 { "int8_gops", "int8 dot product", "GOP/s" } };
+                 { "int8_gops", "int8 dot product", "GOP/s" },
+                 { "bf16_gflops", "bfloat16 dot product", "GFLOP/s" } };
     if (!wt_result_has(r, "measured"))
         return;
-    cli_table *t = cli_table_new("measured\tone core\tall\tunit");
+    cli_table *t = cli_table_new("measured\tone core\tall\tunit\twith");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (!wt_result_has(r, "measured.%s", rows[i].key))
             continue;
-        cli_table_row(t, "%s\t%.4g\t%.4g\t%s", rows[i].name, wt_result_number(r, 0, "measured.%s.1", rows[i].key),
-                      wt_result_number(r, 0, "measured.%s.all", rows[i].key), rows[i].unit);
+        cli_table_row(t, "%s\t%.4g\t%.4g\t%s\t%s", rows[i].name, wt_result_number(r, 0, "measured.%s.1", rows[i].key),
+                      wt_result_number(r, 0, "measured.%s.all", rows[i].key), rows[i].unit,
+                      wt_result_string(r, "", "measured.%s.isa", rows[i].key));
     }
     putchar('\n');
     cli_table_print(t, stdout);

@@ -104,12 +104,17 @@ static void print_ops(const wt_result *r)
 
 static void print_roof(cli *c, const wt_result *r)
 {
+    static const struct {
+        const char *key, *name, *unit;
+    } peaks[] = { { "fp32_gflops", "float32", "GFLOP/s" },
+                  { "int8_gops", "int8", "GOP/s" },
+                  { "bf16_gflops", "bfloat16", "GFLOP/s" } };
     printf("%speaks (%s):", cli_dim(c), wt_result_string(r, "", "roof.source"));
     if (wt_result_has(r, "roof.read_gb_per_s"))
         printf(" memory %.3g GB/s", wt_result_number(r, 0, "roof.read_gb_per_s.all"));
-    if (wt_result_has(r, "roof.fp32_gflops"))
-        printf(", float32 %.3g GFLOP/s, int8 %.3g GOP/s", wt_result_number(r, 0, "roof.fp32_gflops.all"),
-               wt_result_number(r, 0, "roof.int8_gops.all"));
+    for (size_t i = 0; i < sizeof peaks / sizeof peaks[0]; i++)
+        if (wt_result_has(r, "roof.%s", peaks[i].key))
+            printf(", %s %.3g %s", peaks[i].name, wt_result_number(r, 0, "roof.%s.all", peaks[i].key), peaks[i].unit);
     if (!wt_result_has(r, "roof.read_gb_per_s"))
         printf(" not known");
     printf("%s\n", cli_reset(c));

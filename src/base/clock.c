@@ -7,12 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
-uint64_t wt_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
+
+uint64_t wt_now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
+
+uint64_t wt_thread_ns(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 /* A field of /proc/self/status such as "VmHWM:", in bytes; 0 without it. No stdio: it would allocate, and this is
  * asked in the middle of measurements. */

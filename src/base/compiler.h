@@ -60,6 +60,11 @@ void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 #define WT_UNPOISON(addr, size) ((void)(addr), (void)(size))
 #endif
 
+#if WT_X86
+/* v, a vector in a register, may have any value from here on: nothing about it is known or done only once. */
+#define WT_CHANGED(v) __asm__ __volatile__("" : "+v"(v))
+#endif
+
 /* Tells the core that this is a spin loop. */
 WT_INLINE void wt_pause(void)
 {

@@ -15,7 +15,7 @@ static const double near_roof = 0.4; /* part of a ceiling from which it explains
 static void hold(wt_profiled_step *s, const wt_roof *roof)
 {
     const int all = s->p.threads > 1;
-    const double gb = roof->read_gb_per_s[all], peak = s->integers ? roof->int8_gops[all] : roof->fp32_gflops[all];
+    const double gb = roof->read_gb_per_s[all], peak = roof->gflops[s->precision][all];
     const double memory_ms = gb > 0 ? s->p.bytes / gb * 1e-6 : 0, compute_ms = peak > 0 ? s->p.flops / peak * 1e-6 : 0;
     const double least = fmax(memory_ms, compute_ms);
     s->in_cache = roof->cache_bytes > 0 && s->p.bytes <= roof->cache_bytes / 2;
@@ -82,7 +82,10 @@ static bool is_decided_late(const wt_profiled_step *s)
 {
     return s->p.depth == 0 && !strcmp(s->p.kernel, "decided while running");
 }
-static bool is_float_work(const wt_profiled_step *s) { return s->bound == WT_BOUND_COMPUTE && !s->integers; }
+static bool is_float_work(const wt_profiled_step *s)
+{
+    return s->bound == WT_BOUND_COMPUTE && s->precision == WT_PRECISION_F32;
+}
 
 typedef struct finding {
     double value; /* against the threshold */
@@ -122,7 +125,8 @@ static void compute_bound(const wt_profiled *p, finding *f)
     char n[32];
     const part r = part_of(p, is_compute_bound), floats = part_of(p, is_float_work);
     const double gflops = r.ms > 0 ? r.flops / r.ms * 1e-6 : 0;
-    const double gain = p->roof.fp32_gflops[1] > 0 ? p->roof.int8_gops[1] / p->roof.fp32_gflops[1] : 0;
+    const double fp32 = p->roof.gflops[WT_PRECISION_F32][1],
+                 gain = fp32 > 0 ? p->roof.gflops[WT_PRECISION_I8][1] / fp32 : 0;
     f->value = r.share;
     number(f, "gflops", gflops);
     number(f, "roofline_fraction", r.fraction);

@@ -112,14 +112,23 @@ static wt_status time_whole_runs(work *w, double seconds, wt_err *err)
 /* --- steps
  * --------------------------------------------------------------------------------------------------------------------
  */
+/* As nodes and peaks name them. */
+static const struct {
+    const char *name, *peak;
+} precisions[] = {
+    [WT_PRECISION_F32] = { "fp32", "fp32_gflops" },
+    [WT_PRECISION_I8] = { "int8", "int8_gops" },
+    [WT_PRECISION_BF16] = { "bf16", "bf16_gflops" },
+};
+
 /* Kernels are called OP_TYPES_ISA. */
-static bool on_integers(const char *kernel)
+static wt_precision precision_of(const char *kernel)
 {
-    static const char *const types[] = { "_u8", "_s8", "_i8", "_s16", "_int8" };
-    for (size_t i = 0; i < WT_ARRAY_LEN(types); i++)
-        if (strstr(kernel, types[i]))
-            return true;
-    return false;
+    static const char *const integers[] = { "_u8", "_s8", "_i8", "_s16", "_int8" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(integers); i++)
+        if (strstr(kernel, integers[i]))
+            return WT_PRECISION_I8;
+    return strstr(kernel, "_bf16_") ? WT_PRECISION_BF16 : WT_PRECISION_F32;
 }
 
 /* A control step's time includes its bodies', which stand behind it, one deeper. */
@@ -147,7 +156,7 @@ static wt_status time_steps(work *w, double seconds, wt_err *err)
         return WT_ENOMEM;
     for (size_t i = 0; i < w->p.n; i++) {
         WT_TRY(wt_session_step(w->m.session, i, &w->p.steps[i].p, err));
-        w->p.steps[i].integers = on_integers(w->p.steps[i].p.kernel);
+        w->p.steps[i].precision = precision_of(w->p.steps[i].p.kernel);
     }
     own_times(&w->p);
     return WT_OK;
@@ -178,8 +187,8 @@ static wt_status load_roof(work *w, wt_err *err)
     else
         WT_TRY(wt_hardware(&r, w->ctx, 1, err));
     read_pair(roof->read_gb_per_s, r, "measured", "read_gb_per_s");
-    read_pair(roof->fp32_gflops, r, "measured", "fp32_gflops");
-    read_pair(roof->int8_gops, r, "measured", "int8_gops");
+    for (size_t i = 0; i < WT_ARRAY_LEN(precisions); i++)
+        read_pair(roof->gflops[i], r, "measured", precisions[i].peak);
     if (!(roof->read_gb_per_s[1] > 0)) { /* a data sheet has a bound for all cores together */
         roof->read_gb_per_s[0] = roof->read_gb_per_s[1] = wt_result_number(r, 0, "memory.bandwidth_gb_per_s");
     }
@@ -215,9 +224,10 @@ static json_t *step_json(const wt_profiled *p, size_t i)
     static const char *const bounds[] = { "unknown", "memory", "compute" };
     const wt_profiled_step *s = &p->steps[i];
     json_t *name = json_string(s->p.name);
-    return json_pack("{s:I, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}", "step",
-                     (json_int_t)i, "name", name ? name : json_string("?"), "op", s->p.op, "kernel", s->p.kernel,
-                     "shape", s->p.shape, "ms", wt_json_real(s->own_ms), "ms_min", wt_json_real(s->p.ms_min), "share",
+    return json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
+                     "step", (json_int_t)i, "name", name ? name : json_string("?"), "op", s->p.op, "kernel",
+                     s->p.kernel, "precision", precisions[s->precision].name, "shape", s->p.shape, "ms",
+                     wt_json_real(s->own_ms), "ms_min", wt_json_real(s->p.ms_min), "share",
                      wt_json_real(p->total_ms > 0 ? s->own_ms / p->total_ms : 0), "flops", wt_json_real(s->p.flops),
                      "bytes", wt_json_real(s->p.bytes), "gflops", wt_json_real(per_second(s->p.flops, s->own_ms)),
                      "gb_per_s", wt_json_real(per_second(s->p.bytes, s->own_ms)), "roofline_fraction",
@@ -279,21 +289,29 @@ static json_t *pair(const double v[2])
     return v[1] > 0 ? json_pack("{s:o, s:o}", "1", wt_json_real(v[0]), "all", wt_json_real(v[1])) : json_null();
 }
 
+static json_t *roof_json(const wt_roof *roof)
+{
+    json_t *o = json_pack("{s:s, s:o, s:f}", "source", roof->source, "read_gb_per_s", pair(roof->read_gb_per_s),
+                          "cache_bytes", roof->cache_bytes);
+    for (size_t i = 0; i < WT_ARRAY_LEN(precisions); i++)
+        json_object_set_new(o, precisions[i].peak, pair(roof->gflops[i]));
+    return o;
+}
+
 static wt_status report(const work *w, wt_result **out, wt_err *err)
 {
     const wt_profiled *p = &w->p;
     json_t *nodes;
     WT_TRY(nodes_json(p, &nodes, err));
     json_t *path = json_string(w->path);
-    json_t *o = json_pack(
-        "{s:s, s:o, s:s, s:i, s:o, s:f, s:f, s:o, s:o, s:o, s:{s:s, s:o, s:o, s:o, s:f}, s:{s:I, s:I, s:I, s:I}, s:o}",
-        "schema", "whet.profile/1", "model", path ? path : json_string("?"), "engine", "native", "threads", p->threads,
-        "latency_ms", wt_summary_json(&p->latency), "total_ms", p->total_ms, "cpus_used", p->cpus_used, "other_load",
-        wt_json_real(p->others), "nodes", nodes, "ops", ops_json(p), "roof", "source", p->roof.source, "read_gb_per_s",
-        pair(p->roof.read_gb_per_s), "fp32_gflops", pair(p->roof.fp32_gflops), "int8_gops", pair(p->roof.int8_gops),
-        "cache_bytes", p->roof.cache_bytes, "memory", "weights_bytes", (json_int_t)p->weights_bytes, "activation_bytes",
-        (json_int_t)p->activation_bytes, "peak_rss_bytes", (json_int_t)p->peak_rss, "usable_bytes",
-        (json_int_t)p->usable_memory, "bottlenecks", wt_profile_bottlenecks(p));
+    json_t *o = json_pack("{s:s, s:o, s:s, s:i, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o}",
+                          "schema", "whet.profile/1", "model", path ? path : json_string("?"), "engine", "native",
+                          "threads", p->threads, "latency_ms", wt_summary_json(&p->latency), "total_ms", p->total_ms,
+                          "cpus_used", p->cpus_used, "other_load", wt_json_real(p->others), "nodes", nodes, "ops",
+                          ops_json(p), "roof", roof_json(&p->roof), "memory", "weights_bytes",
+                          (json_int_t)p->weights_bytes, "activation_bytes", (json_int_t)p->activation_bytes,
+                          "peak_rss_bytes", (json_int_t)p->peak_rss, "usable_bytes", (json_int_t)p->usable_memory,
+                          "bottlenecks", wt_profile_bottlenecks(p));
     return wt_result_take(out, w->ctx, o, err);
 }
 

@@ -2,9 +2,12 @@
 #include "run/peaks.h"
 #include "base/clock.h"
 #include "base/pool.h"
+#include "run/kernels/peak.h"
 
 enum { PEAK_BYTES = 256 << 20, WALKS = 6, LANES = 32, MAX_MEMBERS = 256 };
 
+/* --- reading
+ * ---------------------------------------------------------------------------------------------------------------- */
 typedef struct walk {
     const uint64_t *data;
     size_t words;
@@ -43,11 +46,9 @@ static double best_rate(wt_pool *pool, int threads, walk *w)
     return best;
 }
 
-wt_status wt_measure_peaks(wt_context *ctx, wt_peaks *out, wt_err *err)
+static wt_status measure_reading(wt_context *ctx, wt_pool *pool, wt_peaks *out, wt_err *err)
 {
-    wt_pool *pool;
     WT_TRY(wt_budget_check(ctx, PEAK_BYTES, "measuring memory bandwidth", err));
-    WT_TRY(wt_context_pool(ctx, &pool, err));
     uint64_t *data = wt_alloc_pages(ctx, PEAK_BYTES, err);
     walk *w = data ? wt_alloc(ctx, 1, sizeof *w, err) : NULL;
     if (!w) {
@@ -63,4 +64,104 @@ wt_status wt_measure_peaks(wt_context *ctx, wt_peaks *out, wt_err *err)
     wt_free(ctx, w);
     wt_free_pages(ctx, data);
     return WT_OK;
+}
+
+/* --- arithmetic
+ * ------------------------------------------------------------------------------------------------------------- */
+enum { SPRINTS = 16, SPRINT_NS = 1000000 };
+
+typedef struct sprint {
+    const wt_peak_row *row;
+    size_t rounds;
+    struct {
+        double products; /* what was computed must be used */
+        uint64_t ns;     /* of the last run */
+        uint64_t line[6];
+    } members[MAX_MEMBERS];
+} sprint;
+
+/* Each member is timed by the clock of its own thread, which stands still while others have the core. */
+static void compute(void *arg, wt_team *team, int tid, int nthreads)
+{
+    sprint *s = arg;
+    (void)team;
+    (void)nthreads;
+    const uint64_t start = wt_thread_ns();
+    s->members[tid % MAX_MEMBERS].products += s->row->run(s->rounds);
+    s->members[tid % MAX_MEMBERS].ns = wt_thread_ns() - start;
+}
+
+/* Products in a nanosecond, of all members together; 0 when a run was shorter than `least_ns`. */
+static double sprint_once(wt_pool *pool, int threads, sprint *s, uint64_t least_ns)
+{
+    double rate = 0;
+    wt_pool_run(pool, threads, compute, s);
+    for (int i = 0; i < threads; i++) {
+        if (s->members[i].ns < least_ns)
+            return 0;
+        rate += s->row->products * (double)s->rounds / (double)s->members[i].ns;
+    }
+    return rate;
+}
+
+/* The first runs, doubled until they are long enough to be timed, also bring the clock up. */
+static double best_speed(wt_pool *pool, int n, sprint *s)
+{
+    double best = 0;
+    for (s->rounds = 1024; s->rounds < SIZE_MAX / 2 && sprint_once(pool, n, s, SPRINT_NS) <= 0; s->rounds *= 2)
+        ;
+    for (int i = 0; i < SPRINTS; i++) {
+        const double rate = sprint_once(pool, n, s, 1);
+        best = rate > best ? rate : best;
+    }
+    return 2 * best;
+}
+
+/* More threads than cores would have their processor time one after the other. */
+static int members(const wt_pool *pool)
+{
+    const int threads = wt_pool_threads(pool), cores = wt_cores_allowed(), n = threads < cores ? threads : cores;
+    return n < MAX_MEMBERS ? n : MAX_MEMBERS;
+}
+
+static wt_peak best_row(wt_context *ctx, wt_pool *pool, const wt_peak_row *rows, sprint *s)
+{
+    const uint32_t cpu = wt_context_cpu(ctx);
+    const wt_peak_row *fastest = NULL;
+    wt_peak peak = { 0 };
+    for (s->row = rows; s->row->isa; s->row++) {
+        const double speed = s->row->need & ~cpu ? 0 : best_speed(pool, 1, s);
+        if (speed <= peak.one)
+            continue;
+        peak.one = speed;
+        fastest = s->row;
+    }
+    if (!fastest)
+        return peak;
+    s->row = fastest;
+    peak.isa = fastest->isa;
+    peak.all = members(pool) > 1 ? best_speed(pool, members(pool), s) : peak.one;
+    return peak;
+}
+
+static wt_status measure_arithmetic(wt_context *ctx, wt_pool *pool, wt_peaks *out, wt_err *err)
+{
+    sprint *s = wt_alloc(ctx, 1, sizeof *s, err);
+    if (!s)
+        return WT_ENOMEM;
+    out->fp32 = best_row(ctx, pool, wt_peak_f32_rows, s);
+    out->int8 = best_row(ctx, pool, wt_peak_i8_rows, s);
+    out->bf16 = best_row(ctx, pool, wt_peak_bf16_rows, s);
+    wt_log(ctx, WT_LOG_DEBUG, "products of the first core: %g", s->members[0].products);
+    wt_free(ctx, s);
+    return WT_OK;
+}
+
+wt_status wt_measure_peaks(wt_context *ctx, wt_peaks *out, wt_err *err)
+{
+    wt_pool *pool;
+    *out = (wt_peaks){ 0 };
+    WT_TRY(wt_context_pool(ctx, &pool, err));
+    WT_TRY(measure_reading(ctx, pool, out, err));
+    return measure_arithmetic(ctx, pool, out, err);
 }

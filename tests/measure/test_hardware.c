@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include "base/json.h"
 #include "measure/hardware/hardware.h"
-#include "measure/profile.h"
 #include "support/test.h"
 
 static void make_folders(const char *root, char *path)
@@ -334,57 +333,6 @@ static void profiles_from_files(void **state)
     wt_test_context_close(ctx);
 }
 
-/* --- the rules of profile
- * --------------------------------------------------------------------------------------------------------- */
-static bool found(const json_t *list, const char *name)
-{
-    for (size_t i = 0; i < json_array_size(list); i++)
-        if (!strcmp(text_at(json_array_get(list, i), "name"), name))
-            return text_at(json_array_get(list, i), "evidence")[0] &&
-                   text_at(json_array_get(list, i), "recommendation")[0];
-    return false;
-}
-
-static void rules_see_what_is_there(void **state)
-{
-    (void)state;
-    wt_context *ctx = wt_test_context();
-    wt_profiled_step steps[] = {
-        { .p = { .op = "Add", .kernel = "add_f32_avx2", .bytes = 100e6, .threads = 2 },
-          .own_ms = 5 }, /* 20 of 20 GB/s */
-        { .p = { .op = "Conv", .kernel = "conv_f32_avx2", .bytes = 1e6, .flops = 50e6, .threads = 2 }, .own_ms = 1 },
-        { .p = { .op = "Reorder", .kernel = "reorder_ref", .bytes = 2e6, .threads = 1 }, .own_ms = 4 },
-    };
-    wt_profiled p = {
-        .ctx = ctx, .steps = steps, .n = 3, .total_ms = 10, .threads = 2, .cores = 2, .cpus_used = 1, .others = 0
-    };
-    p.roof = (wt_roof){
-        .read_gb_per_s = { 10, 20 }, .fp32_gflops = { 50, 100 }, .int8_gops = { 200, 400 }, .cache_bytes = 8e6
-    };
-    p.latency = (wt_summary){ .p50 = 10, .p99 = 11, .mean = 10, .stddev = 1, .runs = 20 };
-    p.peak_rss = 10, p.usable_memory = 1000;
-    wt_profile_hold_against_roof(&p);
-    assert_true(steps[0].bound == WT_BOUND_MEMORY && fabs(steps[0].fraction - 1) < 1e-9 && !steps[0].in_cache);
-    assert_true(steps[1].bound == WT_BOUND_COMPUTE && fabs(steps[1].fraction - 0.5) < 1e-9 && steps[1].in_cache);
-    json_t *list = wt_profile_bottlenecks(&p);
-    assert_true(found(list, "memory bound") && found(list, "low occupancy") && found(list, "layout conversions") &&
-                found(list, "portable kernels"));
-    assert_false(found(list, "compute bound") || found(list, "variance") || found(list, "memory") ||
-                 found(list, "cpu"));
-    json_decref(list);
-    steps[1].own_ms = 91, p.total_ms = 100, p.latency.stddev = 3, p.peak_rss = 950, p.cpus_used = 1.9;
-    list = wt_profile_bottlenecks(&p);
-    assert_true(found(list, "compute bound") && found(list, "variance") && found(list, "memory") && found(list, "cpu"));
-    assert_false(found(list, "memory bound") || found(list, "low occupancy"));
-    json_decref(list);
-    p.n = 0, p.total_ms = 0, p.latency = (wt_summary){ 0 }, p.usable_memory = 0,
-    p.cores = 0; /* nothing known: nothing said */
-    list = wt_profile_bottlenecks(&p);
-    assert_int_equal(json_array_size(list), 0);
-    json_decref(list);
-    wt_test_context_close(ctx);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,7 +340,7 @@ int main(void)
         cmocka_unit_test(a_board_is_described),   cmocka_unit_test(old_control_groups),
         cmocka_unit_test(accelerators_are_found), cmocka_unit_test(power_heat_and_network),
         cmocka_unit_test(nothing_and_nonsense),   cmocka_unit_test(profiles_name_their_sources),
-        cmocka_unit_test(profiles_from_files),    cmocka_unit_test(rules_see_what_is_there),
+        cmocka_unit_test(profiles_from_files),
     };
     return wt_test_run("hardware", tests, WT_ARRAY_LEN(tests));
 }
