@@ -12,7 +12,7 @@ extern "C" {
 
 typedef enum wt_dtype {
     WT_DTYPE_NONE = 0, /* not known */
-#define X(id, name, block_len, block_bytes, onnx, numpy) WT_##id,
+#define X(id, name, block_len, block_bytes, onnx, numpy, ggml) WT_##id,
 #include "whet/dtypes.def"
 #undef X
     WT_DTYPE_COUNT

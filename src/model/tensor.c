@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 static const wt_dtype_info dtypes[WT_DTYPE_COUNT] = {
-    [WT_DTYPE_NONE] = { "unknown", 1, 0, 0, "" },
-#define X(id, name, block_len, block_bytes, onnx, numpy) [WT_##id] = { name, block_len, block_bytes, onnx, numpy },
+    [WT_DTYPE_NONE] = { "unknown", 1, 0, 0, "", -1 },
+#define X(id, name, block_len, block_bytes, onnx, numpy, ggml)                                                         \
+    [WT_##id] = { name, block_len, block_bytes, onnx, numpy, ggml },
 #include "model/dtypes.def"
 #undef X
 };
@@ -23,6 +24,14 @@ wt_dtype wt_dtype_from_onnx(int64_t code)
 {
     for (int t = WT_DTYPE_NONE + 1; t < WT_DTYPE_COUNT && code > 0; t++)
         if (dtypes[t].onnx_code == code)
+            return (wt_dtype)t;
+    return WT_DTYPE_NONE;
+}
+
+wt_dtype wt_dtype_from_ggml(uint32_t code)
+{
+    for (int t = WT_DTYPE_NONE + 1; t < WT_DTYPE_COUNT; t++)
+        if (dtypes[t].ggml_code >= 0 && (uint32_t)dtypes[t].ggml_code == code)
             return (wt_dtype)t;
     return WT_DTYPE_NONE;
 }

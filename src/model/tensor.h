@@ -11,10 +11,14 @@ typedef struct wt_dtype_info {
     uint32_t block_len, block_bytes;
     int onnx_code;
     const char *numpy;
+    int ggml_code; /* -1: none */
 } wt_dtype_info;
 const wt_dtype_info *wt_dtype_get(wt_dtype dtype);
-wt_dtype wt_dtype_from_onnx(int64_t code); /* WT_DTYPE_NONE: no such code */
+wt_dtype wt_dtype_from_onnx(int64_t code);  /* WT_DTYPE_NONE: no such code */
+wt_dtype wt_dtype_from_ggml(uint32_t code); /* WT_DTYPE_NONE: no such code, or one that was removed */
 wt_dtype wt_dtype_from_name(const char *name);
+/* The block formats of language models: q4_0, q6_k, ... */
+static inline bool wt_dtype_is_block(wt_dtype t) { return t >= WT_Q4_0 && t < WT_DTYPE_COUNT; }
 static inline bool wt_dtype_is_float(wt_dtype t) { return t == WT_F32 || t == WT_F16 || t == WT_F64 || t == WT_BF16; }
 /* Bytes of n elements (rounded up to whole blocks); false on overflow. */
 bool wt_dtype_bytes(wt_dtype dtype, uint64_t n, size_t *bytes);
