@@ -194,18 +194,18 @@ static wt_status find_values(watcher *w, const wt_graph *reference, const wt_gra
 
 typedef struct runner {
     watcher w;
-    wt_opened reference, candidate; /* of these only plan and session are owned */
+    const wt_graph *graphs[2]; /* reference, candidate */
+    wt_running reference, candidate;
     wt_pair pair;
     wt_sample *sample;
     wt_tensor *inputs;
     uint64_t done;
 } runner;
 
-static wt_status open_side(wt_opened *o, const wt_graph *graph, const runner *r, const wt_exec_options *exec,
+static wt_status open_side(wt_running *o, const wt_graph *graph, const runner *r, const wt_exec_options *exec,
                            wt_tap_fn *fn, wt_err *err)
 {
-    *o = (wt_opened){ .ctx = graph->ctx, .graph = (wt_graph *)(uintptr_t)graph };
-    WT_TRY(wt_open_plan(o, exec, r->w.names, r->w.n, err));
+    WT_TRY(wt_running_open(o, graph, exec, r->w.names, r->w.n, err));
     wt_session_watch(o->session, fn, (void *)(uintptr_t)&r->w);
     return WT_OK;
 }
@@ -214,9 +214,9 @@ static wt_status run_round(runner *r, wt_err *err)
 {
     const wt_tensor *inputs;
     r->w.left_over = false;
-    WT_TRY(wt_session_run(r->reference.session, r->inputs, r->reference.graph->n_inputs, err));
+    WT_TRY(wt_session_run(r->reference.session, r->inputs, r->graphs[0]->n_inputs, err));
     WT_TRY(wt_pair_inputs(&r->pair, r->inputs, &inputs, err));
-    WT_TRY(wt_session_run(r->candidate.session, inputs, r->candidate.graph->n_inputs, err));
+    WT_TRY(wt_session_run(r->candidate.session, inputs, r->graphs[1]->n_inputs, err));
     for (size_t i = 0; i < r->w.n; i++) /* what the candidate never computed is not tried again */
         if (r->w.items[i].held) {
             release(&r->w, &r->w.items[i]);
@@ -236,7 +236,7 @@ static wt_status run_samples(runner *r, wt_dataset *ds, uint64_t limit, wt_err *
         WT_TRY(wt_dataset_next(ds, r->sample, &more, err));
         if (!more)
             break;
-        WT_TRY(wt_data_inputs(r->reference.graph, r->sample, r->inputs, err));
+        WT_TRY(wt_data_inputs(r->graphs[0], r->sample, r->inputs, err));
         for (size_t i = 0; i < r->w.n; i++)
             r->w.items[i].done = false;
         do
@@ -278,10 +278,8 @@ static wt_status take_layers(wt_layers *out, const runner *r, wt_err *err)
 
 static void close_runner(runner *r)
 {
-    wt_session_close(r->reference.session);
-    wt_plan_close(r->reference.plan);
-    wt_session_close(r->candidate.session);
-    wt_plan_close(r->candidate.plan);
+    wt_running_close(&r->reference);
+    wt_running_close(&r->candidate);
     wt_sample_close(r->sample);
     wt_pair_close(&r->pair);
     for (size_t i = 0; r->w.items && i < r->w.n; i++)
@@ -295,7 +293,7 @@ static void close_runner(runner *r)
 wt_status wt_compare_layers_within(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
                                    uint64_t samples, const wt_exec_options *exec, size_t most_held, wt_err *err)
 {
-    runner r = { .w = { .ctx = reference->ctx, .most_held = most_held } };
+    runner r = { .w = { .ctx = reference->ctx, .most_held = most_held }, .graphs = { reference, candidate } };
     *out = (wt_layers){ 0 };
     wt_status st = run_all(&r, reference, candidate, ds, samples, exec, err);
     if (st == WT_OK)

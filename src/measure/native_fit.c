@@ -5,6 +5,7 @@
  * depends on types and shapes, but ends at the first refusal; it packs weights, so it is left out for models that are
  * large. */
 #include "measure/native_fit.h"
+#include "measure/open.h"
 #include <stdio.h>
 #include "base/json.h"
 #include "measure/inputs.h"
@@ -79,22 +80,12 @@ static wt_status compile(const wt_model *model, const wt_exec_options *exec, con
                          wt_plan_memory *memory, wt_err *err)
 {
     const wt_graph *g = wt_model_graph(model);
-    wt_plan_options po = wt_plan_defaults();
-    wt_plan *plan;
-    wt_session *session = NULL;
-    if (exec) {
-        po.threads = exec->threads;
-        po.off = exec->passes_off;
-        po.n_off = exec->n_passes_off;
-    }
-    WT_TRY(wt_plan_open_graph(&plan, g->ctx, g, &po, err));
-    wt_status st = wt_session_open(&session, plan, err);
+    wt_running r;
+    WT_TRY(wt_running_open(&r, g, exec, NULL, 0, err));
+    const wt_status st = wt_session_prepare(r.session, inputs, g->n_inputs, err);
     if (st == WT_OK)
-        st = wt_session_prepare(session, inputs, g->n_inputs, err);
-    if (st == WT_OK)
-        *memory = wt_plan_memory_use(plan);
-    wt_session_close(session);
-    wt_plan_close(plan);
+        *memory = wt_plan_memory_use(r.plan);
+    wt_running_close(&r);
     return st;
 }
 

@@ -100,10 +100,11 @@ wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const
     return WT_OK;
 }
 
-wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
-                       wt_err *err)
+wt_status wt_running_open(wt_running *out, const wt_graph *graph, const wt_exec_options *options,
+                          const char *const *taps, size_t n_taps, wt_err *err)
 {
     wt_plan_options po = wt_plan_defaults();
+    *out = (wt_running){ 0 };
     if (options) {
         po.threads = options->threads;
         po.off = options->passes_off;
@@ -111,8 +112,28 @@ wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char 
     }
     po.taps = taps;
     po.n_taps = n_taps;
-    WT_TRY(wt_plan_open_graph(&o->plan, o->ctx, o->graph, &po, err));
-    return wt_session_open(&o->session, o->plan, err);
+    WT_TRY(wt_plan_open_graph(&out->plan, graph->ctx, graph, &po, err));
+    const wt_status st = wt_session_open(&out->session, out->plan, err);
+    if (st != WT_OK)
+        wt_running_close(out);
+    return st;
+}
+
+void wt_running_close(wt_running *r)
+{
+    wt_session_close(r->session);
+    wt_plan_close(r->plan);
+    *r = (wt_running){ 0 };
+}
+
+wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
+                       wt_err *err)
+{
+    wt_running r;
+    WT_TRY(wt_running_open(&r, o->graph, options, taps, n_taps, err));
+    o->plan = r.plan;
+    o->session = r.session;
+    return WT_OK;
 }
 
 wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err)

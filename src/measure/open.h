@@ -17,6 +17,15 @@ wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const
 wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
                        wt_err *err);
 void wt_opened_close(wt_opened *o); /* a zeroed one is fine */
+
+typedef struct wt_running { /* plan and session of a graph that somebody else keeps open */
+    wt_plan *plan;
+    wt_session *session;
+} wt_running;
+/* options and taps may be NULL. On failure nothing is held. */
+wt_status wt_running_open(wt_running *out, const wt_graph *graph, const wt_exec_options *options,
+                          const char *const *taps, size_t n_taps, wt_err *err);
+void wt_running_close(wt_running *r); /* a zeroed one is fine */
 /* "NAME=1x3x224x224" applied to the graph's input; errors name the flag. */
 wt_status wt_fix_input_shape(wt_graph *graph, const char *text, wt_err *err);
 /* Index of the input or output called `name`, SIZE_MAX if there is none. */

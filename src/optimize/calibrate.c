@@ -2,7 +2,7 @@
 #include "optimize/calibrate.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "run/plan.h"
+#include "measure/open.h"
 
 typedef struct watcher {
     wt_points *p;
@@ -43,44 +43,35 @@ static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, 
     return WT_OK;
 }
 
-static wt_status open_session(wt_points *p, const wt_exec_options *exec, wt_plan **plan, wt_session **session,
-                              wt_err *err)
+static wt_status open_tapped(wt_points *p, const wt_exec_options *exec, wt_running *r, wt_err *err)
 {
-    wt_plan_options po = wt_plan_defaults();
     const char **taps = wt_arena_alloc(&p->arena, p->n_points + 1, sizeof *taps, err);
     if (!taps)
         return WT_ENOMEM;
     for (size_t i = 0; i < p->n_points; i++)
         taps[i] = p->points[i].value->name;
-    po.taps = taps;
-    po.n_taps = p->n_points;
-    if (exec)
-        po.threads = exec->threads;
-    WT_TRY(wt_plan_open_graph(plan, p->graph->ctx, p->graph, &po, err));
-    return wt_session_open(session, *plan, err);
+    return wt_running_open(r, p->graph, exec, taps, p->n_points, err);
 }
 
 wt_status wt_calibrate_points(wt_points *p, wt_dataset *ds, const wt_exec_options *exec, uint64_t *samples, wt_err *err)
 {
-    wt_plan *plan = NULL;
-    wt_session *session = NULL;
+    wt_running r = { 0 };
     wt_sample *sample = NULL;
     watcher w = { p };
     wt_status st = WT_OK;
     for (size_t i = 0; i < p->n_points && st == WT_OK; i++)
         st = wt_stats_init(&p->points[i].stats, &p->arena, p->points[i].channel_axis, err);
     if (st == WT_OK)
-        st = open_session(p, exec, &plan, &session, err);
+        st = open_tapped(p, exec, &r, err);
     if (st == WT_OK)
         st = wt_sample_open(&sample, p->graph->ctx, err);
     if (st == WT_OK) {
-        wt_session_watch(session, watch, &w);
+        wt_session_watch(r.session, watch, &w);
         wt_dataset_rewind(ds);
-        st = run_samples(p, session, ds, sample, samples, err);
+        st = run_samples(p, r.session, ds, sample, samples, err);
     }
     wt_sample_close(sample);
-    wt_session_close(session);
-    wt_plan_close(plan);
+    wt_running_close(&r);
     return st;
 }
 
