@@ -110,10 +110,12 @@ static void flush(filler *f)
     f->pending = 0;
 }
 
+/* The product is exact. Half of the bins is added to the integer, not to it: that sum would round a value just below an
+ * edge over it, or not, by how wide the bins were when it came. */
 static inline size_t bin_of(float x, float inverse)
 {
-    const float at = x * inverse + (float)HALF;
-    const int bin = (int)at; /* at >= 0: truncation is floor */
+    const float at = x * inverse;
+    const int near = (int)at, bin = near - ((float)near > at) + HALF;
     return (size_t)(bin < WT_STATS_BINS ? bin : WT_STATS_BINS - 1);
 }
 
