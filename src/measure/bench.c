@@ -24,7 +24,7 @@ typedef struct bench {
     const wt_lanes_options *lo;
     wt_lane *lanes; /* models, then the first one again */
     size_t n;       /* models */
-    double watts;   /* per core, for estimates */
+    double watts;   /* per core, for estimates; 0: nobody said */
     const char *watts_from;
     double noise; /* NaN: not known */
 } bench;
@@ -43,19 +43,22 @@ static json_t *latency_json(const bench *b, const wt_lane *lane, wt_err *err)
     return st == WT_OK ? wt_summary_json(&s) : NULL;
 }
 
-static void add_energy(const bench *b, const wt_lane *lane, json_t *o)
+void wt_lane_energy(const wt_lane *lane, const char *meter, double watts, const char *from, json_t *o)
 {
     char how[256];
     double joules = lane->joules / (double)lane->n;
-    const char *source = b->lo->meter;
+    const char *source = meter;
+    if (!(watts > 0)) {
+        watts = usual_watts_per_core;
+        from = "a rule of thumb";
+    }
     if (isfinite(joules)) {
         snprintf(how, sizeof how, "%s over the runs, what the machine takes when idle included",
                  strcmp(source, "rapl") == 0 ? "processor packages" : "battery power");
     } else {
         source = "estimate";
-        joules = lane->cpu_s * b->watts / (double)lane->n;
-        snprintf(how, sizeof how, "no meter here: processor time of a run times %.3g W per core (%s)", b->watts,
-                 b->watts_from);
+        joules = lane->cpu_s * watts / (double)lane->n;
+        snprintf(how, sizeof how, "no meter here: processor time of a run times %.3g W per core (%s)", watts, from);
     }
     json_object_set_new(o, "energy_j", wt_json_real(joules));
     json_object_set_new(o, "energy_source", json_string(source));
@@ -117,7 +120,7 @@ static json_t *lane_json(const bench *b, const wt_lane *lane, wt_err *err)
         json_object_set_new(o, "size_bytes", json_integer(st.st_size));
     add_memory(lane, o);
     json_object_set_new(o, "cpus_used", wt_json_real(lane->cpu_s / lane->wall_s));
-    add_energy(b, lane, o);
+    wt_lane_energy(lane, b->lo->meter, b->watts, b->watts_from, o);
     return o;
 }
 
@@ -210,8 +213,6 @@ static wt_status report(bench *b, json_t *root, wt_err *err)
 static wt_status watts_of_target(bench *b, wt_err *err)
 {
     wt_result *target;
-    b->watts = usual_watts_per_core;
-    b->watts_from = "a rule of thumb";
     if (!b->o->target)
         return WT_OK;
     WT_TRY(wt_target_load(&target, b->ctx, b->o->target, err));

@@ -5,10 +5,12 @@
  * model in twice, and the two lanes say how large a difference is that means nothing. */
 #ifndef WT_BENCH_H
 #define WT_BENCH_H
+#include <jansson.h>
 #include "whet/measure.h"
 
 typedef struct wt_lane {
     const char *model; /* the caller's */
+    int threads;       /* the caller's; 0: those of the options */
     /* filled: */
     wt_status status; /* not WT_OK: err says why it has no (more) numbers */
     wt_err err;
@@ -38,4 +40,7 @@ typedef struct wt_lanes_options {
  * as a whole only when the caller's options fit no model, memory is out, or the work was cancelled. */
 wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_options *options, wt_err *err);
 void wt_lanes_free(wt_lane *lanes, size_t n, wt_context *ctx);
+/* Adds energy_j of one run, energy_source and energy_how: what `meter` of the options counted, else an estimate that
+ * says so, from processor time and `watts` per core (0: a rule of thumb) that `from` knows. */
+void wt_lane_energy(const wt_lane *lane, const char *meter, double watts, const char *from, json_t *o);
 #endif

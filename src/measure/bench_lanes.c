@@ -106,9 +106,10 @@ static uint64_t bytes_of(const json_t *answer, const char *key)
 static wt_status open_worker(bench_work *b, wt_lane *lane, lane_work *w, wt_err *err)
 {
     json_t *answer;
-    WT_TRY(wt_worker_open(&w->worker, b->ctx, b->o->program, b->o->exec.threads, &lane->empty_rss_bytes, err));
+    const int threads = lane->threads ? lane->threads : b->o->exec.threads;
+    WT_TRY(wt_worker_open(&w->worker, b->ctx, b->o->program, threads, &lane->empty_rss_bytes, err));
     json_t *request = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model", lane->model, "threads",
-                                b->o->exec.threads, "input_shapes", texts(w->shapes, w->n_shapes), "passes_off",
+                                threads, "input_shapes", texts(w->shapes, w->n_shapes), "passes_off",
                                 texts(b->o->exec.passes_off, b->o->exec.n_passes_off), "batch", b->o->batch, "samples",
                                 wt_samples_describe(w->samples, w->n_samples));
     WT_TRY(wt_worker_ask_with(w->worker, request, w->samples, w->n_samples, b->timeout_s, &answer, err));
@@ -315,7 +316,7 @@ wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_o
     };
     b.slice_s = o->seconds / ROUNDS > least_slice_s ? o->seconds / ROUNDS : least_slice_s;
     for (size_t i = 0; i < n; i++)
-        lanes[i] = (wt_lane){ .model = lanes[i].model };
+        lanes[i] = (wt_lane){ .model = lanes[i].model, .threads = lanes[i].threads };
     b.work = wt_alloc(ctx, n + 1, sizeof *b.work, err);
     b.shape_used = b.work ? wt_alloc(ctx, o->exec.n_input_shapes + 1, sizeof *b.shape_used, err) : NULL;
     wt_status st = b.shape_used ? WT_OK : WT_ENOMEM;
