@@ -144,13 +144,16 @@ static wt_status find_weighted(wt_points *p, const wt_points_options *o, wt_err 
  * ---------------------------------------------------------------------------------------------------- */
 typedef struct chooser {
     wt_points *p;
-    bool *want;    /* by value id */
-    bool *product; /* by node id: an integer product */
+    bool *want;     /* by value id */
+    bool *product;  /* by node id: an integer product */
+    bool *weighted; /* by node id: any product with weights, in float or in integers */
 } chooser;
 
 static bool only_use(const wt_value *v) { return wt_value_single_use(v); }
 
 static bool is_product(const chooser *c, const wt_value *v) { return v->producer && c->product[v->producer->id]; }
+
+static bool is_weighted(const chooser *c, const wt_value *v) { return v->producer && c->weighted[v->producer->id]; }
 
 static bool saturates(const wt_node *n) { return wt_node_is(n, WT_OP_RELU) || wt_node_is(n, WT_OP_CLIP); }
 
@@ -160,7 +163,8 @@ static void demand(chooser *c, wt_value *v);
 static void demand_table(chooser *c, const wt_node *n, size_t x)
 {
     wt_value *v = n->in[x];
-    if (saturates(n) && v && is_product(c, v) && only_use(v))
+    /* For the ReLU of a float product, too: nothing is gained by codes between the two. */
+    if (saturates(n) && v && is_weighted(c, v) && only_use(v))
         return;
     for (size_t next; v && v->producer && v->producer->op && only_use(v) && !is_product(c, v) &&
                       wt_node_is_function(v->producer, &next);)
@@ -245,12 +249,15 @@ wt_status wt_points_choose(wt_points *p, wt_err *err)
     wt_context *ctx = p->graph->ctx;
     const size_t nv = p->graph->root->next_value_id, nn = p->graph->root->next_node_id;
     chooser c = { .p = p };
-    c.want = wt_alloc(ctx, nv + nn, sizeof *c.want, err);
+    c.want = wt_alloc(ctx, nv + 2 * nn, sizeof *c.want, err);
     if (!c.want)
         return WT_ENOMEM;
     c.product = c.want + nv;
-    for (size_t i = 0; i < p->n_weighted; i++)
+    c.weighted = c.product + nn;
+    for (size_t i = 0; i < p->n_weighted; i++) {
         c.product[p->weighted[i].node->id] = p->weighted[i].kind == WT_PART_INT8;
+        c.weighted[p->weighted[i].node->id] = true;
+    }
     for (size_t i = 0; i < p->n_weighted; i++)
         if (p->weighted[i].kind == WT_PART_INT8)
             demand(&c, p->weighted[i].node->in[0]);
@@ -350,7 +357,7 @@ static void drop_products(wt_points *p)
     for (size_t i = 0; i < p->n_weighted; i++) {
         wt_weighted *w = &p->weighted[i];
         if (w->kind == WT_PART_INT8 && point_at(p, w->node->in[0]) < 0) {
-            w->kind = WT_PART_WEIGHT_ONLY;
+            w->kind = WT_PART_FLOAT; /* its weights make up for the ranges, and differ as much */
             w->why =
                 "its input joins parts of ranges that differ more than eightfold: one scale would erase the smallest";
         }
