@@ -126,7 +126,7 @@ void cli_log(void *user, wt_log_level level, const char *line)
 {
     static const char *const names[] = { "error", "warning", "info", "debug" };
     cli *c = user;
-    const wt_log_level most = c->common.quiet ? WT_LOG_ERROR : c->common.verbose ? WT_LOG_DEBUG : WT_LOG_WARN;
+    const wt_log_level most = c->common.quiet ? WT_LOG_ERROR : c->common.verbose ? WT_LOG_DEBUG : WT_LOG_INFO;
     if (level > most)
         return;
     cli_progress_end(c);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "optimize/optimize_impl.h"
+#include "optimize/report.h"
 
 wt_optimize_options wt_optimize_defaults(void)
 {
@@ -24,6 +25,22 @@ static wt_status open_view(wt_optimizer *w, wt_dataset *whole, const char *part,
     return wt_data_view(out, whole, &d, wt_context_seed(w->ctx), err);
 }
 
+/* What makes a proof weak is said before hours are spent on it; it is in the result, too. */
+enum { FEW_SAMPLES = 20 };
+static void look_at_data(const wt_optimizer *w, const wt_dataset_info *info)
+{
+    if (!info->labelled)
+        wt_log(w->ctx, WT_LOG_WARN,
+               "the data set has no labels: what is scored is agreement with the original, not accuracy");
+    else if (info->classes_seen == 1)
+        wt_log(w->ctx, WT_LOG_WARN,
+               "all samples have one label: a model that always says so would score 100 %%; add samples of other classes");
+    if (info->samples < FEW_SAMPLES)
+        wt_log(w->ctx, WT_LOG_WARN,
+               "%llu samples are few: ranges may not hold for other data, and a test on so few proves little",
+               (unsigned long long)info->samples);
+}
+
 /* The set is opened, and so hashed, once; what is described and the two parts are views of it. */
 static wt_status open_data(wt_optimizer *w, wt_err *err)
 {
@@ -37,6 +54,8 @@ static wt_status open_data(wt_optimizer *w, wt_err *err)
     if (st == WT_OK) {
         wt_dataset_describe(shown, &info);
         snprintf(w->data_hash, sizeof w->data_hash, "%s", info.hash);
+        w->labelled = info.labelled > 0;
+        look_at_data(w, &info);
         w->data = wt_data_json(shown, w->o->data.path);
         st = open_view(w, whole, "calibration", &w->calibration, err);
     }
@@ -151,6 +170,14 @@ static wt_status write_json(const wt_optimizer *w, const char *name, const json_
     return st;
 }
 
+static wt_status write_report(const wt_optimizer *w, const json_t *doc, wt_err *err)
+{
+    char *path = wt_path_join(w->ctx, w->dir, "report.html", err);
+    const wt_status st = path ? wt_report_save(w->ctx, doc, path, true, err) : WT_ENOMEM;
+    wt_free(w->ctx, path);
+    return st;
+}
+
 static wt_status all_steps(wt_optimizer *w, json_t **result, bool *passed, wt_err *err)
 {
     bool *float_nodes = NULL;
@@ -166,7 +193,7 @@ static wt_status all_steps(wt_optimizer *w, json_t **result, bool *passed, wt_er
     WT_TRY(wt_optimize_result(w, result, passed, err));
     WT_TRY(write_json(w, "ledger.json", w->ledger, err));
     WT_TRY(write_json(w, "result.json", *result, err));
-    return wt_report_write(w->ctx, w->dir, 1, err);
+    return write_report(w, *result, err);
 }
 
 wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *o, wt_err *err)

@@ -23,6 +23,7 @@ typedef struct wt_optimizer {
     size_t n_shapes;
     char model_sha256[65], data_hash[65];
     json_t *data; /* what the set is */
+    bool labelled; /* else answers are compared with the original's */
     json_t *ledger;
     uint64_t float_weights, int8_weights;
     double started;
@@ -32,7 +33,10 @@ typedef struct wt_optimizer {
 wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err);                        /* convert, calibrate */
 wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err);     /* which products stay in float */
 wt_status wt_optimize_write(wt_optimizer *w, const bool *float_nodes, wt_err *err); /* the artifact and its ledger */
-wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);                        /* latency, memory: "measure" */
+/* Any build as a file; ledger, which also sets the sizes of the weights, may be NULL. */
+wt_status wt_optimize_write_build(wt_optimizer *w, const bool *float_nodes, const char *path, json_t **ledger,
+                                  wt_err *err);
+wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);  /* latency, memory: "measure" */
 wt_status wt_optimize_profile(wt_optimizer *w, wt_err *err);  /* what the machine is, where the time goes: "profile" */
 wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err); /* held-out accuracy, A/B, equivalence: "validate" */
 /* result.json's document; *passed: all gates. */

@@ -27,17 +27,19 @@ static double memory_of(const json_t *lane) { return number(lane, "peak_rss_byte
 /* What the engine holds: weights and activations, which are counted, not sampled. */
 static double held_by(const json_t *lane) { return number(lane, "weights_bytes") + number(lane, "activation_bytes"); }
 
+static double median(const json_t *lane) { return inner(lane, "latency_ms", "p50"); }
+static double tail(const json_t *lane) { return inner(lane, "latency_ms", "p99") / median(lane); }
+
 typedef struct stage {
     const char *name, *title, *what, *artifact;
     const json_t *lane, *accuracy;
     double weight_bytes, seconds;
-    int threads;
 } stage;
 
 static json_t *stage_json(const stage *s, const stage *base)
 {
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what,
-                          "artifact", s->artifact, "engine", "native", "threads", s->threads);
+                          "artifact", s->artifact, "engine", "native", "threads", (int)number(s->lane, "threads"));
     json_object_set(o, "latency_ms", json_object_get(s->lane, "latency_ms"));
     json_object_set_new(o, "size_bytes", wt_json_real(file_bytes(s->artifact)));
     json_object_set_new(o, "weight_bytes", wt_json_real(s->weight_bytes));
@@ -46,11 +48,12 @@ static json_t *stage_json(const stage *s, const stage *base)
     json_object_set(o, "activation_bytes", json_object_get(s->lane, "activation_bytes"));
     if (s->accuracy)
         json_object_set(o, "accuracy", (json_t *)(uintptr_t)s->accuracy);
-    json_object_set_new(o, "speedup",
-                        wt_json_real(inner(base->lane, "latency_ms", "p50") / inner(s->lane, "latency_ms", "p50")));
-    const json_t *ci = json_object_get(s->lane, "speedup_ci95");
-    if (ci)
-        json_object_set(o, "speedup_ci95", (json_t *)(uintptr_t)ci);
+    static const char *const copied[] = { "speedup_ci95", "energy_j", "energy_source", "energy_how" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(copied); i++)
+        json_object_set(o, copied[i], json_object_get(s->lane, copied[i]));
+    json_object_set_new(o, "speedup", wt_json_real(median(base->lane) / median(s->lane)));
+    json_object_set_new(o, "spread", wt_json_real(number(s->lane, "spread")));
+    json_object_set_new(o, "p99_over_p50", wt_json_real(tail(s->lane)));
     json_object_set_new(o, "memory_ratio", wt_json_real(held_by(s->lane) / held_by(base->lane)));
     json_object_set_new(o, "size_ratio", wt_json_real(file_bytes(s->artifact) / file_bytes(base->artifact)));
     json_object_set_new(o, "seconds", wt_json_real(s->seconds));
@@ -76,17 +79,22 @@ static bool add_gate(json_t *list, const char *name, const char *title, const ch
 static double accuracy_kept(const json_t *proof)
 {
     const double a = inner(proof, "baseline", "value"), b = inner(proof, "artifact", "value");
+    const char *metric = json_string_value(json_object_get(json_object_get(proof, "metric"), "name"));
+    if (metric && !strcmp(metric, wt_metric_get(WT_METRIC_SQNR)->name))
+        return isfinite(b) ? 1 - pow(10, -b / 20) : 1; /* the original has no noise: what is lost is the noise's share */
     if (json_is_true(json_object_get(json_object_get(proof, "metric"), "higher_is_better")))
         return a > 0 ? b / a : b >= a ? 1 : 0;
     return b > 0 ? a / b : 1;
 }
 
+static const double MOST_SPREAD = 0.2;
 static double spread(const json_t *lane) { return number(lane, "spread"); }
 
 static bool gates_json(const wt_optimizer *w, const stage *base, const stage *best, const json_t *proof, json_t *list)
 {
     const wt_optimize_options *o = w->o;
-    const double speed = inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50");
+    const double speed = median(base->lane) / median(best->lane), steady = fmax(MOST_SPREAD, spread(base->lane));
+    char how[256];
     const json_t *eq = json_object_get(proof, "equivalence");
     bool ok = add_gate(list, "accuracy", "Accuracy kept", ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL,
                        "ratio", "of the original's score, on samples that calibration never saw");
@@ -94,10 +102,12 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
                    "x", "median latency of the original over that of the artifact, measured in turn");
     ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane),
                    NULL, "ratio", "weights and activations held while running");
-    ok &= add_gate(
-        list, "spread", "Steady latency", "<=", fmax(0.2, spread(base->lane)), fmax(0.2, spread(base->lane)),
-        spread(best->lane), NULL, "ratio",
-        "standard deviation over mean, the slowest hundredth left out; at most 20 %, or what the original shows");
+    snprintf(
+        how, sizeof how,
+        "standard deviation over mean, the slowest hundredth left out%s; p99 is %.2f times p50, the original's %.2f",
+        steady > MOST_SPREAD ? "; raised from 20 % to what the original shows on this machine" : "", tail(best->lane),
+        tail(base->lane));
+    ok &= add_gate(list, "spread", "Steady latency", "<=", steady, MOST_SPREAD, spread(best->lane), NULL, "ratio", how);
     ok &= add_gate(list, "equivalence", "Every output and channel alive", ">=", 1, 1,
                    json_is_true(json_object_get(eq, "passed")) ? 1 : 0, NULL, "",
                    "no channel erased, no new NaN, each output within the limits for int8");
@@ -105,8 +115,8 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
         ok &= add_gate(list, "size", "Size", "<=", (double)o->max_size, (double)o->max_size, file_bytes(best->artifact),
                        NULL, "B", "of the file");
     if (o->max_latency_ms > 0)
-        ok &= add_gate(list, "latency", "Latency", "<=", o->max_latency_ms, o->max_latency_ms,
-                       inner(best->lane, "latency_ms", "p50"), NULL, "ms", "median");
+        ok &= add_gate(list, "latency", "Latency", "<=", o->max_latency_ms, o->max_latency_ms, median(best->lane), NULL,
+                       "ms", "median");
     if (o->max_memory)
         ok &= add_gate(list, "max-memory", "Memory limit", "<=", (double)o->max_memory, (double)o->max_memory,
                        held_by(best->lane), NULL, "B", "weights and activations");
@@ -126,7 +136,7 @@ static json_t *command(const char *what, const char *fmt, ...)
     return json_pack("{s:s, s:s}", "what", what, "command", text);
 }
 
-static json_t *commands_json(const wt_optimizer *w)
+static json_t *commands_json(const wt_optimizer *w, int base_threads, int best_threads)
 {
     char shapes[1024] = "", data[2048], preprocess[1024] = "";
     json_t *list = json_array();
@@ -136,8 +146,13 @@ static json_t *commands_json(const wt_optimizer *w)
         snprintf(preprocess, sizeof preprocess, "'%s'", w->o->data.preprocess);
     snprintf(data, sizeof data, "--data '%s'%s%s", w->o->data.path, w->o->data.preprocess ? " --preprocess " : "",
              preprocess);
-    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s", w->model, w->float_path,
-                                        w->int8_path, shapes));
+    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s --threads %d", w->model,
+                                        w->float_path, w->int8_path, shapes, base_threads));
+    if (best_threads != base_threads)
+        json_array_append_new(list, command("latency of the chosen configuration", "whet bench '%s'%s --threads %d",
+                                            w->int8_path, shapes, best_threads));
+    json_array_append_new(list, command("where the time goes, roofline", "whet profile '%s'%s", w->int8_path, shapes));
+    json_array_append_new(list, command("the machine", "whet hardware"));
     json_array_append_new(list,
                           command("accuracy of the original", "whet evaluate '%s' %s --part held-out", w->model, data));
     json_array_append_new(
@@ -163,6 +178,40 @@ static json_t *pareto_json(const json_t *stages, size_t chosen)
     return list;
 }
 
+static double node_ms(const json_t *nodes, const char *name)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(nodes, i, row)
+    {
+        const char *n = json_string_value(json_object_get(row, "name"));
+        if (n && name && !strcmp(n, name))
+            return number(row, "ms");
+    }
+    return NAN;
+}
+
+/* What keeping a product in float is worth and costs, into its row of the ledger. */
+static void price_float(const wt_optimizer *w)
+{
+    static const char *const copied[] = { "gain_db", "value_with", "value_without", "memory_bytes" };
+    const json_t *profile = wt_journal_find(w->journal, "profile");
+    size_t i, k;
+    json_t *cost, *row;
+    json_array_foreach(json_object_get(wt_journal_find(w->journal, "search"), "kept"), i, cost)
+        json_array_foreach(w->ledger, k, row)
+    {
+        const char *node = json_string_value(json_object_get(cost, "node")),
+                   *of = json_string_value(json_object_get(row, "node"));
+        if (!node || !of || strcmp(node, of))
+            continue;
+        for (size_t c = 0; c < WT_ARRAY_LEN(copied); c++)
+            json_object_set(row, copied[c], json_object_get(cost, copied[c]));
+        json_object_set_new(row, "float_ms", wt_json_real(node_ms(json_object_get(profile, "optimized"), node)));
+        json_object_set_new(row, "int8_ms", wt_json_real(node_ms(json_object_get(profile, "all_int8"), node)));
+    }
+}
+
 static json_t *float_layers(const json_t *ledger)
 {
     size_t i;
@@ -173,8 +222,7 @@ static json_t *float_layers(const json_t *ledger)
         const char *kind = json_string_value(json_object_get(row, "kind")),
                    *got = json_string_value(json_object_get(row, "got"));
         if (kind && got && !strcmp(kind, "weight") && strcmp(got, "int8"))
-            json_array_append_new(list, json_pack("{s:O, s:O}", "node", json_object_get(row, "node"), "why",
-                                                  json_object_get(row, "why")));
+            json_array_append_new(list, json_copy((json_t *)(uintptr_t)row));
     }
     return list;
 }
@@ -196,8 +244,7 @@ static json_t *model_json(const wt_optimizer *w)
 static void summary_text(const stage *base, const stage *best, const json_t *proof, char *out, size_t size)
 {
     snprintf(out, size, "%.2fx the speed, %.0f %% of the memory, %.0f %% of the file, %.1f %% of the accuracy kept",
-             inner(base->lane, "latency_ms", "p50") / inner(best->lane, "latency_ms", "p50"),
-             100 * held_by(best->lane) / held_by(base->lane),
+             median(base->lane) / median(best->lane), 100 * held_by(best->lane) / held_by(base->lane),
              100 * file_bytes(best->artifact) / file_bytes(base->artifact), 100 * accuracy_kept(proof));
 }
 
@@ -219,33 +266,51 @@ static json_t *data_json(const wt_optimizer *w)
     return d;
 }
 
+/* The lane of a stage with the threads that are the faster ones for the baseline. */
+static const json_t *lane_like_base(const json_t *m, const char *name, bool one)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s%s", name, one ? "_one" : "");
+    return json_object_get(m, key);
+}
+
 wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err *err)
 {
     const json_t *m = wt_journal_find(w->journal, "measure"), *proof = wt_journal_find(w->journal, "validate");
     const json_t *float_acc = json_object_get(proof, "baseline"), *int8_acc = json_object_get(proof, "artifact");
-    const json_t *wide = json_object_get(m, "quantize"), *alone = json_object_get(m, "one_thread");
-    const int threads = (int)json_integer_value(json_object_get(m, "threads"));
-    const bool one = alone && inner(alone, "latency_ms", "p50") < inner(wide, "latency_ms", "p50");
+    const json_t *wide = json_object_get(m, "quantize"), *alone = json_object_get(m, "quantize_one");
+    const char *base_lane = json_string_value(json_object_get(m, "base"));
+    const bool one = alone && median(alone) < median(wide), base_one = base_lane && !strcmp(base_lane, "baseline_one");
     const json_t *chosen = one ? alone : wide;
+    char base_text[160];
+    snprintf(
+        base_text, sizeof base_text,
+        "the original, as it came, on the fastest engine that runs it unchanged: native, the only one of this build%s",
+        !alone     ? ""
+        : base_one ? "; one thread is faster than all of them"
+                   : "; all threads are faster than one");
     const stage s[] = {
-        { "baseline", "Baseline", "the original, as it came", w->model, json_object_get(m, "baseline"), float_acc,
-          (double)w->float_weights, 0, threads },
+        { "baseline", "Baseline", base_text, w->model, lane_like_base(m, "baseline", base_one), float_acc,
+          (double)w->float_weights, 0 },
         { "convert", "Convert",
           "constants folded, normalizations folded into convolutions, idioms recognised; written as ONNX",
-          w->float_path, json_object_get(m, "convert"), NULL, (double)w->float_weights,
-          number(wt_journal_find(w->journal, "convert"), "seconds"), threads },
+          w->float_path, lane_like_base(m, "convert", base_one), json_object_get(proof, "convert"),
+          (double)w->float_weights, number(wt_journal_find(w->journal, "convert"), "seconds") },
         { "quantize", "Quantize", "weights and activations in 8 bits, ranges from the calibration part", w->int8_path,
-          wide, int8_acc, (double)w->int8_weights,
+          lane_like_base(m, "quantize", base_one), int8_acc, (double)w->int8_weights,
           number(wt_journal_find(w->journal, "calibrate"), "seconds") +
-              number(wt_journal_find(w->journal, "search"), "seconds"),
-          threads },
-        { "accelerate", "Accelerate", one ? "one thread is faster than all of them" : "all threads are faster than one",
-          w->int8_path, chosen, int8_acc, (double)w->int8_weights, NAN, one ? 1 : threads },
+              number(wt_journal_find(w->journal, "search"), "seconds") },
+        { "accelerate", "Accelerate",
+          !alone ? "there is one thread only"
+          : one  ? "one thread is faster than all of them"
+                 : "all threads are faster than one",
+          w->int8_path, chosen, int8_acc, (double)w->int8_weights, NAN },
         { "validate", "Validate", "the file as written, read back, on samples that calibration never saw", w->int8_path,
-          chosen, int8_acc, (double)w->int8_weights, NAN, one ? 1 : threads },
+          chosen, int8_acc, (double)w->int8_weights, NAN },
     };
     char summary[256];
     json_t *stages = json_array(), *gates = json_array();
+    price_float(w);
     for (size_t i = 0; i < WT_ARRAY_LEN(s); i++)
         json_array_append_new(stages, stage_json(&s[i], &s[0]));
     *passed = gates_json(w, &s[0], &s[3], proof, gates);
@@ -265,13 +330,15 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     json_t *profile = json_copy((json_t *)(uintptr_t)wt_journal_find(w->journal, "profile"));
     json_object_set(*out, "hardware", json_object_get(profile, "hardware"));
     json_object_del(profile, "hardware");
+    json_object_del(profile, "all_int8"); /* it is in the ledger: what keeping layers in float costs */
     json_object_set_new(*out, "profile", profile);
     json_object_set_new(*out, "float_layers", float_layers(w->ledger));
     json_object_set_new(*out, "weight_ratio", wt_json_real((double)w->int8_weights / (double)w->float_weights));
     json_object_set_new(*out, "noise_floor", wt_json_real(fabs(1 - inner(m, "again", "speedup"))));
     json_object_set_new(*out, "pareto", pareto_json(stages, 3));
-    json_object_set_new(*out, "commands", commands_json(w));
+    json_object_set_new(*out, "commands",
+                        commands_json(w, (int)number(s[0].lane, "threads"), (int)number(chosen, "threads")));
     json_object_set_new(*out, "seconds", json_real((double)wt_now_ns() * 1e-9 - w->started));
-    put_samples(*out, json_object_get(m, "baseline"), chosen);
+    put_samples(*out, s[0].lane, chosen);
     return WT_OK;
 }

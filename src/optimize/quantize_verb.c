@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/json.h"
-#include "base/str.h"
 #include "model/format.h"
 #include "measure/open.h"
 #include "optimize/quantizer.h"
@@ -21,22 +20,12 @@ wt_quantize_options wt_quantize_defaults(void)
                                   .data = wt_data_defaults() };
 }
 
-/* What is about to be needed, said before it is: and refused when it cannot fit. */
-static wt_status announce(const wt_quantizer *q, wt_err *err)
-{
-    char text[32];
-    const uint64_t bytes = wt_quantizer_estimate(q);
-    wt_log(q->ctx, WT_LOG_INFO, "calibration needs at most %s beyond the mapped model",
-           wt_human_bytes(bytes, text, sizeof text));
-    return wt_budget_check(q->ctx, bytes, "calibration", err);
-}
-
 static wt_status calibrate_set(wt_quantizer *q, const char *model, const wt_data_options *data,
                                const wt_exec_options *exec, char hash[65], wt_err *err)
 {
     wt_dataset *ds;
     wt_dataset_info info;
-    WT_TRY(announce(q, err));
+    WT_TRY(wt_quantizer_announce(q, err));
     WT_TRY(wt_data_open(&ds, q->source, model, data, err));
     wt_dataset_describe(ds, &info);
     if (hash)

@@ -2,6 +2,7 @@
 #include "optimize/quantizer.h"
 #include <math.h>
 #include "base/json.h"
+#include "base/str.h"
 #include "measure/open.h"
 #include "model/format.h"
 #include "run/passes/pass.h"
@@ -55,6 +56,15 @@ uint64_t wt_quantizer_estimate(const wt_quantizer *q)
     for (size_t i = 0; i < q->canonical->n_constants; i++)
         sum += q->canonical->constants[i]->type.bytes; /* packed weights */
     return sum;
+}
+
+wt_status wt_quantizer_announce(const wt_quantizer *q, wt_err *err)
+{
+    char text[32];
+    const uint64_t bytes = wt_quantizer_estimate(q);
+    wt_log(q->ctx, WT_LOG_INFO, "calibration needs at most %s beyond the mapped model",
+           wt_human_bytes(bytes, text, sizeof text));
+    return wt_budget_check(q->ctx, bytes, "calibration", err);
 }
 
 /* The canonical graph's points carried over to a clone, whose values have the same names. */

@@ -21,6 +21,8 @@ wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, 
 void wt_quantizer_close(wt_quantizer *q);
 /* Bytes that calibrating will need beyond the mapped model: one sample's activations and the statistics. */
 uint64_t wt_quantizer_estimate(const wt_quantizer *q);
+/* Says it before the start, and refuses what the budget has no room for. */
+wt_status wt_quantizer_announce(const wt_quantizer *q, wt_err *err);
 /* A clone of canonical with quant on its values. float_nodes[i] (by index of points.weighted; NULL: none) leaves
  * product i in float. *used: the decisions that were taken, owned by the caller (wt_points_free) and valid while *out
  * is open. */

@@ -176,14 +176,24 @@ static void put_float_layers(const wt_report *r, wt_buf *b)
     wt_buf_printf(b,
                   "<details><summary>%zu layer%s kept in float <span class=\"dim\">and "
                   "why</span></summary><div class=\"in\">"
-                  "<table><tbody>\n",
+                  "<table class=\"cards\"><thead><tr><th>layer</th><th>why</th><th class=\"r\">gains</th>"
+                  "<th class=\"r\">score with</th><th class=\"r\">without</th><th class=\"r\">time</th>"
+                  "<th class=\"r\">as int8</th><th class=\"r\">memory</th></tr></thead><tbody>\n",
                   n, n == 1 ? "" : "s");
     for (size_t i = 0; i < n; i++) {
+        const json_t *row = json_array_get(list, i);
         wt_buf_puts(b, "<tr><td class=\"name\"><code>");
-        wt_html_text(b, wt_js_str(json_array_get(list, i), "node"));
-        wt_buf_puts(b, "</code></td><td>");
-        wt_html_text(b, wt_js_str(json_array_get(list, i), "why"));
-        wt_buf_puts(b, "</td></tr>\n");
+        wt_html_text(b, wt_js_str(row, "node"));
+        wt_buf_puts(b, "</code></td><td data-k=\"why\">");
+        wt_html_text(b, wt_js_str(row, "why"));
+        wt_buf_puts(b, "</td>");
+        wt_report_cell(b, "gains", decibel(wt_js_num(row, "gain_db")));
+        wt_report_cell(b, "score with", wt_fig_unit(wt_js_num(row, "value_with"), r->metric_unit));
+        wt_report_cell(b, "without", wt_fig_unit(wt_js_num(row, "value_without"), r->metric_unit));
+        wt_report_cell(b, "time", wt_fig_unit(wt_js_num(row, "float_ms"), "ms"));
+        wt_report_cell(b, "as int8", wt_fig_unit(wt_js_num(row, "int8_ms"), "ms"));
+        wt_report_cell(b, "memory", wt_fig_bytes(wt_js_num(row, "memory_bytes")));
+        wt_buf_puts(b, "</tr>\n");
     }
     wt_buf_puts(b, "</tbody></table></div></details>\n");
 }

@@ -2,19 +2,20 @@
 #include "optimize/sensitivity.h"
 #include <math.h>
 #include <stdlib.h>
-#include "run/plan.h"
+#include "measure/open.h"
 
 /* The float model's answers to the samples, kept to compare with. */
-typedef struct reference {
+struct wt_probe {
     wt_context *ctx;
+    const wt_quantizer *q;
     wt_arena arena;
     size_t n_samples, n_inputs, n_outputs;
     wt_tensor *inputs;  /* [n_samples][n_inputs], owned copies */
     wt_tensor *outputs; /* [n_samples][n_outputs] */
     double *power;      /* [n_outputs] sum of squares over all samples */
-} reference;
+};
 
-static wt_status keep(reference *r, const wt_tensor *t, wt_tensor *out, wt_err *err)
+static wt_status keep(wt_probe *r, const wt_tensor *t, wt_tensor *out, wt_err *err)
 {
     void *data = wt_arena_alloc(&r->arena, t->bytes + 64, 1, err);
     if (!data)
@@ -37,10 +38,10 @@ static double square_sum(const wt_tensor *t)
     return sum;
 }
 
-static wt_status record_sample(reference *r, const wt_quantizer *q, wt_session *s, const wt_sample *sample, wt_err *err)
+static wt_status record_sample(wt_probe *r, wt_session *s, const wt_sample *sample, wt_err *err)
 {
     wt_tensor *in = r->inputs + r->n_samples * r->n_inputs, *out = r->outputs + r->n_samples * r->n_outputs;
-    WT_TRY(wt_data_inputs(q->canonical, sample, in, err));
+    WT_TRY(wt_data_inputs(r->q->canonical, sample, in, err));
     for (size_t i = 0; i < r->n_inputs; i++)
         if (in[i].data)
             WT_TRY(keep(r, &in[i], &in[i], err));
@@ -53,52 +54,68 @@ static wt_status record_sample(reference *r, const wt_quantizer *q, wt_session *
     return WT_OK;
 }
 
-static wt_status open_plan(const wt_graph *g, wt_plan **plan, wt_session **session, wt_err *err)
-{
-    *session = NULL;
-    WT_TRY(wt_plan_open_graph(plan, g->ctx, g, NULL, err));
-    return wt_session_open(session, *plan, err);
-}
-
-static wt_status record_all(reference *r, const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_session *s,
-                            wt_sample *sample, wt_err *err)
+static wt_status record_all(wt_probe *r, wt_dataset *ds, size_t samples, wt_session *s, wt_sample *sample, wt_err *err)
 {
     for (size_t i = 0; i < samples; i++) {
         int more;
         WT_TRY(wt_dataset_next(ds, sample, &more, err));
         if (!more)
             break;
-        WT_TRY(record_sample(r, q, s, sample, err));
+        WT_TRY(record_sample(r, s, sample, err));
     }
     return r->n_samples ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples");
 }
 
-static wt_status record(reference *r, const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_err *err)
+static wt_status record(wt_probe *r, wt_dataset *ds, size_t samples, wt_err *err)
 {
-    wt_plan *plan = NULL;
-    wt_session *session = NULL;
+    wt_running run = { 0 };
     wt_sample *sample = NULL;
-    const wt_graph *g = q->canonical;
-    *r = (reference){ .ctx = q->ctx, .n_inputs = g->n_inputs, .n_outputs = g->n_outputs };
-    wt_arena_init(&r->arena, q->ctx);
     r->inputs = wt_arena_alloc(&r->arena, samples * r->n_inputs + 1, sizeof *r->inputs, err);
     r->outputs = wt_arena_alloc(&r->arena, samples * r->n_outputs + 1, sizeof *r->outputs, err);
     r->power = wt_arena_alloc(&r->arena, r->n_outputs + 1, sizeof *r->power, err);
-    wt_status st = r->inputs && r->outputs && r->power ? open_plan(g, &plan, &session, err) : WT_ENOMEM;
+    wt_status st = r->inputs && r->outputs && r->power ? wt_running_open(&run, r->q->canonical, NULL, NULL, 0, err)
+                                                       : WT_ENOMEM;
     if (st == WT_OK)
-        st = wt_sample_open(&sample, q->ctx, err);
+        st = wt_sample_open(&sample, r->ctx, err);
     if (st == WT_OK) {
         wt_dataset_rewind(ds);
-        st = record_all(r, q, ds, samples, session, sample, err);
+        st = record_all(r, ds, samples, run.session, sample, err);
     }
     wt_sample_close(sample);
-    wt_session_close(session);
-    wt_plan_close(plan);
+    wt_running_close(&run);
     return st;
 }
 
+wt_status wt_probe_open(wt_probe **out, const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_err *err)
+{
+    *out = NULL;
+    wt_probe *p = wt_alloc(q->ctx, 1, sizeof *p, err);
+    if (!p)
+        return WT_ENOMEM;
+    p->ctx = q->ctx;
+    p->q = q;
+    p->n_inputs = q->canonical->n_inputs;
+    p->n_outputs = q->canonical->n_outputs;
+    wt_arena_init(&p->arena, q->ctx);
+    const wt_status st = record(p, ds, samples, err);
+    if (st != WT_OK) {
+        wt_probe_close(p);
+        return st;
+    }
+    *out = p;
+    return WT_OK;
+}
+
+void wt_probe_close(wt_probe *p)
+{
+    if (!p)
+        return;
+    wt_arena_free(&p->arena);
+    wt_free(p->ctx, p);
+}
+
 /* Noise over signal at the output that suffers most. */
-static double worst_output(const reference *r, const double *noise)
+static double worst_output(const wt_probe *r, const double *noise)
 {
     double worst = 0;
     for (size_t i = 0; i < r->n_outputs; i++)
@@ -120,21 +137,19 @@ static void add_noise(const wt_tensor *a, const wt_tensor *b, double *sum)
     }
 }
 
-static wt_status measure_graph(const reference *r, const wt_graph *g, double *noise_out, wt_err *err)
+wt_status wt_probe_noise(const wt_probe *r, const wt_graph *g, double *noise_out, wt_err *err)
 {
-    wt_plan *plan = NULL;
-    wt_session *session = NULL;
+    wt_running run = { 0 };
     double *noise = wt_alloc(r->ctx, r->n_outputs + 1, sizeof *noise, err);
-    wt_status st = noise ? open_plan(g, &plan, &session, err) : WT_ENOMEM;
+    wt_status st = noise ? wt_running_open(&run, g, NULL, NULL, 0, err) : WT_ENOMEM;
     for (size_t k = 0; k < r->n_samples && st == WT_OK; k++) {
-        st = wt_session_run(session, r->inputs + k * r->n_inputs, r->n_inputs, err);
+        st = wt_session_run(run.session, r->inputs + k * r->n_inputs, r->n_inputs, err);
         for (size_t i = 0; i < r->n_outputs && st == WT_OK; i++)
-            add_noise(&r->outputs[k * r->n_outputs + i], wt_session_output(session, i), &noise[i]);
+            add_noise(&r->outputs[k * r->n_outputs + i], wt_session_output(run.session, i), &noise[i]);
     }
     if (st == WT_OK)
         *noise_out = worst_output(r, noise);
-    wt_session_close(session);
-    wt_plan_close(plan);
+    wt_running_close(&run);
     wt_free(r->ctx, noise);
     return st;
 }
@@ -147,48 +162,45 @@ static int worst_first(const void *a, const void *b)
     return x->weighted < y->weighted ? -1 : x->weighted > y->weighted;
 }
 
-static wt_status measure_one(const wt_quantizer *q, const reference *r, wt_range_method method, bool *floats,
-                             size_t index, double *noise, wt_err *err)
+static wt_status measure_alone(const wt_probe *r, wt_range_method method, bool *floats, size_t index, double *noise,
+                               wt_err *err)
 {
     wt_graph *g;
     wt_points used;
     floats[index] = false;
-    wt_status st = wt_quantizer_build(q, method, false, true, floats, &g, &used, err);
+    wt_status st = wt_quantizer_build(r->q, method, false, true, floats, &g, &used, err);
     floats[index] = true;
     WT_TRY(st);
     /* The weights of the others are rounded in every build alike: only what this product adds is to be seen. */
     for (size_t i = 0; i < used.n_weighted; i++)
         if (i != index && used.weighted[i].weight != used.weighted[index].weight)
             used.weighted[i].weight->quant = NULL;
-    st = measure_graph(r, g, noise, err);
+    st = wt_probe_noise(r, g, noise, err);
     wt_points_free(&used);
     wt_graph_close(g);
     return st;
 }
 
-wt_status wt_sensitivity_measure(const wt_quantizer *q, wt_dataset *ds, size_t samples, wt_range_method method,
-                                 wt_sensitivity *out, size_t *n, wt_err *err)
+wt_status wt_probe_rank(const wt_probe *p, wt_range_method method, wt_sensitivity *out, size_t *n, wt_err *err)
 {
-    reference r;
-    const size_t count = q->points.n_weighted;
+    const wt_points *points = &p->q->points;
+    wt_status st = WT_OK;
     *n = 0;
-    bool *floats = wt_alloc(q->ctx, count + 1, sizeof *floats, err);
+    bool *floats = wt_alloc(p->ctx, points->n_weighted + 1, sizeof *floats, err);
     if (!floats)
         return WT_ENOMEM;
-    memset(floats, 1, count * sizeof *floats);
-    wt_status st = record(&r, q, ds, samples, err);
-    for (size_t i = 0; i < count && st == WT_OK; i++) {
-        if (q->points.weighted[i].kind != WT_PART_INT8)
+    memset(floats, 1, points->n_weighted * sizeof *floats);
+    for (size_t i = 0; i < points->n_weighted && st == WT_OK; i++) {
+        if (points->weighted[i].kind != WT_PART_INT8)
             continue;
         out[*n].weighted = i;
-        st = wt_check_cancel(q->ctx, err);
+        st = wt_check_cancel(p->ctx, err);
         if (st == WT_OK)
-            st = measure_one(q, &r, method, floats, i, &out[*n].noise, err);
+            st = measure_alone(p, method, floats, i, &out[*n].noise, err);
         *n += st == WT_OK;
-        wt_report_progress(q->ctx, "which layers hurt", "layers", i + 1, count);
+        wt_report_progress(p->ctx, "which layers hurt", "layers", i + 1, points->n_weighted);
     }
-    wt_arena_free(&r.arena);
-    wt_free(q->ctx, floats);
+    wt_free(p->ctx, floats);
     if (st == WT_OK)
         qsort(out, *n, sizeof *out, worst_first);
     return st;
