@@ -33,8 +33,9 @@ static void look_at_data(const wt_optimizer *w, const wt_dataset_info *info)
         wt_log(w->ctx, WT_LOG_WARN,
                "the data set has no labels: what is scored is agreement with the original, not accuracy");
     else if (info->classes_seen == 1)
-        wt_log(w->ctx, WT_LOG_WARN,
-               "all samples have one label: a model that always says so would score 100 %%; add samples of other classes");
+        wt_log(
+            w->ctx, WT_LOG_WARN,
+            "all samples have one label: a model that always says so would score 100 %%; add samples of other classes");
     if (info->samples < FEW_SAMPLES)
         wt_log(w->ctx, WT_LOG_WARN,
                "%llu samples are few: ranges may not hold for other data, and a test on so few proves little",

@@ -22,7 +22,7 @@ typedef struct wt_optimizer {
     const char *shapes[WT_MAX_SHAPES];
     size_t n_shapes;
     char model_sha256[65], data_hash[65];
-    json_t *data; /* what the set is */
+    json_t *data;  /* what the set is */
     bool labelled; /* else answers are compared with the original's */
     json_t *ledger;
     uint64_t float_weights, int8_weights;

@@ -81,7 +81,8 @@ static double accuracy_kept(const json_t *proof)
     const double a = inner(proof, "baseline", "value"), b = inner(proof, "artifact", "value");
     const char *metric = json_string_value(json_object_get(json_object_get(proof, "metric"), "name"));
     if (metric && !strcmp(metric, wt_metric_get(WT_METRIC_SQNR)->name))
-        return isfinite(b) ? 1 - pow(10, -b / 20) : 1; /* the original has no noise: what is lost is the noise's share */
+        return isfinite(b) ? 1 - pow(10, -b / 20)
+                           : 1; /* the original has no noise: what is lost is the noise's share */
     if (json_is_true(json_object_get(json_object_get(proof, "metric"), "higher_is_better")))
         return a > 0 ? b / a : b >= a ? 1 : 0;
     return b > 0 ? a / b : 1;
