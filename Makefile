@@ -4,21 +4,21 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 OFFLINE      ?=
 
-.PHONY: all demo demo-bytes test test-long prepare-build prepare-test bench fuzz check format install clean help
+.PHONY: all demo demo-bytes test test-long prepare-build prepare-demo prepare-test bench fuzz check format install clean help
 .DEFAULT_GOAL := all
 
 all: prepare-build ## build build/release/whet and libwhet.{a,so}
-	@cmake --preset release -DWHET_TESTS=OFF --log-level=WARNING
+	@cmake --preset release -DWHET_TESTS=OFF --log-level=WARNING >/dev/null
 	@cmake --build $(BUILD)
 
-demo: all ## optimize real models on real images, with the proof (installs what it needs)
+demo: prepare-demo all ## optimize real models on real images, with the proof (installs what it needs)
 	@tools/run-demo
 
 demo-bytes: all ## the same on the machine's own files, with a model that tells file types
 	@tools/run-demo-bytes
 
 test: prepare-test ## set up, build and run every test; the last line is the count
-	@cmake --preset release -DWHET_TESTS=ON --log-level=WARNING
+	@cmake --preset release -DWHET_TESTS=ON --log-level=WARNING >/dev/null
 	@cmake --build $(BUILD)
 	@tools/run-tests $(BUILD)
 
@@ -30,7 +30,7 @@ bench: prepare-test all ## measure against the other engines and print the table
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@tools/setup build test
-	@cmake --preset fuzz --log-level=WARNING
+	@cmake --preset fuzz --log-level=WARNING >/dev/null
 	@cmake --build build/fuzz
 	@tools/run-fuzz --seconds $(FUZZ_SECONDS) build/fuzz
 
@@ -54,6 +54,10 @@ help: ## this list
 
 prepare-build:
 	@tools/setup build
+
+# All that a target needs is asked for at once: who has to ask somebody else to install it asks one time.
+prepare-demo:
+	@tools/setup build demo
 
 # Models and what the reference engine says about them; kept in the user's cache, asked for once.
 prepare-test:

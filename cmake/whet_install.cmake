@@ -1,4 +1,4 @@
-# make install: the program, both libraries, the public headers, pkg-config and CMake package files.
+# make install: the program and its manual page, both libraries, the public headers, pkg-config and CMake package files.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS whet_static whet_shared EXPORT whet-targets
@@ -6,6 +6,9 @@ install(TARGETS whet_static whet_shared EXPORT whet-targets
 install(TARGETS whet_depends EXPORT whet-targets)
 if(TARGET whet)
     install(TARGETS whet RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(TARGET whet_manual)
+    install(FILES ${PROJECT_BINARY_DIR}/whet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/whet DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
     PATTERN "*.h" PATTERN "*.def")
