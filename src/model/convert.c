@@ -153,11 +153,13 @@ float wt_f4_to_f32(uint8_t v)
     return float_of((uint32_t)(v & 8) << 28 | bits_of(decode_magnitude(v & 7, f4_format)));
 }
 
-/* No infinity, no NaN: both become the largest value. */
+/* There is no infinity, which becomes the largest value, and no NaN, which becomes -0. */
 uint8_t wt_f32_to_f4(float f)
 {
     const uint32_t u = bits_of(f), magnitude = u & 0x7fffffff;
-    const uint32_t code = magnitude >= 0x7f800000 ? 7 : encode_magnitude(magnitude, f4_format);
+    if (magnitude > 0x7f800000)
+        return 8;
+    const uint32_t code = magnitude == 0x7f800000 ? 7 : encode_magnitude(magnitude, f4_format);
     return (uint8_t)((u >> 28 & 8) | (code > 7 ? 7 : code));
 }
 
