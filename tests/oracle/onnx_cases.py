@@ -20,6 +20,13 @@ from devtools import CACHE, TOOLS, enter, locked, made, making, recipe, run  # n
 TARGET = CACHE / "onnx-backend"
 
 
+# Cases whose stored outputs are one draw of random numbers: no two engines agree.
+RANDOM = ("test_bernoulli", "test_training_dropout")
+# What the package's own answers are known to: numpy transforms float32 in float32, so that values that should be zero
+# are some 1e-6.
+KNOWN_TO = {"test_dft_inverse": 1e-5}
+
+
 def serialized(value, info):
     """A tensor, sequence or optional as the runner of the `onnx` package stores it."""
     import onnx
@@ -40,7 +47,8 @@ def serialized(value, info):
 def write_node(case, folder):
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(case.model.SerializeToString())
-    (folder / "data.json").write_text(json.dumps({"rtol": case.rtol, "atol": case.atol}))
+    atol = max([case.atol, *(known for name, known in KNOWN_TO.items() if case.name.startswith(name))])
+    (folder / "data.json").write_text(json.dumps({"rtol": case.rtol, "atol": atol}))
     for number, (inputs, outputs) in enumerate(case.data_sets):
         part = folder / f"test_data_set_{number}"
         part.mkdir()
@@ -50,10 +58,15 @@ def write_node(case, folder):
                 (part / f"{word}_{index}.pb").write_bytes(serialized(value, info))
 
 
+def random(case):
+    """A dropout that drops nothing (ratio zero) is not random."""
+    return case.name.startswith(RANDOM) and "zero_ratio" not in case.name
+
+
 def write_node_cases(target):
     """The cases are made by the package as it is asked for them; those it cannot store are counted aloud."""
     from onnx.backend.test.loader import load_node_model_tests
-    cases = load_node_model_tests()
+    cases = [case for case in load_node_model_tests() if not random(case)]
     lost = []
     for case in cases:
         try:

@@ -618,6 +618,23 @@ static void cast_numbers(void **state)
     op_end(&t);
 }
 
+static void bits_keep_their_places(void **state)
+{
+    op_test t;
+    (void)state;
+    op_begin(&t, WT_OP_BITCAST);
+    op_int(&t, "to", 6);
+    op_f32(&t, "2", (float[]){ 1, -0.0f });
+    op_run(&t, 1);
+    op_expect(&t, 0, WT_I32, "2", (int32_t[]){ 0x3f800000, INT32_MIN });
+    op_end(&t);
+    op_begin(&t, WT_OP_BITCAST);
+    op_int(&t, "to", 7);
+    op_f32(&t, "2", (float[]){ 1, 2 });
+    op_refused(&t, 1, WT_EFORMAT, "float32 cannot be read as int64: the widths differ");
+    op_end(&t);
+}
+
 static void cast_text(void **state)
 {
     static const char *const want[] = { "0.1", "-INF", "NaN", "1e+10", "3" };
@@ -700,6 +717,7 @@ int main(void)
         cmocka_unit_test(where_chooses),
         cmocka_unit_test(clip_bounds),
         cmocka_unit_test(cast_numbers),
+        cmocka_unit_test(bits_keep_their_places),
         cmocka_unit_test(cast_text),
         cmocka_unit_test(dropout_keeps_or_drops),
     };

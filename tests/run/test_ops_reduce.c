@@ -338,6 +338,14 @@ static void running_sums(void **state)
     op_i64(&t, "1", (int64_t[]){ 2 });
     op_refused(&t, 1, WT_EFORMAT, "axis 2");
     op_end(&t);
+    op_begin(&t, WT_OP_CUMPROD);
+    op_int(&t, "exclusive", 1);
+    op_int(&t, "reverse", 1);
+    op_f32(&t, "2x3", (float[]){ 1, 2, 3, 4, 5, 6 });
+    op_i64(&t, "1", (int64_t[]){ -1 });
+    op_run(&t, 1);
+    op_expect_f32(&t, 0, "2x3", (float[]){ 6, 3, 1, 30, 6, 1 });
+    op_end(&t);
     op_begin(&t, WT_OP_CUMSUM);
     op_random(&t, WT_F32, "4x300x100", -3, 3, 7);
     op_i64(&t, "scalar", (int64_t[]){ 1 });

@@ -44,6 +44,22 @@ wt_status wt_infer_cast(wt_infer *c, wt_err *err)
     return wt_infer_publish(c, 0, v, n, err);
 }
 
+/* The same bytes as another type: elements must be as wide. */
+wt_status wt_infer_bitcast(wt_infer *c, wt_err *err)
+{
+    const wt_dtype from = wt_rule_dtype(c, 0);
+    size_t have, want;
+    wt_dtype to;
+    WT_TRY(cast_type(c, &to, err));
+    if (from != WT_DTYPE_NONE) { /* eight elements: whole bytes of every type */
+        if (from == WT_STRING || to == WT_STRING || !wt_dtype_bytes(from, 8, &have) || !wt_dtype_bytes(to, 8, &want) ||
+            have != want)
+            return wt_infer_bad(c, err, "%s cannot be read as %s: the widths differ", wt_dtype_name(from),
+                                wt_dtype_name(to));
+    }
+    return wt_infer_set(c, 0, to, wt_rule_shape(c, 0), err);
+}
+
 wt_status wt_infer_dropout(wt_infer *c, wt_err *err)
 {
     WT_TRY(wt_infer_set(c, 0, wt_rule_dtype(c, 0), wt_rule_shape(c, 0), err));

@@ -1,4 +1,4 @@
-/* onnx.h - ONNX files: opset 7 to 25 in, opset 21 or newer out.
+/* onnx.h - ONNX files: opset 7 to 28 in, opset 21 or newer out.
  *
  * Reading: wire.h walks the mapped file, read_*.c build the graph (weights stay views), functions are inlined, and
  * raise.h brings every node to the meaning of opset 21. Writing: write.c lowers quantized values to
@@ -8,7 +8,7 @@
 #include "base/str.h"
 #include "model/format.h"
 
-enum { WT_ONNX_MIN_OPSET = 7, WT_ONNX_MAX_OPSET = 25, WT_ONNX_OPSET = 21 /* whose meaning the IR has */ };
+enum { WT_ONNX_MIN_OPSET = 7, WT_ONNX_MAX_OPSET = 28, WT_ONNX_OPSET = 21 /* whose meaning the IR has */ };
 
 extern const wt_format wt_format_onnx;
 wt_status wt_onnx_read(wt_graph **out, wt_context *ctx, const char *path, wt_err *err);

@@ -204,7 +204,71 @@ static wt_status raise_mvn(wt_raise *r, wt_err *err)
     return wt_node_set_attr(r->node, &axes, err);
 }
 
+/* --- what the standard writes as one operator since opset 27, in operators that kernels know -------------------------
+ */
+
+/* swish(alpha, a) * b */
+static wt_status raise_swiglu(wt_raise *r, wt_err *err)
+{
+    const wt_attr alpha = wt_raise_float("alpha", wt_attr_float(&r->node->attrs, "alpha", 1));
+    wt_value *a = wt_raise_in(r, 0), *b = wt_raise_in(r, 1), *gate = NULL;
+    if (!a || !b || r->node->n_in != 2)
+        return WT_OK;
+    WT_TRY(wt_raise_emit(r, "Swish", &a, 1, &alpha, 1, &gate, err));
+    return wt_raise_turn(r, "Mul", (wt_value *[]){ gate, b }, 2, NULL, 0, err);
+}
+
+/* Turns the second output of the node into that of a node of its own, in front of it. */
+static wt_status give_second(wt_raise *r, const char *op_type, wt_value *const *in, size_t n_in, wt_err *err)
+{
+    wt_value *out = r->node->out[1];
+    wt_node *node;
+    wt_raise_trim_outputs(r, 1);
+    return wt_graph_add_node(&node, r->node->graph, r->node, "", op_type, "", in, n_in, &out, 1, NULL, err);
+}
+
+/* The state (or zeros) in front of the input, a depthwise convolution over that; its tail is the next state. */
+static wt_status raise_causal_conv(wt_raise *r, wt_err *err)
+{
+    wt_value *x = wt_raise_in(r, 0), *w = wt_raise_in(r, 1), *bias = wt_raise_in(r, 2), *past = wt_raise_in(r, 3);
+    const wt_attr *activation = wt_attr_find(&r->node->attrs, "activation");
+    const bool swish = wt_attr_is(&r->node->attrs, "activation", "silu") ||
+                       wt_attr_is(&r->node->attrs, "activation", "swish");
+    if (!x || !w || r->node->n_in > 4 || (activation && !swish && !wt_attr_is(&r->node->attrs, "activation", "none")))
+        return WT_OK;
+    const wt_shape *k = &w->type.shape;
+    if (k->rank != 3 || k->dim[0] < 1 || k->dim[2] < 1) {
+        r->unknown = true;
+        return WT_OK;
+    }
+    const int64_t width = k->dim[2] - 1, pads[] = { 0, 0, width, 0, 0, 0 }, start = width ? -width : INT64_MAX;
+    const wt_attr axis = wt_raise_int("axis", 2), group = wt_raise_int("group", k->dim[0]),
+                  one = wt_raise_float("alpha", 1);
+    wt_value *c[3] = { NULL }, *all = NULL, *y = NULL;
+    if (past) {
+        WT_TRY(wt_raise_emit(r, "Concat", (wt_value *[]){ past, x }, 2, &axis, 1, &all, err));
+    } else {
+        WT_TRY(wt_raise_i64(r, pads, 6, false, &c[0], err));
+        WT_TRY(wt_raise_emit(r, "Pad", (wt_value *[]){ x, c[0] }, 2, NULL, 0, &all, err));
+    }
+    if (wt_raise_wants_out(r, 1)) {
+        WT_TRY(wt_raise_i64(r, &start, 1, false, &c[0], err));
+        WT_TRY(wt_raise_i64(r, (int64_t[]){ INT64_MAX }, 1, false, &c[1], err));
+        WT_TRY(wt_raise_i64(r, (int64_t[]){ 2 }, 1, false, &c[2], err));
+        WT_TRY(give_second(r, "Slice", (wt_value *[]){ all, c[0], c[1], c[2] }, 4, err));
+    } else {
+        wt_raise_trim_outputs(r, 1);
+    }
+    wt_value *const in[] = { all, w, bias };
+    if (!swish)
+        return wt_raise_turn(r, "Conv", in, bias ? 3 : 2, &group, 1, err);
+    WT_TRY(wt_raise_emit(r, "Conv", in, bias ? 3 : 2, &group, 1, &y, err));
+    return wt_raise_turn(r, "Swish", &y, 1, &one, 1, err);
+}
+
 const wt_raise_row wt_raise_rows_nn[] = {
+    { "", "SwiGLU", INT64_MAX, raise_swiglu },
+    { "", "CausalConvWithState", INT64_MAX, raise_causal_conv },
     { "", "Softmax", 13, raise_softmax },
     { "", "LogSoftmax", 13, raise_softmax },
     { "", "Hardmax", 13, raise_softmax },

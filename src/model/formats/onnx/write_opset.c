@@ -12,8 +12,8 @@ typedef struct need {
 } need;
 /* Operators newer than opset 21, ours and those that are only passed through. */
 static const need operators[] = {
-    { "Attention", 24 }, { "RMSNormalization", 23 }, { "RotaryEmbedding", 23 },
-    { "Swish", 24 },     { "TensorScatter", 24 },
+    { "Attention", 24 },       { "BitCast", 26 }, { "CumProd", 26 },       { "RMSNormalization", 23 },
+    { "RotaryEmbedding", 23 }, { "Swish", 24 },   { "TensorScatter", 24 },
 };
 
 static int64_t type_opset(wt_dtype dtype)
@@ -114,4 +114,7 @@ wt_status wt_onnx_needed_opsets(wt_graph *graph, const wt_opset **out, wt_err *e
     return st;
 }
 
-int64_t wt_onnx_ir_version(int64_t opset) { return opset <= 22 ? 10 : opset <= 24 ? opset - 12 : 13; }
+int64_t wt_onnx_ir_version(int64_t opset)
+{
+    return opset <= 22 ? 10 : opset <= 24 ? opset - 12 : opset <= 27 ? 13 : 14;
+}

@@ -8,7 +8,7 @@
 
 static bool view_accepts(const wt_prep *p)
 {
-    if (!wt_has_in(p, 0) || !p->out[0] || p->in[0]->dtype != p->out[0]->dtype)
+    if (!wt_has_in(p, 0) || !p->out[0] || (p->in[0]->dtype != p->out[0]->dtype && p->op != WT_OP_BITCAST))
         return false;
     if (p->in[0]->layout == WT_C16 || p->out[0]->layout == WT_C16) /* the same tensor under another name */
         return p->in[0]->layout == p->out[0]->layout && wt_shape_equal(&p->in[0]->shape, &p->out[0]->shape);
@@ -84,6 +84,7 @@ static wt_status shape_run(const wt_run *r, wt_err *err)
     }
 const wt_kernel wt_shape_rows[] = {
     VIEW(WT_OP_IDENTITY, "identity"),
+    VIEW(WT_OP_BITCAST, "bitcast"),
     VIEW(WT_OP_RESHAPE, "reshape"),
     VIEW(WT_OP_FLATTEN, "flatten"),
     VIEW(WT_OP_SQUEEZE, "squeeze"),
