@@ -10,7 +10,10 @@ static void dtypes_have_rows(void **state)
         const wt_dtype_info *info = wt_dtype_get((wt_dtype)t);
         assert_true(info->block_len >= 1 && info->block_bytes >= 1);
         assert_int_equal(wt_dtype_from_name(info->name), t);
-        assert_int_equal(wt_dtype_from_onnx(info->onnx_code), t);
+        if (wt_dtype_is_block((wt_dtype)t)) /* the standard has no such element */
+            assert_int_equal(info->onnx_code, 0);
+        else
+            assert_int_equal(wt_dtype_from_onnx(info->onnx_code), t);
         assert_string_equal(wt_dtype_name((wt_dtype)t), info->name);
     }
     assert_int_equal(wt_dtype_from_onnx(0), WT_DTYPE_NONE);
