@@ -65,4 +65,5 @@ prepare-test:
 ifeq ($(OFFLINE),)
 	@tools/fetch-models
 	@tests/oracle/oracle.py
+	@tests/oracle/onnx_cases.py
 endif
