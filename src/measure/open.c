@@ -1,7 +1,5 @@
 /* open.c - see open.h. */
 #include "measure/open.h"
-#include <stdio.h>
-#include <stdlib.h>
 #include "model/format.h"
 
 wt_exec_options wt_exec_defaults(void) { return (wt_exec_options){ .size = sizeof(wt_exec_options) }; }
@@ -22,63 +20,23 @@ size_t wt_output_index(const wt_graph *graph, const char *name)
     return SIZE_MAX;
 }
 
-static bool parse_dims(const char *text, wt_shape *shape)
+wt_status wt_input_shape_flag(const char *text, wt_input_shape *out, char name[WT_INPUT_NAME], wt_err *err)
 {
-    shape->rank = 0;
-    if (!strcmp(text, "scalar"))
-        return true;
-    for (const char *p = text;; p++) {
-        char *end;
-        const long long v = strtoll(p, &end, 10);
-        if (end == p || v < 0 || v > INT64_C(1) << 40 || shape->rank >= WT_MAX_RANK)
-            return false;
-        shape->dim[shape->rank++] = v;
-        if (!*end)
-            return true;
-        if (*end != 'x' && *end != ',')
-            return false;
-        p = end;
-    }
-}
-
-static wt_status refuse(const char *text, wt_err *err, const char *why, const char *detail)
-{
-    const wt_status st = wt_fail(err, WT_EUSAGE, "%s%s", why, detail);
-    wt_err_where(err, "--input-shape %s", text);
+    const wt_status st = wt_input_shape_parse(text, out, name, WT_INPUT_NAME, err);
+    if (st != WT_OK)
+        wt_err_where(err, "--input-shape %s", text);
     return st;
 }
 
 wt_status wt_fix_input_shape(wt_graph *graph, const char *text, wt_err *err)
 {
-    char names[256] = "";
-    const char *eq = strrchr(text, '=');
-    wt_shape shape;
-    size_t index = 0;
-    if (!parse_dims(eq ? eq + 1 : text, &shape))
-        return refuse(text, err, "NAME=1x3x224x224 was expected", "");
-    if (!eq && graph->n_inputs != 1)
-        return refuse(text, err, "the model has several inputs: say which, NAME=...", "");
-    if (eq) {
-        for (index = 0; index < graph->n_inputs; index++)
-            if (strlen(graph->inputs[index]->name) == (size_t)(eq - text) &&
-                !strncmp(graph->inputs[index]->name, text, (size_t)(eq - text)))
-                break;
-        for (size_t i = 0; i < graph->n_inputs; i++)
-            snprintf(names + strlen(names), sizeof names - strlen(names), " %s", graph->inputs[i]->name);
-        if (index == graph->n_inputs)
-            return refuse(text, err, "the model has no such input; it has:", names);
-    }
-    const wt_shape *old = &graph->inputs[index]->type.shape;
-    bool fits = old->rank < 0 || old->rank == shape.rank;
-    for (int d = 0; fits && d < old->rank; d++)
-        fits = old->dim[d] < 0 || old->dim[d] == shape.dim[d];
-    if (!fits) {
-        char want[96];
-        return refuse(text, err, "the model fixes this input to ",
-                      wt_shape_text(old, (const char *const *)graph->root->symbols, want, sizeof want));
-    }
-    graph->inputs[index]->type.shape = shape;
-    return WT_OK;
+    char name[WT_INPUT_NAME];
+    wt_input_shape fixed;
+    WT_TRY(wt_input_shape_flag(text, &fixed, name, err));
+    const wt_status st = wt_graph_fix_input(graph, fixed.name, &fixed.shape, err);
+    if (st != WT_OK)
+        wt_err_where(err, "--input-shape %s", text);
+    return st;
 }
 
 wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err)

@@ -26,7 +26,10 @@ typedef struct wt_running { /* plan and session of a graph that somebody else ke
 wt_status wt_running_open(wt_running *out, const wt_graph *graph, const wt_exec_options *options,
                           const char *const *taps, size_t n_taps, wt_err *err);
 void wt_running_close(wt_running *r); /* a zeroed one is fine */
-/* "NAME=1x3x224x224" applied to the graph's input; errors name the flag. */
+
+/* "NAME=1x3x224x224" or "1x3x224x224" read, and applied to the graph's input; errors name the flag. */
+enum { WT_INPUT_NAME = 256 };
+wt_status wt_input_shape_flag(const char *text, wt_input_shape *out, char name[WT_INPUT_NAME], wt_err *err);
 wt_status wt_fix_input_shape(wt_graph *graph, const char *text, wt_err *err);
 /* Index of the input or output called `name`, SIZE_MAX if there is none. */
 size_t wt_input_index(const wt_graph *graph, const char *name);

@@ -1,6 +1,8 @@
 /* read_type.c - ValueInfoProto, TypeProto and TensorShapeProto: what the file says of a value before it exists.
  *
- * Dimensions: a value, a name (a symbol of the graph), or nothing. Exporters write -1 and smaller for "unknown". */
+ * Dimensions: a value, a name (a symbol of the graph), or nothing. Exporters write -1 and smaller for "unknown",
+ * and some put a placeholder where a name belongs, the same one for dimensions that have nothing to do with each
+ * other. */
 #include "reader.h"
 
 wt_status wt_onnx_read_info(wt_reader *rd, wt_pb msg, wt_string *name, wt_pb *type, wt_err *err)
@@ -19,6 +21,20 @@ wt_status wt_onnx_read_info(wt_reader *rd, wt_pb msg, wt_string *name, wt_pb *ty
     return st;
 }
 
+/* A name holds a letter; "?", "-1", "*" hold none, and None is what Python prints where there is nothing. */
+static bool is_name(wt_string s)
+{
+    static const char none[] = "None";
+    if (s.len == sizeof none - 1 && !memcmp(s.data, none, s.len))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        const unsigned char c = (unsigned char)s.data[i], lower = c | 0x20;
+        if ((lower >= 'a' && lower <= 'z') || c == '_' || c >= 0x80) /* UTF-8 has letters beyond */
+            return true;
+    }
+    return false;
+}
+
 static wt_status read_dim(wt_reader *rd, wt_pb msg, int64_t *dim, wt_err *err)
 {
     wt_pb_field f;
@@ -33,7 +49,7 @@ static wt_status read_dim(wt_reader *rd, wt_pb msg, int64_t *dim, wt_err *err)
             const char *name = NULL;
             WT_TRY(wt_onnx_text(&f, "dim_param", &s, err));
             *dim = WT_DIM_ANY;
-            if (s.len) {
+            if (is_name(s)) {
                 WT_TRY(wt_onnx_copy(&rd->scratch, s, &name, err));
                 WT_TRY(wt_graph_symbol(rd->root, name, dim, err));
             }
