@@ -36,7 +36,11 @@ static wt_status run_once(work *w, wt_err *err)
 {
     wt_inputs *in = &w->samples[w->next];
     w->next = w->next + 1 < w->n_samples ? w->next + 1 : 0;
-    return wt_session_run(w->m.session, in->tensors, in->n, err);
+    const wt_status st = wt_session_run(w->m.session, in->tensors, in->n, err);
+    if (st != WT_OK && st != WT_ECANCELLED && !w->o->data && err && !err->hint[0])
+        wt_err_hint(err, "the inputs were random numbers, which not every model takes (a rate, an index): --data SET "
+                         "gives real ones");
+    return st;
 }
 
 static double ms_since(uint64_t start) { return (double)(wt_now_ns() - start) * 1e-6; }

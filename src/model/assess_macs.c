@@ -1,6 +1,7 @@
 /* assess_macs.c - multiply-adds from shapes. A multiply with its add counts once; biases, activations and everything
  * elementwise are not counted, which is the convention of the field. */
 #include "model/assess.h"
+#include "model/graph_infer.h"
 #include "model/graph_impl.h"
 #include "model/shape/shape.h"
 
@@ -162,6 +163,19 @@ static bool add_sub(void *arg, wt_graph *sub)
     return true;
 }
 
+/* What the bodies of a node add; of an If the branch that is taken, or the heavier where that is not known. */
+static wt_macs sub_macs(const wt_node *node)
+{
+    sub_sum subs = { 0 };
+    int64_t taken;
+    if (wt_node_is(node, WT_OP_IF) && wt_infer_if_taken(node, &taken)) {
+        const wt_graph *branch = wt_node_subgraph(node, taken ? "then_branch" : "else_branch");
+        return branch ? wt_graph_macs(branch) : subs.most;
+    }
+    wt_node_subgraphs(node, add_sub, &subs);
+    return subs.most;
+}
+
 static uint64_t rounds(const wt_node *node)
 {
     const int64_t scans = wt_attr_int(&node->attrs, "num_scan_inputs", 0);
@@ -177,15 +191,14 @@ wt_macs wt_graph_macs(const wt_graph *graph)
 {
     wt_macs sum = { 0 };
     for (const wt_node *node = graph->first; node; node = node->next) {
-        sub_sum subs = { 0 };
+        const wt_macs subs = sub_macs(node);
         uint64_t own;
         if (wt_node_macs(node, &own))
             sum.macs = plus(sum.macs, own);
         else
             sum.unknown++;
-        wt_node_subgraphs(node, add_sub, &subs);
-        sum.macs = plus(sum.macs, times(subs.most.macs, rounds(node)));
-        sum.unknown += subs.most.unknown;
+        sum.macs = plus(sum.macs, times(subs.macs, rounds(node)));
+        sum.unknown += subs.unknown;
     }
     return sum;
 }

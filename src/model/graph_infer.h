@@ -17,6 +17,8 @@ wt_status wt_infer_subgraph(wt_inferrer *c, wt_graph *graph, wt_err *err);
 wt_status wt_infer_control(wt_inferrer *c, wt_node *node, wt_err *err);
 /* Stores what was found out of v (dtype, shape, data as known); dtype and shape may be unknown. */
 wt_status wt_infer_record(wt_inferrer *c, wt_value *v, const wt_tensor *t, wt_err *err);
+/* Whether the condition of an If is known, and which it is: then the other branch is never taken. */
+bool wt_infer_if_taken(const wt_node *node, int64_t *taken);
 /* v as a rule sees it. */
 void wt_infer_type_of(const wt_value *v, wt_tensor *out);
 #endif

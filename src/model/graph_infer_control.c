@@ -30,13 +30,13 @@ static wt_status body_of(const wt_node *node, const char *attr, wt_graph **out, 
 
 /* --- If ------------------------------------------------------------------------------------------------------------
  */
-static bool known_condition(const wt_value *v, int64_t *taken)
+bool wt_infer_if_taken(const wt_node *node, int64_t *taken)
 {
     wt_tensor t;
     int64_t n;
-    if (!v)
+    if (!node->n_in || !node->in[0])
         return false;
-    wt_infer_type_of(v, &t);
+    wt_infer_type_of(node->in[0], &t);
     return t.data && wt_shape_count(&t.shape, &n) && n == 1 && wt_tensor_int(&t, 0, taken);
 }
 
@@ -93,7 +93,7 @@ static wt_status infer_if(wt_inferrer *c, wt_node *node, wt_err *err)
             return st;
         }
     }
-    if (known_condition(node->n_in ? node->in[0] : NULL, &taken) && possible[taken ? 0 : 1])
+    if (wt_infer_if_taken(node, &taken) && possible[taken ? 0 : 1])
         possible[taken ? 1 : 0] = false;
     if (!possible[0] && !possible[1]) {
         if (err)

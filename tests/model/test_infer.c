@@ -139,6 +139,45 @@ static void data_is_known_through_shapes(void **state)
     build_close(b);
 }
 
+/* How torch writes pads: pairs from the last axis on, turned around and laid out as ONNX wants them. */
+static void tables_of_pads_are_known(void **state)
+{
+    static const int64_t two[] = { 1, 0 };
+    builder *b = build_open();
+    wt_value *x = build_input(b, b->root, "x", WT_F32, "2x3x4"), *list = INTS(b, b->root, "list", 2, 3, 1, 0, 0, 0);
+    wt_value *table = build_op(b, b->root, "Reshape", "table", list, INTS(b, b->root, "pairs", -1, 2), END);
+    wt_value *turned = build_op(b, b->root, "Slice", "turned", table, INTS(b, b->root, "from", -1),
+                                INTS(b, b->root, "to", INT64_MIN), INTS(b, b->root, "axis", 0),
+                                INTS(b, b->root, "step", -1), END);
+    wt_value *across = build_op(b, b->root, "Transpose", "across", turned, END);
+    (void)state;
+    build_attr_ints(b, across->producer, "perm", 2, two);
+    wt_value *flat = build_op(b, b->root, "Reshape", "flat", across, INTS(b, b->root, "all", -1), END);
+    wt_value *y = build_op(b, b->root, "Pad", "y", x, flat, END);
+    build_output(b, b->root, y);
+    infer(b);
+    assert_type(turned, "int64[3x2]");
+    assert_type(across, "int64[2x3]");
+    /* list is (2,3)(1,0)(0,0); turned (0,0)(1,0)(2,3); before 0 1 2, after 0 0 3 */
+    assert_type(y, "float32[2x4x9]");
+    build_close(b);
+}
+
+static void conditions_are_known(void **state)
+{
+    builder *b = build_open();
+    wt_value *x = build_input(b, b->root, "x", WT_F32, "2x3x4"), *size = build_op(b, b->root, "Size", "size", x, END);
+    wt_value *equal = build_op(b, b->root, "Equal", "equal", size, INTS(b, b->root, "n", 23), END);
+    wt_value *differs = build_op(b, b->root, "Not", "differs", equal, END);
+    int64_t v;
+    (void)state;
+    build_output(b, b->root, differs);
+    infer(b);
+    assert_true(equal->known && wt_tensor_int(equal->known, 0, &v) && v == 0);
+    assert_true(differs->known && wt_tensor_int(differs->known, 0, &v) && v == 1);
+    build_close(b);
+}
+
 static void an_inputs_default_is_no_constant(void **state)
 {
     builder *b = build_open();
@@ -231,6 +270,7 @@ static void one_symbol_has_one_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_of_pads_are_known),         cmocka_unit_test(conditions_are_known),
         cmocka_unit_test(shapes_and_symbols_go_through),    cmocka_unit_test(declarations_fill_what_is_open),
         cmocka_unit_test(stale_declarations_lose),          cmocka_unit_test(another_dtype_is_an_error),
         cmocka_unit_test(impossible_inputs_name_the_node),  cmocka_unit_test(data_is_known_through_shapes),

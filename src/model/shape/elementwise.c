@@ -8,12 +8,17 @@
 wt_status wt_infer_same(wt_infer *c, wt_err *err)
 {
     const wt_tensor *x = wt_rule_in(c, 0);
+    int64_t v[WT_SMALL_MAX], n;
     if (!x)
         return WT_OK;
     WT_TRY(wt_infer_set(c, 0, x->dtype, &x->shape, err));
     if (strcmp(c->op_type, "Identity") == 0)
         wt_infer_publish_view(c);
-    return WT_OK;
+    if (strcmp(c->op_type, "Not") != 0 || !wt_infer_small(c, 0, v, &n))
+        return WT_OK;
+    for (int64_t k = 0; k < n; k++) /* conditions of If are made so */
+        v[k] = !v[k];
+    return wt_infer_publish(c, 0, v, n, err);
 }
 
 wt_status wt_infer_bool(wt_infer *c, wt_err *err) { return wt_infer_set(c, 0, WT_BOOL, wt_rule_shape(c, 0), err); }
@@ -37,7 +42,7 @@ wt_status wt_infer_cast(wt_infer *c, wt_err *err)
     wt_dtype to;
     WT_TRY(cast_type(c, &to, err));
     WT_TRY(wt_infer_set(c, 0, to, wt_rule_shape(c, 0), err));
-    if ((to != WT_I64 && to != WT_I32) || !wt_infer_small(c, 0, v, &n))
+    if ((to != WT_I64 && to != WT_I32 && to != WT_BOOL) || !wt_infer_small(c, 0, v, &n))
         return WT_OK;
     for (int64_t k = 0; to == WT_I32 && k < n; k++)
         v[k] = (int32_t)(uint32_t)(uint64_t)v[k];

@@ -178,18 +178,24 @@ wt_status wt_slice_read(const wt_infer *c, wt_slice *out, wt_err *err)
 
 wt_status wt_infer_slice(wt_infer *c, wt_err *err)
 {
-    int64_t v[WT_SMALL_MAX], out[WT_SMALL_MAX], n;
+    int64_t stride[WT_MAX_RANK], first = 0;
+    bool known = true;
     wt_slice slice;
     WT_TRY(wt_slice_read(c, &slice, err));
     wt_shape s = wt_rule_unknown(slice.rank);
     for (int i = 0; i < slice.rank; i++)
         s.dim[i] = slice.count[i];
     WT_TRY(wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err));
-    if (!c->arena || slice.rank != 1 || !slice.known[0] || !wt_infer_small(c, 0, v, &n))
+    for (int i = 0; i < slice.rank; i++)
+        known &= slice.known[i];
+    if (!known || !wt_infer_is_small(c, 0))
         return WT_OK;
-    for (int64_t k = 0; k < slice.count[0]; k++)
-        out[k] = v[slice.start[0] + k * slice.step[0]];
-    return wt_infer_publish(c, 0, out, slice.count[0], err);
+    for (int i = 0; i < slice.rank; i++) {
+        const int64_t pitch = wt_shape_product(wt_rule_shape(c, 0), i + 1, slice.rank);
+        first += slice.start[i] * pitch;
+        stride[i] = slice.step[i] * pitch;
+    }
+    return wt_infer_publish_walk(c, first, stride, err);
 }
 
 /* --- Gather and relatives

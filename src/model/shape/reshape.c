@@ -204,6 +204,7 @@ wt_status wt_infer_unsqueeze(wt_infer *c, wt_err *err)
 wt_status wt_infer_transpose(wt_infer *c, wt_err *err)
 {
     const wt_shape *x = wt_rule_shape(c, 0);
+    int64_t stride[WT_MAX_RANK];
     wt_ints perm;
     unsigned set;
     WT_TRY(wt_infer_attr_ints(c, "perm", &perm, err));
@@ -220,7 +221,12 @@ wt_status wt_infer_transpose(wt_infer *c, wt_err *err)
         for (int i = 0; i < x->rank; i++)
             s.dim[i] = x->dim[perm.state == WT_KNOWN ? perm.v[i] : x->rank - 1 - i];
     }
-    return wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err);
+    WT_TRY(wt_infer_set(c, 0, wt_rule_dtype(c, 0), &s, err));
+    if (!wt_infer_is_small(c, 0))
+        return WT_OK;
+    for (int i = 0; i < x->rank; i++)
+        stride[i] = wt_shape_product(x, 1 + (perm.state == WT_KNOWN ? (int)perm.v[i] : x->rank - 1 - i), x->rank);
+    return wt_infer_publish_walk(c, 0, stride, err);
 }
 
 wt_status wt_infer_expand(wt_infer *c, wt_err *err)

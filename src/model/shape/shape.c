@@ -129,10 +129,17 @@ wt_status wt_infer_axes(const wt_infer *c, wt_ints *axes, int rank, unsigned *se
     return WT_OK;
 }
 
+bool wt_infer_is_small(const wt_infer *c, size_t i)
+{
+    const wt_tensor *t = wt_rule_in(c, i);
+    int64_t n;
+    return t && t->data && wt_shape_count(&t->shape, &n) && n <= WT_SMALL_MAX;
+}
+
 bool wt_infer_small(const wt_infer *c, size_t i, int64_t *v, int64_t *n)
 {
     const wt_tensor *t = wt_rule_in(c, i);
-    if (!t || !t->data || !wt_shape_count(&t->shape, n) || *n > WT_SMALL_MAX)
+    if (!wt_infer_is_small(c, i) || !wt_shape_count(&t->shape, n))
         return false;
     for (int64_t k = 0; k < *n; k++)
         if (!wt_tensor_int(t, k, &v[k]))
@@ -165,6 +172,25 @@ wt_status wt_infer_publish(wt_infer *c, size_t o, const int64_t *v, int64_t n, w
     t->data = data;
     t->bytes = bytes;
     return WT_OK;
+}
+
+wt_status wt_infer_publish_walk(wt_infer *c, int64_t first, const int64_t *stride, wt_err *err)
+{
+    int64_t v[WT_SMALL_MAX], out[WT_SMALL_MAX], at[WT_MAX_RANK] = { 0 }, from = first, n, n_in;
+    const wt_shape *s = &c->out[0].shape;
+    if (!c->arena || !wt_shape_count(s, &n) || n > WT_SMALL_MAX || !wt_infer_small(c, 0, v, &n_in))
+        return WT_OK;
+    for (int64_t k = 0; k < n; k++) {
+        out[k] = v[from];
+        for (int d = s->rank - 1; d >= 0; d--) { /* as an odometer counts */
+            from += stride[d];
+            if (++at[d] < s->dim[d])
+                break;
+            from -= at[d] * stride[d];
+            at[d] = 0;
+        }
+    }
+    return wt_infer_publish(c, 0, out, n, err);
 }
 
 void wt_infer_publish_view(wt_infer *c)

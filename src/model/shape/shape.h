@@ -60,9 +60,14 @@ wt_status wt_infer_axes(const wt_infer *c, wt_ints *axes, int rank, unsigned *se
 enum { WT_SMALL_MAX = 64 };
 /* Reads input i if it is an integer or bool tensor whose data is known, of at most WT_SMALL_MAX elements. */
 bool wt_infer_small(const wt_infer *c, size_t i, int64_t *v, int64_t *n);
+/* Whether it would: known, whole, and few enough that products of dims cannot overflow. */
+bool wt_infer_is_small(const wt_infer *c, size_t i);
 /* Publishes n values as the data of output o (I64, I32 or BOOL; dtype and shape are set). Does nothing without an
  * arena. */
 wt_status wt_infer_publish(wt_infer *c, size_t o, const int64_t *v, int64_t n, wt_err *err);
+/* Publishes output 0, whose shape is set, from the data of input 0: its element (i, j, ...) is the input's element
+ * first + i * stride[0] + j * stride[1] + ... Does nothing where either is not known or not small. */
+wt_status wt_infer_publish_walk(wt_infer *c, int64_t first, const int64_t *stride, wt_err *err);
 /* The output of a view has its input's data. */
 void wt_infer_publish_view(wt_infer *c);
 
