@@ -58,6 +58,14 @@ static const char *bytes_at(const wt_result *r, const char *key, size_t i, char 
     return cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size);
 }
 
+/* Packed, and read from the file where it lies. */
+static const char *weights(const wt_result *r, size_t i, char *out, size_t size)
+{
+    return cli_bytes(wt_result_number(r, 0, "results[%zu].weights_bytes", i) +
+                         wt_result_number(r, 0, "results[%zu].mapped_bytes", i),
+                     out, size);
+}
+
 static const char *joules(double j, char *out, size_t size)
 {
     snprintf(out, size, j < 1e-3 ? "%.3g uJ" : j < 1 ? "%.3g mJ" : "%.3g J", j < 1e-3 ? j * 1e6 : j < 1 ? j * 1e3 : j);
@@ -72,7 +80,7 @@ static void print_memory(const wt_result *r)
         if (wt_result_has(r, "results[%zu].latency_ms", i))
             cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s",
                           base_name(wt_result_string(r, "", "results[%zu].model", i)),
-                          bytes_at(r, "size_bytes", i, a, sizeof a), bytes_at(r, "weights_bytes", i, b, sizeof b),
+                          bytes_at(r, "size_bytes", i, a, sizeof a), weights(r, i, b, sizeof b),
                           bytes_at(r, "activation_bytes", i, c, sizeof c),
                           bytes_at(r, "peak_heap_bytes", i, d, sizeof d), bytes_at(r, "peak_rss_bytes", i, e, sizeof e),
                           joules(wt_result_number(r, 0, "results[%zu].energy_j", i), f, sizeof f),

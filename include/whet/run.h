@@ -44,7 +44,7 @@ WT_API const char *wt_plan_input(const wt_plan *plan, size_t index, wt_tensor *t
 WT_API const char *wt_plan_output(const wt_plan *plan, size_t index, wt_tensor *type);
 
 typedef struct wt_plan_memory {
-    uint64_t weights_bytes;    /* packed or copied constants, shared by all sessions */
+    uint64_t weights_bytes;    /* packed, copied or computed constants, shared by all sessions */
     uint64_t mapped_bytes;     /* constants used straight from the file */
     uint64_t activation_bytes; /* arena and scratch of one session at the shapes last compiled */
 } wt_plan_memory;

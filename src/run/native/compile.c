@@ -325,6 +325,7 @@ static wt_status compile(compiler *c, const wt_tensor *inputs, size_t n)
     for (size_t i = 0; i < spec->graph->n_inputs && i < n; i++)
         spec->signature[i] = inputs[i].shape;
     WT_TRY(compile_program(c, spec->graph, &spec->main));
+    WT_TRY(wt_spec_count_constants(spec, plan->ctx, c->err));
     WT_TRY(map_taps(c));
     WT_TRY(place(c, spec->main, 0, &spec->arena_bytes));
     spec->arena_bytes = wt_align_up(spec->arena_bytes + 64, 4096);

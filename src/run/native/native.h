@@ -59,8 +59,8 @@ typedef struct wt_spec {
     size_t n_values, n_steps, n_args; /* n_args: inputs and outputs of all steps together */
     int *tap_of_value;                /* by value id; NULL without taps */
     size_t arena_bytes, scratch_bytes;
-    uint64_t mapped_bytes;
-    int threads; /* worth waking for */
+    uint64_t mapped_bytes, made_bytes; /* constants read in place: of the file, of the passes */
+    int threads;                       /* worth waking for */
     double flops;
     wt_shape *signature; /* per input */
     uint64_t last_use;
@@ -119,6 +119,8 @@ void wt_spec_free(wt_plan *plan, wt_spec *spec);
 /* Finds or makes the specialization for these shapes and takes a reference. */
 wt_status wt_plan_specialize(wt_plan *plan, const wt_tensor *inputs, size_t n, wt_spec **out, wt_err *err);
 void wt_plan_release(wt_plan *plan, wt_spec *spec);
+/* Fills mapped_bytes and made_bytes. */
+wt_status wt_spec_count_constants(wt_spec *spec, wt_context *ctx, wt_err *err);
 /* Offsets for the arena values of one program from `base` on; returns the end through *end. */
 wt_status wt_place_values(wt_spec *spec, const wt_program *program, size_t base, size_t *end, wt_context *ctx,
                           wt_err *err);

@@ -259,6 +259,7 @@ wt_plan_memory wt_plan_memory_use(wt_plan *plan)
             latest = s;
     if (latest) {
         m.activation_bytes = latest->arena_bytes + latest->scratch_bytes;
+        m.weights_bytes += latest->made_bytes;
         m.mapped_bytes = latest->mapped_bytes;
     }
     pthread_mutex_unlock(&plan->lock);
