@@ -11,7 +11,7 @@ all: prepare-build ## build build/release/whet and libwhet.{a,so}
 	@cmake --preset release -DWHET_TESTS=OFF --log-level=WARNING >/dev/null
 	@cmake --build $(BUILD)
 
-demo: prepare-demo all ## optimize real models on real images, with the proof (installs what it needs)
+demo: prepare-demo all ## optimize trained models on labelled pictures, with the proof (installs what it needs)
 	@tools/run-demo
 
 demo-bytes: all ## the same on the machine's own files, with a model that tells file types

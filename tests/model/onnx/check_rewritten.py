@@ -213,7 +213,7 @@ def check(tmp, group, args, counts):
     for (name, path, feeds, absorbed), out, answer in zip(cases, written, answers):
         verdict, text = judge(answer, path, out, feeds, absorbed, group.tolerance)
         counts[verdict] += 1
-        if verdict == "failed" or args.v:
+        if verdict != "passed" or args.v:
             print(f"{verdict}: {name}: {text}")
         out.unlink(missing_ok=True)
         out.with_name(out.name + ".data").unlink(missing_ok=True)
