@@ -64,12 +64,27 @@ static void print_gates(cli *c, const wt_result *r)
     }
 }
 
+/* Layers that stay in float because integers hurt them, and what that is worth and costs. */
+static void print_kept(const wt_result *r)
+{
+    char memory[32];
+    for (size_t i = 0; i < wt_result_count(r, "float_layers"); i++)
+        if (wt_result_has(r, "float_layers[%zu].gain_db", i))
+            printf("in float: %s, worth %+.1f dB, costs %s and %+.3f ms\n",
+                   wt_result_string(r, "", "float_layers[%zu].node", i),
+                   wt_result_number(r, 0, "float_layers[%zu].gain_db", i),
+                   cli_bytes(wt_result_number(r, 0, "float_layers[%zu].memory_bytes", i), memory, sizeof memory),
+                   wt_result_number(r, 0, "float_layers[%zu].float_ms", i) -
+                       wt_result_number(r, 0, "float_layers[%zu].int8_ms", i));
+}
+
 static void print(cli *c, const wt_result *r)
 {
     print_stages(r);
     printf("\n%s%s%s\n", cli_bold(c), wt_result_string(r, "", "verdict.summary"), cli_reset(c));
     printf("weights %.1f %% of the original's bytes; noise floor of the timing %.1f %%\n",
            100 * wt_result_number(r, 0, "weight_ratio"), 100 * wt_result_number(r, 0, "noise_floor"));
+    print_kept(r);
     if (wt_result_has(r, "ab_test.statement"))
         printf("%s\n", wt_result_string(r, "", "ab_test.statement"));
     print_gates(c, r);

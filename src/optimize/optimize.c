@@ -25,21 +25,29 @@ static wt_status open_view(wt_optimizer *w, wt_dataset *whole, const char *part,
     return wt_data_view(out, whole, &d, wt_context_seed(w->ctx), err);
 }
 
-/* What makes a proof weak is said before hours are spent on it; it is in the result, too. */
-enum { FEW_SAMPLES = 20 };
-static void look_at_data(const wt_optimizer *w, const wt_dataset_info *info)
+/* What makes a proof weak is said before the work, and is in the result, too. */
+static void warn(wt_optimizer *w, const char *text, bool say)
 {
-    if (!info->labelled)
-        wt_log(w->ctx, WT_LOG_WARN,
-               "the data set has no labels: what is scored is agreement with the original, not accuracy");
-    else if (info->classes_seen == 1)
-        wt_log(
-            w->ctx, WT_LOG_WARN,
-            "all samples have one label: a model that always says so would score 100 %%; add samples of other classes");
-    if (info->samples < FEW_SAMPLES)
-        wt_log(w->ctx, WT_LOG_WARN,
-               "%llu samples are few: ranges may not hold for other data, and a test on so few proves little",
-               (unsigned long long)info->samples);
+    if (say)
+        wt_log(w->ctx, WT_LOG_WARN, "%s", text);
+    json_array_append_new(w->warnings, json_string(text));
+}
+
+enum { FEW_SAMPLES = 20 };
+static void look_at_data(wt_optimizer *w, const wt_dataset_info *info)
+{
+    char text[160];
+    w->labelled = info->labelled > 0;
+    if (!w->labelled)
+        warn(w, "The data set has no labels: what is scored is agreement with the original, not accuracy.", true);
+    else if (info->classes_seen == 1) /* opening the set has said so */
+        warn(w, "All samples have one label: a model that always gives it would score 100 %.", false);
+    if (info->samples >= FEW_SAMPLES)
+        return;
+    snprintf(text, sizeof text,
+             "The data set has %llu sample%s: ranges may not hold for other data, and a test on so few proves little.",
+             (unsigned long long)info->samples, info->samples == 1 ? "" : "s");
+    warn(w, text, true);
 }
 
 /* The set is opened, and so hashed, once; what is described and the two parts are views of it. */
@@ -55,7 +63,6 @@ static wt_status open_data(wt_optimizer *w, wt_err *err)
     if (st == WT_OK) {
         wt_dataset_describe(shown, &info);
         snprintf(w->data_hash, sizeof w->data_hash, "%s", info.hash);
-        w->labelled = info.labelled > 0;
         look_at_data(w, &info);
         w->data = wt_data_json(shown, w->o->data.path);
         st = open_view(w, whole, "calibration", &w->calibration, err);
@@ -134,6 +141,7 @@ static wt_status claim_folder(const wt_optimizer *w, wt_err *err)
 
 static wt_status open_all(wt_optimizer *w, wt_err *err)
 {
+    w->warnings = json_array();
     WT_TRY(claim_folder(w, err));
     WT_TRY(wt_hash_file(w->ctx, w->model, w->model_sha256, err));
     WT_TRY(wt_quantizer_open(&w->q, w->ctx, w->model, &w->o->exec, NULL, 0, err));
@@ -158,6 +166,7 @@ static void close_all(wt_optimizer *w)
     wt_free(w->ctx, w->stats_path);
     json_decref(w->data);
     json_decref(w->ledger);
+    json_decref(w->warnings);
 }
 
 static wt_status write_json(const wt_optimizer *w, const char *name, const json_t *doc, wt_err *err)

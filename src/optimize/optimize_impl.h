@@ -25,6 +25,7 @@ typedef struct wt_optimizer {
     json_t *data;  /* what the set is */
     bool labelled; /* else answers are compared with the original's */
     json_t *ledger;
+    json_t *warnings; /* texts: what makes the proof weak */
     uint64_t float_weights, int8_weights;
     double started;
 } wt_optimizer;

@@ -97,8 +97,10 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
     const double speed = median(base->lane) / median(best->lane), steady = fmax(MOST_SPREAD, spread(base->lane));
     char how[256];
     const json_t *eq = json_object_get(proof, "equivalence");
-    bool ok = add_gate(list, "accuracy", "Accuracy kept", ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL,
-                       "ratio", "of the original's score, on samples that calibration never saw");
+    bool ok = add_gate(list, "accuracy", w->labelled ? "Accuracy kept" : "Agreement with the original",
+                       ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL, "ratio",
+                       w->labelled ? "of the original's score, on samples that calibration never saw"
+                                   : "there are no labels; on samples that calibration never saw");
     ok &= add_gate(list, "speed", "Speed", ">=", o->min_speedup, 2, speed, json_object_get(best->lane, "speedup_ci95"),
                    "x", "median latency of the original over that of the artifact, measured in turn");
     ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane),
@@ -242,11 +244,13 @@ static json_t *model_json(const wt_optimizer *w)
                      "parameters", (json_int_t)parameters, "opset", (json_int_t)wt_graph_opset(w->q.source, ""));
 }
 
-static void summary_text(const stage *base, const stage *best, const json_t *proof, char *out, size_t size)
+static void summary_text(const wt_optimizer *w, const stage *base, const stage *best, const json_t *proof, char *out,
+                         size_t size)
 {
-    snprintf(out, size, "%.2fx the speed, %.0f %% of the memory, %.0f %% of the file, %.1f %% of the accuracy kept",
+    snprintf(out, size, "%.2fx the speed, %.0f %% of the memory, %.0f %% of the file, %.1f %% %s",
              median(base->lane) / median(best->lane), 100 * held_by(best->lane) / held_by(base->lane),
-             100 * file_bytes(best->artifact) / file_bytes(base->artifact), 100 * accuracy_kept(proof));
+             100 * file_bytes(best->artifact) / file_bytes(base->artifact), 100 * accuracy_kept(proof),
+             w->labelled ? "of the accuracy kept" : "agreement with the original");
 }
 
 static void put_samples(json_t *doc, const json_t *a, const json_t *b)
@@ -315,7 +319,7 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     for (size_t i = 0; i < WT_ARRAY_LEN(s); i++)
         json_array_append_new(stages, stage_json(&s[i], &s[0]));
     *passed = gates_json(w, &s[0], &s[3], proof, gates);
-    summary_text(&s[0], &s[3], proof, summary, sizeof summary);
+    summary_text(w, &s[0], &s[3], proof, summary, sizeof summary);
     *out = json_pack("{s:s, s:s, s:o, s:s, s:o, s:O*, s:{s:b, s:s}, s:s, s:o, s:o}", "schema", "whet.optimize/1",
                      "version", wt_version(), "model", model_json(w), "target", "this", "data", data_json(w), "metric",
                      json_object_get(proof, "metric"), "verdict", "passed", *passed, "summary", summary, "chosen",
@@ -327,6 +331,7 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     json_object_set(*out, "ab_test", json_object_get(proof, "ab_test"));
     json_object_set(*out, "layers", json_object_get(proof, "layers"));
     json_object_set(*out, "ledger", w->ledger);
+    json_object_set(*out, "warnings", w->warnings);
     json_object_set(*out, "search", (json_t *)(uintptr_t)wt_journal_find(w->journal, "search"));
     json_t *profile = json_copy((json_t *)(uintptr_t)wt_journal_find(w->journal, "profile"));
     json_object_set(*out, "hardware", json_object_get(profile, "hardware"));

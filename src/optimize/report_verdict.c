@@ -168,6 +168,17 @@ static void put_headline(const wt_report *r, wt_buf *b, bool known, bool passed)
     wt_buf_puts(b, "</h1>\n");
 }
 
+static void put_warnings(const wt_report *r, wt_buf *b)
+{
+    size_t n;
+    const json_t *list = wt_js_list(r->doc, "warnings", &n);
+    for (size_t i = 0; i < n; i++) {
+        wt_buf_puts(b, "<p class=\"note\">");
+        wt_html_text(b, json_string_value(json_array_get(list, i)));
+        wt_buf_puts(b, "</p>\n");
+    }
+}
+
 void wt_report_hero(const wt_report *r, wt_buf *b)
 {
     size_t n;
@@ -191,6 +202,7 @@ void wt_report_hero(const wt_report *r, wt_buf *b)
     if (known && !passed)
         put_failures(r, b);
     put_subtitle(r, b);
+    put_warnings(r, b);
     if (r->base && r->best)
         put_tiles(r, b);
     wt_buf_puts(b, "</header>\n");
