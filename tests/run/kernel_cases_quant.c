@@ -8,7 +8,7 @@ typedef struct quant {
     wt_dtype x, y, r;
     float x_scale, y_scale, r_scale, *w_scale; /* w_scale per channel */
     int x_zp, y_zp, r_zp;
-    bool per_channel;
+    bool per_channel, real_bias;
     wt_act_params act;
 } quant;
 
@@ -21,6 +21,7 @@ static int pick_zero(wt_dtype t, kc_random *r)
 static void quant_pick(kc_case *c, quant *q, int64_t channels, double depth, bool res, kc_random *r)
 {
     static const wt_dtype types[] = { WT_U8, WT_I8, WT_U8, WT_I8, WT_F32 };
+    q->real_bias = false;
     q->x = types[kc_range(r, 0, 1)], q->y = types[kc_range(r, 0, 4)], q->r = types[kc_range(r, 0, 1)];
     q->x_zp = pick_zero(q->x, r), q->y_zp = pick_zero(q->y == WT_F32 ? WT_U8 : q->y, r), q->r_zp = pick_zero(q->r, r);
     q->x_scale = kc_uniform(r, 0.001f, 0.1f), q->r_scale = kc_uniform(r, 0.001f, 0.05f);
@@ -49,6 +50,8 @@ static void quant_pick(kc_case *c, quant *q, int64_t channels, double depth, boo
 static void expect(kc_case *c, const quant *q, size_t at, double sum, size_t channel, bool res)
 {
     float real = (float)sum * (q->x_scale * q->w_scale[channel]);
+    if (q->real_bias)
+        real += (float)kc_get(&c->in[2], channel);
     if (res)
         real += (float)(kc_get(&c->in[3], at) - q->r_zp) * q->r_scale;
     if (q->y == WT_F32) {
@@ -112,22 +115,26 @@ bool kc_make_quant_linear(kc_case *c, size_t index, kc_random *r)
     const int64_t a[] = { m, k }, b[] = { trans ? n : k, trans ? k : n }, y[] = { m, n };
     c->op = WT_OP_QUANTLINEAR;
     quant_pick(c, &q, n, (double)k, res, r);
+    q.real_bias = bias && index % 2;
     if (trans)
         kc_attr_int(c, "trans_b", 1);
     kc_input(c, 0, q.x, WT_PLAIN, false, r, 2, a);
     kc_input(c, 1, WT_I8, WT_PLAIN, true, r, 2, b);
     if (bias)
-        kc_input(c, 2, WT_I32, WT_PLAIN, true, r, 1, &n);
+        kc_input(c, 2, q.real_bias ? WT_F32 : WT_I32, WT_PLAIN, true, r, 1, &n);
     if (res)
         kc_input(c, 3, q.r, WT_PLAIN, false, r, 2, y);
     kc_output(c, 0, q.y, WT_PLAIN, 2, y);
     kc_expect(c, (size_t)(m * n));
     snprintf(c->text, sizeof c->text, "%zu: %s->%s %dx%dx%d%s zp %d act %d%s%s", index, wt_dtype_get(q.x)->name,
              wt_dtype_get(q.y)->name, (int)m, (int)k, (int)n, trans ? " transposed" : "", q.x_zp, (int)q.act.act,
-             bias ? " bias" : "", res ? " res" : "");
+             q.real_bias ? " real bias"
+             : bias      ? " bias"
+                         : "",
+             res ? " res" : "");
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
-            double sum = bias ? kc_get(&c->in[2], (size_t)j) : 0;
+            double sum = bias && !q.real_bias ? kc_get(&c->in[2], (size_t)j) : 0;
             for (int64_t l = 0; l < k; l++)
                 sum += (kc_get(&c->in[0], (size_t)(i * k + l)) - q.x_zp) *
                        kc_get(&c->in[1], (size_t)(trans ? j * k + l : l * n + j));

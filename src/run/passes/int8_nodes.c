@@ -74,6 +74,13 @@ static bool bias_as_stored(const product *p)
     return p->bias->type.shape.dim[0] == p->channels;
 }
 
+/* The bias of a matrix product as real numbers, where the file has it so: the standard adds it to the product of the
+ * dequantized operands, and other engines do so literally. A convolution's is rounded by all of them. */
+static bool bias_stays_real(const wt_node *n, const product *p)
+{
+    return wt_node_is(n, WT_OP_LINEAR) && p->bias && !p->bias->quant && p->bias->type.dtype == WT_F32;
+}
+
 /* Bias as int32 with scale sx * sw, whatever form the file gave it. */
 static wt_status integer_bias(wt_int8 *ps, const product *p, wt_value **out, wt_err *err)
 {
@@ -150,10 +157,10 @@ static wt_status lower_product(wt_int8 *ps, wt_node *n, const product *p, wt_err
 {
     wt_value *x, *w, *b = NULL, *r = NULL;
     const wt_quant *yq = wt_int8_activation(n->out[0]) ? n->out[0]->quant : NULL;
-    const bool fold = yq && !p->residual && scales_through(n);
+    const bool real_bias = bias_stays_real(n, p), fold = yq && !p->residual && !real_bias && scales_through(n);
     WT_TRY(wt_int8_codes(ps, p->x, n, &x, err));
     WT_TRY(integer_weights(ps, p, &w, err));
-    if (p->bias)
+    if (p->bias && !real_bias)
         WT_TRY(integer_bias(ps, p, &b, err));
     if (p->residual)
         WT_TRY(wt_int8_codes(ps, p->residual, n, &r, err));
@@ -369,7 +376,7 @@ wt_status wt_int8_lower(wt_int8 *ps, wt_node *n, bool *done, wt_err *err)
     *done = true;
     if (!n->n_out || !n->out[0] || !n->n_in || !n->in[0])
         *done = false;
-    else if (is_product(n, &p) && bias_fits(&p))
+    else if (is_product(n, &p) && (bias_stays_real(n, &p) || bias_fits(&p)))
         return lower_product(ps, n, &p, err);
     else if (is_binary(n))
         return lower_binary(ps, n, err);

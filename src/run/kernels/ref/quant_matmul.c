@@ -18,6 +18,7 @@ typedef struct quant_matmul {
     int32_t x_zero;
     const float *w_scale;
     size_t w_scales, scratch;
+    bool real_bias;
 } quant_matmul;
 
 /* Batch dims of the output, and how far each operand moves along them (0: it is repeated). */
@@ -85,6 +86,7 @@ typedef struct line { /* a row of a or a column of b */
     float scale;
     int32_t zero;
     int64_t bias;
+    float real; /* bias in real numbers */
 } line;
 typedef void line_fn(const quant_matmul *q, const wt_run *r, size_t batch, size_t i, line *out);
 
@@ -97,6 +99,8 @@ static void store(const quant_matmul *q, const wt_run *r, int64_t sum, const lin
     }
     float real = (float)(sum + col->bias) *
                  (q->out.folded ? row->scale * col->scale / q->out.y_scale : row->scale * col->scale);
+    if (q->real_bias)
+        real += col->real;
     if (q->out.r != WT_DTYPE_NONE)
         real += wt_requant_residual(&q->out, r->in[3]->data, at);
     wt_ref_act(q->out.act, &real, 1);
@@ -298,7 +302,8 @@ static wt_status linear_prepare(wt_prep *p, wt_err *err)
     q->batches = 1;
     q->n_dims = 0;
     q->trans_b = trans;
-    WT_TRY(wt_prep_need_vector(p, 2, WT_I32, (int64_t)q->n, err));
+    q->real_bias = wt_in_is(p, 2, WT_F32);
+    WT_TRY(wt_prep_need_vector(p, 2, q->real_bias ? WT_F32 : WT_I32, (int64_t)q->n, err));
     WT_TRY(wt_quant_attrs(p, "x", p->in[0]->dtype, &q->x_scale, &q->x_zero, err));
     WT_TRY(wt_weight_scales(p, q->n, &q->w_scale, &q->w_scales, err));
     return wt_requant_attrs(p, &q->out, err);
@@ -313,7 +318,10 @@ static void linear_col(const quant_matmul *q, const wt_run *r, size_t batch, siz
 {
     (void)batch;
     *out = (line){ .scale = q->w_scale[q->w_scales == 1 ? 0 : i] };
-    out->bias = wt_run_has(r, 2) ? ((const int32_t *)r->in[2]->data)[i] : 0;
+    if (q->real_bias)
+        out->real = ((const float *)r->in[2]->data)[i];
+    else if (wt_run_has(r, 2))
+        out->bias = ((const int32_t *)r->in[2]->data)[i];
 }
 
 static wt_status linear_run(const wt_run *r, wt_err *err)

@@ -14,11 +14,12 @@ typedef struct wt_finish {
     wt_dtype y_type;    /* U8, I8 or F32 */
     wt_dtype r_type;    /* U8, I8 or F32 */
     const float *scale; /* [channels rounded up to 16]: x_scale * w_scale */
+    const float *bias;  /* [channels rounded up to 16] real numbers beside what sums contain; NULL */
     float y_scale, y_inverse, y_zp;
     float r_scale, r_zp;
     const float *mult;   /* [channels rounded up to 16]: scale / y_scale */
     float r_mult, shift; /* r_scale / y_scale; y_zp - r_zp * r_mult */
-    const wt_fuse *fuse; /* NULL, or no residual, and clamping is all the activation does */
+    const wt_fuse *fuse; /* NULL, or neither residual nor real bias, and clamping is all the activation does */
     float lo, hi;        /* codes that results are clamped to: the type's limits, narrowed by a clamping activation */
 } wt_finish;
 

@@ -45,11 +45,19 @@ WT_INLINE vf real_residual(const wt_finish *f, vf code)
     return vf_mul(vf_sub(code, vf_set(f->r_zp)), vf_set(f->r_scale));
 }
 
-/* Sum and residual's code to a code, in the order that internal_ops.h says. */
-WT_INLINE vf code_exactly(const wt_finish *f, vf sum, vf scale, bool has_res, vf res, const wt_act act)
+/* What is added to a sum in real numbers; both are there or not. */
+typedef struct terms {
+    bool has_bias, has_res;
+    vf bias, res; /* the residual: its code */
+} terms;
+
+/* Sum, bias and residual's code to a code, in the order that internal_ops.h says. */
+WT_INLINE vf code_exactly(const wt_finish *f, vf sum, vf scale, const terms t, const wt_act act)
 {
-    const vf x = vf_mul(sum, scale);
-    return v_requant(f, act, has_res ? vf_add(x, real_residual(f, res)) : x);
+    vf x = vf_mul(sum, scale);
+    if (t.has_bias)
+        x = vf_add(x, t.bias);
+    return v_requant(f, act, t.has_res ? vf_add(x, real_residual(f, t.res)) : x);
 }
 
 /* The same when clamping is all the activation does: multiply-adds to the neighbourhood of the code, and exactly only
@@ -62,7 +70,7 @@ WT_INLINE vf code_near(const wt_finish *f, vf sum, vf scale, vf mult, vf res)
     const vf safe = vf_fnma(vf_abs(u), vf_set(3e-7f),
                             vf_set(0.5f - 1e-5f - 3e-7f * (2 * fabsf(f->shift) + 256 * fabsf(f->r_mult))));
     if (WT_UNLIKELY(vm_any(vf_ge(vf_abs(vf_frac(t)), safe))))
-        t = code_exactly(f, sum, scale, true, res, WT_ACT_NONE);
+        t = code_exactly(f, sum, scale, (terms){ .has_res = true, .res = res }, WT_ACT_NONE);
     return vf_min(vf_set(f->hi), vf_max(vf_set(f->lo), t));
 }
 
@@ -76,14 +84,17 @@ static void int_block_fused(const wt_finish *f, const wt_spot *s, int j)
     for (int i = 0, mr = s->mr; i < mr; i++, out += out_px)
         for (int h = 0; h < 16; h += VL, tile += VL)
             if (WT_UNLIKELY(vm_any(wt_fuse_store(&fuse, out + h, vi_load(tile), channel + (size_t)h))))
-                vf_to_bytes(out + h, code_exactly(f, vf_from_i32(tile), vf_load(f->scale + channel + h), false,
-                                                  vf_set(0), WT_ACT_NONE));
+                vf_to_bytes(out + h, code_exactly(f, vf_from_i32(tile), vf_load(f->scale + channel + h),
+                                                  (terms){ .has_res = false }, WT_ACT_NONE));
 }
 
-/* Full lanes to bytes. act: NONE stands for every clamping one, with a residual. */
-WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool has_res, const wt_act act)
+/* Full lanes to bytes. act: NONE stands for every clamping one; near: with a residual and without a bias. */
+WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool has_bias, const bool has_res,
+                         const wt_act act)
 {
-    const float *scale = f->scale + s->channel + (size_t)j * 16, *mult = f->mult + s->channel + (size_t)j * 16;
+    const float *scale = f->scale + s->channel + (size_t)j * 16, *mult = f->mult + s->channel + (size_t)j * 16,
+                *bias = has_bias ? f->bias + s->channel + (size_t)j * 16 : scale;
+    const bool near = act == WT_ACT_NONE && has_res && !has_bias;
     const int32_t *tile = (const int32_t *)s->tile + (size_t)j * (size_t)s->mr * 16;
     char *out = s->out + (size_t)j * s->out_block;
     const char *res = has_res ? s->res + (size_t)j * s->res_block : NULL;
@@ -91,10 +102,11 @@ WT_INLINE void int_block(const wt_finish *f, const wt_spot *s, int j, const bool
     const bool r_signed = f->r_type == WT_I8;
     for (int i = 0, mr = s->mr; i < mr; i++, out += out_px)
         for (int h = 0; h < 16; h += VL, tile += VL) {
-            const vf r = has_res ? vf_from_byte(res + (size_t)i * res_px + h, r_signed) : vf_set(0),
-                     sum = vf_from_i32(tile), m = vf_load(scale + h);
-            vf_to_bytes(out + h, act == WT_ACT_NONE ? code_near(f, sum, m, vf_load(mult + h), r)
-                                                    : code_exactly(f, sum, m, has_res, r, act));
+            const terms t = { has_bias, has_res, vf_load(bias + h),
+                              has_res ? vf_from_byte(res + (size_t)i * res_px + h, r_signed) : vf_set(0) };
+            const vf sum = vf_from_i32(tile), m = vf_load(scale + h);
+            vf_to_bytes(out + h,
+                        near ? code_near(f, sum, m, vf_load(mult + h), t.res) : code_exactly(f, sum, m, t, act));
         }
 }
 
@@ -108,6 +120,8 @@ static void int_block_any(const wt_finish *f, const wt_spot *s, int j)
             const size_t lanes = lanes_of(s, j, h);
             char *out = s->out + (size_t)j * s->out_block + (size_t)i * s->out_px;
             vf v = vf_mul(vf_from_i32(tile), vf_load(scale + h * VL));
+            if (f->bias)
+                v = vf_add(v, vf_load(f->bias + s->channel + (size_t)j * 16 + (size_t)h * VL));
             if (s->res) {
                 const char *res = s->res + (size_t)j * s->res_block + (size_t)i * s->res_px + (size_t)h * VL;
                 v = vf_add(v, real_residual(f, vf_from_bytes_n(res, lanes, f->r_type == WT_I8)));
@@ -132,11 +146,13 @@ void WT_VEC_NAME(wt_finish_int)(const wt_finish *finish, const wt_spot *spot)
             int_block_any(&f, &s, j);
         else if (f.fuse)
             int_block_fused(&f, &s, j);
+        else if (clamps && f.bias)
+            int_block(&f, &s, j, true, s.res != NULL, WT_ACT_NONE);
         else if (clamps)
-            int_block(&f, &s, j, true, WT_ACT_NONE);
-        else if (f.act.act == WT_ACT_HARDSWISH && !s.res)
-            int_block(&f, &s, j, false, WT_ACT_HARDSWISH);
+            int_block(&f, &s, j, false, true, WT_ACT_NONE);
+        else if (f.act.act == WT_ACT_HARDSWISH && !s.res && !f.bias)
+            int_block(&f, &s, j, false, false, WT_ACT_HARDSWISH);
         else
-            int_block(&f, &s, j, s.res != NULL, f.act.act);
+            int_block(&f, &s, j, f.bias != NULL, s.res != NULL, f.act.act);
     }
 }

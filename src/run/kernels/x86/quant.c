@@ -15,9 +15,9 @@ bool wt_quant_fits(const wt_prep *p, int64_t n, int64_t depth)
     int64_t most = 0;
     if (wt_has_in(p, 2)) {
         const wt_tensor *b = p->in[2];
-        if (b->dtype != WT_I32 || !b->data || b->shape.rank != 1 || b->shape.dim[0] != n)
+        if ((b->dtype != WT_I32 && b->dtype != WT_F32) || !b->data || b->shape.rank != 1 || b->shape.dim[0] != n)
             return false;
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n && b->dtype == WT_I32; i++) {
             const int64_t v = ((const int32_t *)b->data)[i], size = v < 0 ? -v : v;
             most = size > most ? size : most;
         }
@@ -38,6 +38,18 @@ void wt_finish_derive(wt_finish *f)
     f->hi = clamps ? fminf(high, fmaxf(low, rintf(hi / f->y_scale) + f->y_zp)) : high;
     f->r_mult = (float)((double)f->r_scale / (double)f->y_scale);
     f->shift = (float)((double)f->y_zp - (double)f->r_zp * (double)f->r_scale / (double)f->y_scale);
+}
+
+static wt_status real_bias(wt_finish *f, const wt_prep *p, size_t n, wt_err *err)
+{
+    if (!wt_has_in(p, 2) || p->in[2]->dtype != WT_F32)
+        return WT_OK;
+    float *bias = wt_arena_alloc(p->arena, (n + 15) / 16 * 16, sizeof *bias, err);
+    if (!bias)
+        return WT_ENOMEM;
+    memcpy(bias, p->in[2]->data, n * sizeof *bias);
+    f->bias = bias;
+    return WT_OK;
 }
 
 wt_status wt_quant_read(wt_quant *q, wt_finish *f, const wt_prep *p, size_t n, wt_err *err)
@@ -71,7 +83,7 @@ wt_status wt_quant_read(wt_quant *q, wt_finish *f, const wt_prep *p, size_t n, w
                       .r_zp = (float)out.r_zero,
                       .mult = mult };
     wt_finish_derive(f);
-    return WT_OK;
+    return real_bias(f, p, n, err);
 }
 
 wt_status wt_quant_bias(wt_quant *q, const wt_prep *p, size_t n, int shift, const int32_t *sums, wt_err *err)
@@ -80,7 +92,9 @@ wt_status wt_quant_bias(wt_quant *q, const wt_prep *p, size_t n, int shift, cons
     if (!bias)
         return WT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        const uint32_t own = wt_has_in(p, 2) ? (uint32_t)((const int32_t *)p->in[2]->data)[i] : 0;
+        const uint32_t own = wt_has_in(p, 2) && p->in[2]->dtype == WT_I32
+                                 ? (uint32_t)((const int32_t *)p->in[2]->data)[i]
+                                 : 0;
         bias[i] = (int32_t)(own -
                             (uint32_t)shift * (uint32_t)sums[i]); /* sums of sums may wrap: the whole fits again */
     }
@@ -93,7 +107,7 @@ wt_status wt_quant_fuse(wt_finish *f, const wt_prep *p, size_t n, wt_err *err)
     enum { BASE = 12582912 }; /* 1.5 * 2^23: the last bit is worth 1 */
     float lo, hi;
     f->fuse = NULL;
-    if (f->y_type == WT_F32 || f->r_type != WT_DTYPE_NONE || !wt_act_clamps(f->act, &lo, &hi))
+    if (f->y_type == WT_F32 || f->bias || f->r_type != WT_DTYPE_NONE || !wt_act_clamps(f->act, &lo, &hi))
         return WT_OK;
     const size_t room = (n + 15) / 16 * 16;
     wt_fuse *out = wt_arena_alloc(p->arena, 1, sizeof *out, err);

@@ -10,7 +10,7 @@
 bool wt_quant_fits(const wt_prep *p, int64_t n, int64_t depth);
 
 /* f->fuse: what tiles need to store codes themselves, or NULL when they cannot: other activations than clamps,
- * residuals, results as floats. */
+ * residuals, a bias in real numbers, results as floats. */
 wt_status wt_quant_fuse(wt_finish *f, const wt_prep *p, size_t n, wt_err *err);
 /* What follows from act, y_type, y_scale, y_zp, r_scale and r_zp. */
 void wt_finish_derive(wt_finish *f);
