@@ -10,15 +10,16 @@
  * U8/I8, added in real numbers before the activation. Output U8/I8 (or F32 when out dtype is F32: then y = acc * sx*sw
  * [+ residual] and act). Scales and zero points are attributes, so that rows may fold them: x_scale (float), x_zp
  * (int), w_scale (floats), y_scale, y_zp, r_scale, r_zp; plus Conv's own attributes and act, act_alpha, act_beta
- * (applied to the real number before requantizing). y = clamp(rne(act(real) / y_scale) + y_zp). Padding is the real
- * number 0: x_zp in codes. The output's element type is the attribute y_dtype (int, ONNX's code) where there is one, of
- * every Quant operator; without it, float32 when there is no y_scale, else x's type. QuantLinear(x, w, bias?,
- * residual?): as QuantConv for [..., K] x [K, N] (trans_b as in Linear), w_scale per N; a bias may be F32 and is then
- * added in real numbers, after the sum is multiplied and before the residual. QuantBinary(a, b): attribute
- * "op" (string: Add, Mul, Sub), a_scale, a_zp, b_scale, b_zp, y_scale, y_zp, act...; broadcast. QuantUnary(x): any
- * unary function of a quantized value as a table of 256: attributes "table" (tensor U8/I8 [256], indexed by the raw
- * byte of x). QuantPool(x): AveragePool / GlobalAveragePool on codes: attribute "op" and the pool's own; x_scale, x_zp,
- * y_scale, y_zp. Everything that only moves or selects (MaxPool, Concat, Slice, Transpose, Resize nearest, Gather, Pad,
+ * (applied to the real number before requantizing). y = clamp(rne(act(real) / y_scale) + y_zp), then table[y] where
+ * there is an attribute table (as QuantUnary's; codes alone). Padding is the real number 0: x_zp in codes. The output's
+ * element type is the attribute y_dtype (int, ONNX's code) where there is one, of every Quant operator; without it,
+ * float32 when there is no y_scale, else x's type. QuantLinear(x, w, bias?, residual?): as QuantConv for [..., K] x [K,
+ * N] (trans_b as in Linear), w_scale per N; a bias may be F32 and is then added in real numbers, after the sum is
+ * multiplied and before the residual. QuantBinary(a, b): attribute "op" (string: Add, Mul, Sub), a_scale, a_zp,
+ * b_scale, b_zp, y_scale, y_zp, act...; broadcast. QuantUnary(x): any unary function of a quantized value as a table of
+ * 256: attributes "table" (tensor U8/I8 [256], indexed by the raw byte of x). QuantPool(x): AveragePool /
+ * GlobalAveragePool on codes: attribute "op" and the pool's own; x_scale, x_zp, y_scale, y_zp. Everything that only
+ * moves or selects (MaxPool, Concat, Slice, Transpose, Resize nearest, Gather, Pad,
  * ...) takes U8/I8 as it is. *
  * Language models (model/arch/arch.h names the graph's inputs):
  *

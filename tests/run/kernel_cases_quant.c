@@ -9,6 +9,7 @@ typedef struct quant {
     float x_scale, y_scale, r_scale, *w_scale; /* w_scale per channel */
     int x_zp, y_zp, r_zp;
     bool per_channel, real_bias;
+    const uint8_t *table; /* NULL */
     wt_act_params act;
 } quant;
 
@@ -21,7 +22,7 @@ static int pick_zero(wt_dtype t, kc_random *r)
 static void quant_pick(kc_case *c, quant *q, int64_t channels, double depth, bool res, kc_random *r)
 {
     static const wt_dtype types[] = { WT_U8, WT_I8, WT_U8, WT_I8, WT_F32 };
-    q->real_bias = false;
+    q->real_bias = false, q->table = NULL;
     q->x = types[kc_range(r, 0, 1)], q->y = types[kc_range(r, 0, 4)], q->r = types[kc_range(r, 0, 1)];
     q->x_zp = pick_zero(q->x, r), q->y_zp = pick_zero(q->y == WT_F32 ? WT_U8 : q->y, r), q->r_zp = pick_zero(q->r, r);
     q->x_scale = kc_uniform(r, 0.001f, 0.1f), q->r_scale = kc_uniform(r, 0.001f, 0.05f);
@@ -60,7 +61,23 @@ static void expect(kc_case *c, const quant *q, size_t at, double sum, size_t cha
         return;
     }
     const float v = rintf(wt_act_apply(q->act, real) / q->y_scale) + (float)q->y_zp, low = q->y == WT_I8 ? -128 : 0;
-    c->want[at] = (double)fminf(low + 255, fmaxf(low, v));
+    const int code = (int)fminf(low + 255, fmaxf(low, v));
+    c->want[at] = !q->table ? code : q->y == WT_I8 ? (int8_t)q->table[code & 255] : q->table[code];
+}
+
+/* A function of the codes behind every third convolution. */
+static void pick_table(kc_case *c, quant *q, size_t index, kc_random *r)
+{
+    const int64_t len = 256;
+    if (index % 3 != 1 || q->y == WT_F32)
+        return;
+    uint8_t *table = kc_alloc(c, 256);
+    wt_tensor *t = kc_alloc(c, sizeof *t);
+    for (int i = 0; i < 256; i++)
+        table[i] = (uint8_t)kc_next(r);
+    *t = (wt_tensor){ .dtype = q->y, .shape = wt_shape_make(1, &len), .data = table, .bytes = 256 };
+    c->attrs[c->n_attrs++] = (wt_attr){ .name = "table", .type = WT_ATTR_TENSOR, .count = 1, .v.tensor = t };
+    q->table = table;
 }
 
 bool kc_make_quant_conv(kc_case *c, size_t index, kc_random *r)
@@ -75,6 +92,7 @@ bool kc_make_quant_conv(kc_case *c, size_t index, kc_random *r)
     const int64_t w1[] = { g.oc, g.ic / g.group, g.kw }, y2[] = { g.n, g.oc, g.oh, g.ow }, y1[] = { g.n, g.oc, g.ow };
     c->op = WT_OP_QUANTCONV;
     quant_pick(c, &q, g.oc, (double)(g.ic / g.group * g.kh * g.kw), g.res, r);
+    pick_table(c, &q, index, r);
     g.act = (wt_act_params){ 0 }; /* quant_pick has one */
     kc_conv_attrs(c, &g);
     kc_input(c, 0, q.x, planar ? WT_PLAIN : WT_C16, false, r, g.rank, d1 ? x1 : x2);
@@ -86,11 +104,11 @@ bool kc_make_quant_conv(kc_case *c, size_t index, kc_random *r)
     kc_output(c, 0, q.y, WT_C16, g.rank, d1 ? y1 : y2);
     kc_expect(c, kc_count(&c->out[0]));
     snprintf(c->text, sizeof c->text,
-             "%zu: %s %s->%s %dx%dx%dx%d -> %dx%dx%d g%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d zp %d act %d%s%s", index,
+             "%zu: %s %s->%s %dx%dx%dx%d -> %dx%dx%d g%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d zp %d act %d%s%s%s", index,
              planar ? "planar" : "c16", wt_dtype_get(q.x)->name, wt_dtype_get(q.y)->name, (int)g.n, (int)g.ic,
              (int)g.ih, (int)g.iw, (int)g.oc, (int)g.oh, (int)g.ow, (int)g.group, (int)g.kh, (int)g.kw, (int)g.sh,
              (int)g.sw, (int)g.dh, (int)g.dw, (int)g.top, (int)g.left, (int)g.bottom, (int)g.right, q.x_zp,
-             (int)q.act.act, g.bias ? " bias" : "", g.res ? " res" : "");
+             (int)q.act.act, g.bias ? " bias" : "", g.res ? " res" : "", q.table ? " table" : "");
     size_t i = 0;
     for (int64_t n = 0; n < g.n; n++)
         for (int64_t o = 0; o < g.oc; o++)

@@ -287,9 +287,23 @@ static wt_status make_table(wt_int8 *ps, const chain *c, const wt_quant *yq, uin
     return st;
 }
 
+/* The convolution that makes what the function is of, for nobody else: it can put the codes through the table as it
+ * stores them. */
+static wt_node *table_store(const wt_int8 *ps, const wt_node *n, const chain *c)
+{
+    const wt_value *x = c->from, *codes = x->id < ps->n ? ps->codes[x->id] : NULL;
+    wt_node *conv = codes ? codes->producer : NULL;
+    return wt_node_is(conv, WT_OP_QUANTCONV) && conv->graph == n->graph && !codes->n_uses &&
+                   wt_pass_may_fuse(ps->pc, x) && !wt_attr_find(&conv->attrs, "table") &&
+                   x->quant->dtype == n->out[0]->quant->dtype && wt_shape_equal(&x->type.shape, &n->out[0]->type.shape)
+               ? conv
+               : NULL;
+}
+
 static wt_status lower_chain(wt_int8 *ps, wt_node *n, const chain *c, wt_err *err)
 {
     wt_value *x;
+    wt_node *conv = table_store(ps, n, c);
     const wt_quant *yq = n->out[0]->quant;
     const int64_t len = 256;
     uint8_t *table = wt_arena_alloc(&ps->graph->root->arena, 256, 1, err);
@@ -299,6 +313,11 @@ static wt_status lower_chain(wt_int8 *ps, wt_node *n, const chain *c, wt_err *er
     WT_TRY(make_table(ps, c, yq, table, err));
     *t = (wt_tensor){ .dtype = yq->dtype, .shape = wt_shape_make(1, &len), .data = table, .bytes = 256 };
     const wt_attr attr = { .name = "table", .type = WT_ATTR_TENSOR, .count = 1, .v.tensor = t };
+    if (conv) {
+        WT_TRY(wt_node_set_attr(conv, &attr, err));
+        WT_TRY(wt_int8_output(ps, n, yq, err));
+        return wt_pass_take_over(ps->pc, conv, n, err);
+    }
     WT_TRY(wt_int8_codes(ps, c->from, n, &x, err));
     n->attrs = (wt_attrs){ NULL, 0 };
     WT_TRY(wt_node_set_attr(n, &attr, err));

@@ -16,7 +16,8 @@ typedef struct quant_conv {
     int32_t x_zero;
     const float *w_scale;
     size_t w_scales;
-    size_t scratch; /* per thread */
+    const uint8_t *table; /* QuantConv: of the codes; NULL */
+    size_t scratch;       /* per thread */
 } quant_conv;
 
 static bool accepts_codes(const wt_prep *p, size_t wi)
@@ -94,6 +95,8 @@ static void store(const quant_conv *q, const wt_run *r, const channel *ch, int64
         real += wt_requant_residual(&q->out, r->in[3]->data, wt_ref_at(c->r_layout, c->oc, c->out_size, n, oc, pos));
     wt_ref_act(q->out.act, &real, 1);
     wt_requant_store(&q->out, real, y, at);
+    if (q->table)
+        ((uint8_t *)y)[at] = q->table[((const uint8_t *)y)[at]];
 }
 
 typedef void channel_fn(const quant_conv *q, const wt_run *r, size_t oc, channel *out);
@@ -245,6 +248,8 @@ static wt_status quant_prepare(wt_prep *p, wt_err *err)
     WT_TRY(wt_quant_attrs(p, "x", p->in[0]->dtype, &q->x_scale, &q->x_zero, err));
     WT_TRY(wt_weight_scales(p, q->c.oc, &q->w_scale, &q->w_scales, err));
     q->c.r_layout = wt_has_in(p, 3) ? p->in[3]->layout : WT_PLAIN;
+    if (wt_attr_find(p->attrs, "table"))
+        WT_TRY(wt_quant_table(p, &q->table, err));
     return wt_requant_attrs(p, &q->out, err);
 }
 

@@ -107,7 +107,7 @@ static bool unary_accepts(const wt_prep *p)
            p->in[0]->layout == p->out[0]->layout;
 }
 
-wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err)
+wt_status wt_quant_table(const wt_prep *p, const uint8_t **out, wt_err *err)
 {
     const wt_attr *a = wt_attr_find(p->attrs, "table");
     uint8_t *table = wt_arena_alloc(p->arena, 256, 1, err);
@@ -117,6 +117,14 @@ wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err)
     if (!t || !t->data || t->dtype != p->out[0]->dtype || t->bytes < 256 || wt_count(t) != 256)
         return wt_fail(err, WT_EFORMAT, "%s: attribute table must hold 256 values of the output's type", p->op_type);
     memcpy(table, t->data, 256);
+    *out = table;
+    return WT_OK;
+}
+
+wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err)
+{
+    const uint8_t *table = NULL;
+    WT_TRY(wt_quant_table(p, &table, err));
     p->params = table;
     p->max_threads = p->threads;
     return WT_OK;

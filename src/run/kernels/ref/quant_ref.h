@@ -62,6 +62,8 @@ void wt_requant_store(const wt_requant *q, float real, void *y, size_t i);
 /* Attributes of the operators of domain "whet": a finite positive scale, a zero point that fits the type. prefix: "x",
  * "y", ... */
 wt_status wt_quant_attrs(const wt_prep *p, const char *prefix, wt_dtype type, float *scale, int32_t *zero, wt_err *err);
+/* The attribute "table", copied: 256 values of the output's type, by raw byte. */
+wt_status wt_quant_table(const wt_prep *p, const uint8_t **out, wt_err *err);
 /* Of every QuantUnary row: params become the table's 256 bytes. */
 wt_status wt_quant_table_prepare(wt_prep *p, wt_err *err);
 /* y_scale, y_zp, r_scale, r_zp, act for output 0 and residual in[3]. */

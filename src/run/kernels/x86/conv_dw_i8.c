@@ -219,6 +219,8 @@ static wt_status run(const wt_run *r, wt_err *err)
         const size_t most = WT_DWQ_PIXELS / (size_t)q->kind->ur * (size_t)q->kind->ur;
         for (size_t x = 0; x < c->ow; x += most)
             stretch(q, &t, &to, rows, x, c->ow - x < most ? c->ow - x : most);
+        if (q->finish.table)
+            q->finish.table_fn(q->finish.table, (uint8_t *)to.out, (uint8_t *)to.out, (size_t)rows * c->ow * 16);
         at += (size_t)rows;
     }
     return WT_OK;

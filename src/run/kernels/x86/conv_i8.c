@@ -58,7 +58,7 @@ static wt_status prepare(wt_prep *prep, const isa *set, wt_err *err)
     WT_TRY(wt_quant_fuse(&p->finish, prep, c.oc, err));
     wt_tiled_plan(p, prep->threads);
     prep->flops = wt_tiled_flops(p, (double)(c.icg * c.kh * c.kw));
-    wt_x86_threads(prep, prep->flops / 2);
+    wt_x86_threads_codes(prep, prep->flops / 2, (double)(c.n * ((c.oc + 15) / 16 * 16) * c.oh * c.ow));
     prep->scratch_bytes = p->scratch * (size_t)prep->max_threads;
     prep->params = p;
     return WT_OK;

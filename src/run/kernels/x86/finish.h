@@ -4,6 +4,7 @@
  * integer tiles, go through a small buffer in L1 and through one of these functions. */
 #ifndef WT_X86_FINISH_H
 #define WT_X86_FINISH_H
+#include "run/kernels/x86/qpoint.h"
 #include "run/kernels/x86/tile.h"
 
 /* The same for a whole layer. */
@@ -17,10 +18,12 @@ typedef struct wt_finish {
     const float *bias;  /* [channels rounded up to 16] real numbers beside what sums contain; NULL */
     float y_scale, y_inverse, y_zp;
     float r_scale, r_zp;
-    const float *mult;   /* [channels rounded up to 16]: scale / y_scale */
-    float r_mult, shift; /* r_scale / y_scale; y_zp - r_zp * r_mult */
-    const wt_fuse *fuse; /* NULL, or neither residual nor real bias, and clamping is all the activation does */
-    float lo, hi;        /* codes that results are clamped to: the type's limits, narrowed by a clamping activation */
+    const float *mult;    /* [channels rounded up to 16]: scale / y_scale */
+    float r_mult, shift;  /* r_scale / y_scale; y_zp - r_zp * r_mult */
+    const wt_fuse *fuse;  /* NULL, or neither residual nor real bias, and clamping is all the activation does */
+    const uint8_t *table; /* NULL, or what becomes of the codes; once a line is stored, while it is in L1 */
+    wt_qpoint_table_fn *table_fn;
+    float lo, hi; /* codes that results are clamped to: the type's limits, narrowed by a clamping activation */
 } wt_finish;
 
 typedef struct wt_spot {

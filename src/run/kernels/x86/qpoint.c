@@ -127,7 +127,7 @@ static wt_status binary_prepare(wt_prep *p, wt_err *err)
     }
     p->params = b;
     p->flops = 2.0 * (double)physical(p->out[0]);
-    wt_x86_threads_bytes(p, 3.0 * (double)physical(p->out[0]));
+    wt_x86_threads_codes(p, p->flops, (double)physical(p->out[0]));
     return WT_OK;
 }
 

@@ -83,6 +83,9 @@ wt_status wt_quant_read(wt_quant *q, wt_finish *f, const wt_prep *p, size_t n, w
                       .r_zp = (float)out.r_zero,
                       .mult = mult };
     wt_finish_derive(f);
+    f->table_fn = p->cpu & WT_CPU_AVX512VBMI ? wt_qpoint_table_avx512vbmi : wt_qpoint_table_avx2;
+    if (wt_attr_find(p->attrs, "table"))
+        WT_TRY(wt_quant_table(p, &f->table, err));
     return real_bias(f, p, n, err);
 }
 

@@ -12,6 +12,11 @@ wt_status wt_tiled_row_run(const wt_run *r, wt_err *err);
 
 /* A barrier costs 40 ns and splitting leaves edges: below some microseconds of work one thread is faster. */
 static inline void wt_x86_threads(wt_prep *p, double flops) { p->max_threads = flops >= 200e3 ? p->threads : 1; }
+/* The same for work whose results take more time than its sums: operations, and codes that are stored. */
+static inline void wt_x86_threads_codes(wt_prep *p, double flops, double codes)
+{
+    wt_x86_threads(p, flops + 24 * codes);
+}
 /* The same for work that is bound by memory. */
 static inline void wt_x86_threads_bytes(wt_prep *p, double bytes) { p->max_threads = bytes >= 64e3 ? p->threads : 1; }
 #endif

@@ -120,6 +120,10 @@ static void run_line(const wt_tiled *p, size_t unit, const line *l, char *buffer
         if (spot.res)
             spot.res += mr * p->res_px;
     }
+    for (int j = 0; p->finish.table && j < nb; j++) {
+        uint8_t *codes = (uint8_t *)l->out + (block + (size_t)j) * p->out_block;
+        p->finish.table_fn(p->finish.table, codes, codes, l->n * 16);
+    }
 }
 
 /* The kernel rows of line y that lie inside the source. */
