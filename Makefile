@@ -4,7 +4,7 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 OFFLINE      ?=
 
-.PHONY: all demo demo-bytes test test-long prepare-build prepare-demo prepare-test bench fuzz check format install clean help
+.PHONY: all demo demo-bytes test test-long test-tsan test-aarch64 prepare-build prepare-demo prepare-test bench fuzz check format install clean help
 .DEFAULT_GOAL := all
 
 all: prepare-build ## build build/release/whet and libwhet.{a,so}
@@ -24,6 +24,18 @@ test: prepare-test ## set up, build and run every test; the last line is the cou
 
 test-long: ## as test, with what takes long (every allocation failed in turn, the largest models)
 	@WHET_TEST_LONG=1 $(MAKE) --no-print-directory test
+
+test-tsan: ## the tests under the thread sanitizer
+	@tools/setup build test
+	@cmake --preset tsan --log-level=WARNING >/dev/null
+	@cmake --build build/tsan -- --quiet
+	@tools/run-tests build/tsan
+
+test-aarch64: ## the tests for 64-bit ARM, emulated (installs a cross compiler and qemu-user)
+	@tools/setup build test cross
+	@cmake --preset aarch64 --log-level=WARNING >/dev/null
+	@cmake --build build/aarch64 -- --quiet
+	@tools/run-tests build/aarch64
 
 bench: prepare-test all ## measure against the other engines and print the table
 	@tools/run-bench
@@ -49,7 +61,7 @@ clean: ## remove what was built (not what was downloaded)
 	@cmake -E rm -rf build
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  make test OFFLINE=1 downloads nothing: tests that need models skip"
 
 prepare-build:
