@@ -55,10 +55,11 @@ typedef struct wt_weight {
     wt_dtype dtype; /* of what wt_weight_data gives */
     wt_shape shape; /* row-major, outermost first (GGUF's dims reversed); block formats run along the last axis */
     wt_weight_form form;
+    wt_dtype stored; /* of the parts where it differs (WT_FORM_PLUS_1: F16 or BF16 that becomes F32); else NONE */
     int64_t heads;
     const void *const *parts; /* parts[0..n_parts): equally large views */
     size_t n_parts;
-    size_t bytes;      /* of the whole tensor */
+    size_t bytes;      /* of the whole tensor; wt_weights_add computes it */
     uint32_t file;     /* which of the set's files */
     uint64_t source;   /* offset of part 0 in it */
     const void *ready; /* NULL until wt_weight_data made it; as-is tensors: parts[0] */
@@ -103,11 +104,20 @@ wt_status wt_weights_set_meta(wt_weights *weights, const wt_meta *meta, wt_err *
 wt_status wt_weights_set_int(wt_weights *weights, const char *key, wt_meta_type type, int64_t value, wt_err *err);
 wt_status wt_weights_set_float(wt_weights *weights, const char *key, double value, wt_err *err); /* F32 */
 wt_status wt_weights_set_string(wt_weights *weights, const char *key, const char *value, wt_err *err);
-wt_status wt_weights_drop_meta(wt_weights *weights, const char *key, wt_err *err);
+void wt_weights_drop_meta(wt_weights *weights, const char *key); /* absent: fine */
 wt_arena *wt_weights_arena(wt_weights *weights);
+wt_context *wt_weights_context(const wt_weights *weights);
+/* As wt_weights_set_meta, but what `meta` points to lives as long as the set already (its arena, its maps). */
+wt_status wt_weights_borrow_meta(wt_weights *weights, const wt_meta *meta, wt_err *err);
+/* Zeroed pages that the set owns: for data that cannot be views. */
+void *wt_weights_pages(wt_weights *weights, size_t bytes, wt_err *err);
 
 /* --- opening and writing: any format ---------------------------------------------------------------------------------
  * A GGUF file (its split set follows from the name), a .safetensors file, or a Hugging Face folder. */
 wt_status wt_weights_open(wt_weights **out, wt_context *ctx, const char *path, wt_err *err);
 bool wt_weights_sniff(const char *path); /* whether wt_weights_open is the one to ask */
+
+/* Numbers of one element: 1, 2, 4, 8; 0 for strings and arrays. */
+size_t wt_meta_type_bytes(wt_meta_type type);
+const char *wt_meta_type_name(wt_meta_type type); /* "u32" */
 #endif
