@@ -1,5 +1,5 @@
-/* test_qpoint.c - pointwise work on codes and pools of codes: every row the machine has against the portable one, bit
- * for bit, on all lengths up to a few vectors, in exact heap blocks. */
+/* test_qpoint.c - pointwise work on codes and floats, pools of codes: every row the machine has against the portable
+ * one, bit for bit, on all lengths up to a few vectors, in exact heap blocks. */
 #include <math.h>
 #include <stdlib.h>
 #include "base/hash.h"
@@ -328,6 +328,31 @@ static void borders(void **state)
     }
 }
 
+/* Functions of floats against the C library in double precision; tails, special values and signs of zero. */
+static void functions(void **state)
+{
+    rig *r = *state;
+    static const char *const rows[] = { "tanh_f32_avx2", "tanh_f32_avx512" };
+    static float got[200];
+    fill(7);
+    floats[11] = 1e-30f;
+    floats[13] = -0.0f;
+    for (size_t k = 0; k < WT_ARRAY_LEN(rows); k++)
+        for (int64_t n = 1; n < 200; n++) {
+            begin(r, WT_OP_TANH, 1);
+            shape(&r->in[0], WT_F32, WT_PLAIN, 1, &n, floats);
+            shape(&r->out, WT_F32, WT_PLAIN, 1, &n, NULL);
+            if (!run_row(r, rows[k], got))
+                continue;
+            for (int64_t i = 0; i < n; i++) {
+                const double want = tanh((double)floats[i]);
+                assert_int_equal(isnan(want) != 0, isnan(got[i]) != 0);
+                assert_int_equal(signbit(want) != 0, signbit(got[i]) != 0 && !isnan(want));
+                assert_true(isnan(want) || fabs((double)got[i] - want) <= 4e-7 * fabs(want));
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_averages, setup, teardown),
         cmocka_unit_test_setup_teardown(windows, setup, teardown),
         cmocka_unit_test_setup_teardown(borders, setup, teardown),
+        cmocka_unit_test_setup_teardown(functions, setup, teardown),
     };
     return wt_test_run("pointwise on codes", tests, WT_ARRAY_LEN(tests));
 }

@@ -269,7 +269,8 @@ static wt_status make_table(wt_int8 *ps, const chain *c, const wt_quant *yq, uin
     for (int i = 0; i < 256; i++)
         x[i] = (float)((xq->dtype == WT_I8 ? (int)(int8_t)i : i) - xq->zero_point[0]) * xq->scale[0];
     wt_arena_init(&tmp, ps->pc->ctx);
-    const wt_eval e = { ps->pc->ctx, ps->pc->cpu, NULL, &tmp, 0 };
+    /* The portable rows: a table is the same on every machine. */
+    const wt_eval e = { ps->pc->ctx, 0, NULL, &tmp, 0 };
     for (size_t k = c->n; k-- > 0 && st == WT_OK;) {
         const wt_node *n = c->nodes[k];
         const wt_tensor *in[8];

@@ -33,7 +33,7 @@ WT_INLINE vf v_tanh(vf x)
     p = vf_fma(p, u, vf_set(-3.333332837e-1f));
     const vf near = vf_fma(vf_mul(p, u), x, x);
     const vf far = vf_sub(vf_set(1.0f), vf_div(vf_set(2.0f), vf_add(v_exp(vf_add(a, a)), vf_set(1.0f))));
-    return vf_select(vf_lt(a, vf_set(0.625f)), near, vf_copysign(far, x));
+    return vf_copysign(vf_select(vf_lt(a, vf_set(0.625f)), near, far), x); /* of zero, too */
 }
 
 /* erf(|x|) for |x| < 1 as an odd polynomial; 1 - erf(|x|) beyond as e^-q, q a polynomial: good to its own last bits, so
