@@ -4,6 +4,7 @@
 typedef struct args {
     cli_list inputs, expects;
     double rtol, atol;
+    int allow_nonfinite;
 } args;
 
 static void defaults(void *p)
@@ -19,6 +20,7 @@ static const cli_option options[] = {
             "what an output must be (.npy or .pb); out of tolerance is exit code 1"),
     CLI_ROW(args, rtol, "rtol", 0, CLI_REAL, "X", "relative tolerance (default 1e-3)"),
     CLI_ROW(args, atol, "atol", 0, CLI_REAL, "X", "absolute tolerance (default 1e-5)"),
+    CLI_ROW(args, allow_nonfinite, "allow-nonfinite", 0, CLI_FLAG, NULL, "take inputs that hold NaN or infinity"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -55,6 +57,7 @@ static int run(cli *c)
     o.force = c->common.force;
     o.rtol = a->rtol;
     o.atol = a->atol;
+    o.allow_nonfinite = a->allow_nonfinite;
     const wt_status st = wt_run_model(&result, c->ctx, c->inputs[0], &o, &err);
     return cli_finish(c, st, &err, result, print);
 }

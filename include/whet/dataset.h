@@ -169,9 +169,10 @@ WT_API void wt_dataset_rewind(wt_dataset *ds);
 WT_API wt_status wt_dataset_read(wt_dataset *ds, uint64_t index, wt_sample *sample, wt_err *err);
 
 /* One file as one model input, for `run --input`: .npy, .npz (the array named as the input, or the only one), a
- * picture, a sound, text for string inputs. *out is freed with wt_data_free. */
+ * picture, a sound, text for string inputs. NaN and infinity are refused unless allow_nonfinite. *out is freed with
+ * wt_data_free. */
 WT_API wt_status wt_data_load(wt_tensor **out, wt_context *ctx, const char *path, const wt_data_input *input,
-                              const wt_preprocess *preprocess, wt_err *err);
+                              const wt_preprocess *preprocess, int allow_nonfinite, wt_err *err);
 WT_API void wt_data_free(wt_context *ctx, wt_tensor *tensor);
 /* NumPy files; element types that NumPy lacks are stored in the smallest type that holds them exactly. */
 WT_API wt_status wt_data_save_npy(wt_context *ctx, const char *path, const wt_tensor *tensor, int force, wt_err *err);

@@ -68,6 +68,7 @@ typedef struct wt_run_options {
     const char *output_dir; /* NULL: write nothing */
     int force;
     double rtol, atol;
+    int allow_nonfinite; /* 0: an input with NaN or infinity is refused */
 } wt_run_options;
 WT_API wt_run_options wt_run_defaults(void);
 /* WT_EVERDICT when an expectation is out of tolerance. */

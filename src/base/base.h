@@ -20,6 +20,8 @@ wt_status wt_fail_at(wt_err *err, wt_status code, uint64_t offset, const char *f
 wt_status wt_fail_errno(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
 /* Adds to a filled error; both keep the code. where is set only if it is still empty. */
 void wt_err_where(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
+/* Puts the file before the place that the error names already ("net.onnx: node 'add'"), unless it is named there. */
+void wt_err_file(wt_err *err, const char *path);
 void wt_err_hint(wt_err *err, const char *fmt, ...) WT_PRINTF(2, 3);
 #define WT_TRY(call)                                                                                                   \
     do {                                                                                                               \

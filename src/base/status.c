@@ -176,6 +176,16 @@ void wt_err_where(wt_err *err, const char *fmt, ...)
     va_end(args);
 }
 
+void wt_err_file(wt_err *err, const char *path)
+{
+    char before[sizeof err->where];
+    if (!err || strstr(err->where, path))
+        return;
+    memcpy(before, err->where, sizeof before);
+    err->where[0] = 0;
+    wt_err_where(err, before[0] ? "%s: %s" : "%s", path, before);
+}
+
 void wt_err_hint(wt_err *err, const char *fmt, ...)
 {
     if (!err)

@@ -125,7 +125,7 @@ static wt_status try_compile(json_t *o, const fit *f, const wt_model *model, con
     const bool settled = settled_inputs(g, inputs, why, sizeof why), small = info.constant_bytes <= compile_limit;
     wt_status st = settled && small ? compile(model, exec, inputs, &memory, &e) : WT_OK;
     wt_free(f->ctx, inputs);
-    if (st == WT_ECANCELLED || st == WT_ENOMEM) {
+    if (st == WT_ECANCELLED) { /* too little memory is an answer: it does not run here */
         if (err)
             *err = e;
         return st;

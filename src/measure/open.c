@@ -50,7 +50,7 @@ wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const
     if (st == WT_OK)
         st = wt_graph_infer(g, err);
     if (st != WT_OK) {
-        wt_err_where(err, "%s", path);
+        wt_err_file(err, path);
         wt_graph_close(g);
         return st;
     }
@@ -100,7 +100,7 @@ wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const
     WT_TRY(wt_open_graph(&out->graph, ctx, path, options, err));
     const wt_status st = wt_open_plan(out, options, NULL, 0, err);
     if (st != WT_OK) {
-        wt_err_where(err, "%s", path);
+        wt_err_file(err, path);
         wt_opened_close(out);
     }
     return st;

@@ -350,7 +350,7 @@ wt_status wt_profile(wt_result **out, wt_context *ctx, const char *model, const 
     *out = NULL;
     const wt_status st = profile(&w, out, err);
     if (st != WT_OK)
-        wt_err_where(err, "%s", model);
+        wt_err_file(err, model);
     wt_free(ctx, w.p.steps);
     wt_opened_close(&w.m);
     for (size_t i = 0; i < w.n_samples; i++)

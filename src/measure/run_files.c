@@ -6,6 +6,7 @@
 #include "measure/open.h"
 #include "measure/tolerance.h"
 #include "model/dataset/npy.h"
+#include "model/dataset/npz.h"
 #include "model/formats/onnx/tensor_pb.h"
 #include "whet/dataset.h"
 
@@ -34,8 +35,6 @@ static wt_status split_name(wt_context *ctx, const char *text, given *out, wt_er
     return WT_OK;
 }
 
-static bool is_tensor_file(const char *file) { return wt_str_ends(file, ".npy") || wt_str_ends(file, ".pb"); }
-
 static wt_status load_tensor(wt_tensor **out, wt_context *ctx, const char *file, wt_err *err)
 {
     return wt_str_ends(file, ".npy") ? wt_npy_load(out, ctx, file, err) : wt_onnx_read_tensor(out, ctx, file, err);
@@ -46,6 +45,7 @@ typedef struct inputs {
     wt_tensor *tensors; /* by the model's inputs */
     wt_tensor **owned;  /* clones to free */
     size_t n;
+    bool allow_nonfinite;
 } inputs;
 
 static void inputs_free(inputs *in)
@@ -70,37 +70,53 @@ static wt_status next_free(const inputs *in, const wt_graph *g, const given *f, 
     return wt_fail(err, WT_EUSAGE, "the model has %zu inputs; '%s' is one too many", in->n, f->file);
 }
 
-/* Pictures, sounds, text and archives come through the data set readers: the first sample is what is run. */
-static wt_status load_sample(inputs *in, const wt_graph *g, const char *file, size_t only, wt_err *err)
+/* TensorProto files and arrays of strings are taken as they stand; the rest as the data set readers do: numbers become
+ * what the input asks for, pictures and sounds are pre-processed. */
+static wt_status load_file(wt_tensor **out, const inputs *in, const wt_value *v, const char *file, wt_err *err)
 {
-    wt_data_input want[64];
-    wt_dataset *ds = NULL;
-    wt_sample *sample = NULL;
-    int more = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < g->n_inputs && n < WT_ARRAY_LEN(want); i++)
-        if (only == SIZE_MAX || i == only)
-            want[n++] = (wt_data_input){ g->inputs[i]->name, g->inputs[i]->type.dtype, g->inputs[i]->type.shape };
-    wt_dataset_options o = wt_dataset_defaults();
-    o.inputs = want;
-    o.n_inputs = n;
-    wt_status st = wt_dataset_open(&ds, in->ctx, file, &o, err);
-    if (st == WT_OK)
-        st = wt_sample_open(&sample, in->ctx, err);
-    if (st == WT_OK)
-        st = wt_dataset_next(ds, sample, &more, err);
-    if (st == WT_OK && (!more || !sample->n_inputs))
-        st = wt_fail(err, WT_EFORMAT, "%s holds nothing that the model takes", file);
-    for (size_t i = 0; st == WT_OK && i < sample->n_inputs; i++) {
-        const size_t at = only != SIZE_MAX ? only : wt_input_index(g, sample->names[i]);
-        if (at == SIZE_MAX || in->owned[at])
-            continue;
-        st = wt_tensor_clone(&in->owned[at], in->ctx, &sample->inputs[i], err);
-        if (st == WT_OK)
-            in->tensors[at] = *in->owned[at];
+    const bool raw = wt_str_ends(file, ".pb") || (v->type.dtype == WT_STRING && wt_str_ends(file, ".npy"));
+    if (!raw) {
+        const wt_data_input want = { v->name, v->type.dtype, v->type.shape };
+        return wt_data_load(out, in->ctx, file, &want, NULL, in->allow_nonfinite, err);
     }
-    wt_sample_close(sample);
-    wt_dataset_close(ds);
+    wt_status st = load_tensor(out, in->ctx, file, err);
+    if (st == WT_OK && !in->allow_nonfinite && (st = wt_check_finite(*out, v->name, err)) != WT_OK) {
+        wt_err_where(err, "%s", file);
+        wt_free(in->ctx, *out);
+        *out = NULL;
+    }
+    return st;
+}
+
+static wt_status take(inputs *in, const wt_graph *g, size_t index, const char *file, wt_err *err)
+{
+    wt_free(in->ctx, in->owned[index]); /* said twice: the last one counts */
+    in->owned[index] = NULL;
+    WT_TRY(load_file(&in->owned[index], in, g->inputs[index], file, err));
+    in->tensors[index] = *in->owned[index];
+    return WT_OK;
+}
+
+/* An archive without a name: the arrays that are named as inputs, or the only array for the only input. */
+static wt_status load_archive(inputs *in, const wt_graph *g, const char *file, wt_err *err)
+{
+    wt_npz npz;
+    wt_status st = WT_OK;
+    size_t taken = 0;
+    WT_TRY(wt_npz_open(&npz, in->ctx, file, wt_dataset_defaults().max_bytes, err));
+    for (size_t i = 0; i < in->n && st == WT_OK; i++) {
+        if (!wt_npz_find(&npz, g->inputs[i]->name) && !(in->n == 1 && npz.count == 1))
+            continue;
+        st = take(in, g, i, file, err);
+        taken++;
+    }
+    wt_npz_close(&npz);
+    if (st == WT_OK && !taken) {
+        st = wt_fail(err, WT_EFORMAT, "no array here is named as an input of the model, such as '%s'",
+                     in->n ? g->inputs[0]->name : "");
+        wt_err_where(err, "%s", file);
+        wt_err_hint(err, "save the arrays under the names of the inputs, or name one: --input NAME=FILE.npy");
+    }
     return st;
 }
 
@@ -110,14 +126,10 @@ static wt_status load_input(inputs *in, const wt_graph *g, const char *text, wt_
     size_t index;
     WT_TRY(split_name(in->ctx, text, &f, err));
     wt_status st;
-    if (wt_str_ends(f.file, ".npz") && !f.name) {
-        st = load_sample(in, g, f.file, SIZE_MAX, err);
-    } else if ((st = next_free(in, g, &f, &index, err)) == WT_OK) {
-        if (!is_tensor_file(f.file))
-            st = load_sample(in, g, f.file, index, err);
-        else if ((st = load_tensor(&in->owned[index], in->ctx, f.file, err)) == WT_OK)
-            in->tensors[index] = *in->owned[index];
-    }
+    if (wt_str_ends(f.file, ".npz") && !f.name)
+        st = load_archive(in, g, f.file, err);
+    else if ((st = next_free(in, g, &f, &index, err)) == WT_OK)
+        st = take(in, g, index, f.file, err);
     wt_free(in->ctx, f.name);
     return st;
 }
@@ -213,15 +225,16 @@ static wt_status check_one(wt_opened *m, const char *text, size_t order, const w
     return WT_OK;
 }
 
-static wt_status run_opened(wt_opened *m, const wt_run_options *o, json_t *root, bool *ok, wt_err *err)
+static wt_status run_opened(wt_opened *m, const char *model, const wt_run_options *o, json_t *root, bool *ok,
+                            wt_err *err)
 {
     json_t *outputs = json_array(), *expect = json_array();
     json_object_set_new(root, "outputs", outputs);
     json_object_set_new(root, "expect", expect);
-    inputs in = { .ctx = m->ctx };
+    inputs in = { .ctx = m->ctx, .allow_nonfinite = o->allow_nonfinite != 0 };
     wt_status st = load_inputs(&in, m->graph, o, err);
-    if (st == WT_OK)
-        st = wt_session_run(m->session, in.tensors, in.n, err);
+    if (st == WT_OK && (st = wt_session_run(m->session, in.tensors, in.n, err)) != WT_OK)
+        wt_err_file(err, model);
     inputs_free(&in);
     WT_TRY(st);
     WT_TRY(write_outputs(m, o, outputs, err));
@@ -238,7 +251,8 @@ wt_status wt_run_model(wt_result **out, wt_context *ctx, const char *model, cons
     *out = NULL;
     WT_TRY(wt_open_model(&m, ctx, model, &o->exec, err));
     json_t *root = json_pack("{s:s, s:s}", "schema", "whet.run/1", "model", model);
-    wt_status st = root ? run_opened(&m, o, root, &ok, err) : wt_fail(err, WT_ENOMEM, "no memory for the result");
+    wt_status st = root ? run_opened(&m, model, o, root, &ok, err)
+                        : wt_fail(err, WT_ENOMEM, "no memory for the result");
     wt_opened_close(&m);
     if (st != WT_OK) {
         json_decref(root);

@@ -112,6 +112,7 @@ struct wt_graph {
     size_t n_metadata;
     const char *producer, *format; /* "onnx" */
     int64_t ir_version;
+    bool contradictions_said;       /* that shapes differ from what the file declares was logged: once is enough */
     struct wt_name_table *names;    /* hash of value names, see wt_graph_find */
     struct wt_graph *shared_source; /* a clone keeps its source's mapped files alive: it must be closed first */
     void *user;                     /* for passes that need to hang something on a clone */

@@ -153,6 +153,7 @@ static wt_status clone_root(cloner *c, const wt_graph *source)
     root->producer = source->producer;
     root->format = source->format;
     root->ir_version = source->ir_version;
+    root->contradictions_said = source->contradictions_said;
     WT_TRY(wt_names_reserve(root, source->next_value_id, c->err));
     for (size_t i = 0; i < source->n_symbols; i++) {
         size_t index;

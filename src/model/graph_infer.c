@@ -200,13 +200,14 @@ wt_status wt_infer_subgraph(wt_inferrer *c, wt_graph *graph, wt_err *err)
 }
 
 /* --- from outside ------------------------------------------------------------------------------------------------ */
-static void report_contradictions(const wt_inferrer *c, const wt_graph *graph)
+static void report_contradictions(const wt_inferrer *c, wt_graph *graph)
 {
     char declared[128], found[128];
     const wt_value *v = c->first_contradiction;
     const char *const *symbols = graph->root->symbols;
-    if (!v)
+    if (!v || graph->root->contradictions_said)
         return;
+    graph->root->contradictions_said = true;
     wt_log(graph->root->ctx, WT_LOG_WARN,
            "%zu value%s in another shape than the file declares; the first is '%s': %s, declared %s", c->contradictions,
            c->contradictions == 1 ? " has come out" : "s have come out", v->name,

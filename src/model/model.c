@@ -193,17 +193,6 @@ wt_status wt_model_wrap(wt_model **out, wt_graph *graph, const char *path, wt_er
     return st;
 }
 
-/* "file" or "file: node": an error of a file says which. */
-static void say_file(wt_err *err, const char *path)
-{
-    wt_err before;
-    if (!err || strstr(err->where, path))
-        return;
-    before = *err;
-    err->where[0] = 0;
-    wt_err_where(err, before.where[0] ? "%s: %s" : "%s", path, before.where);
-}
-
 static wt_status read_graph(wt_graph **out, wt_context *ctx, const char *path, const wt_model_options *o, wt_err *err)
 {
     const wt_format *format = o->format ? wt_format_by_name(o->format) : NULL;
@@ -230,7 +219,7 @@ wt_status wt_model_open(wt_model **out, wt_context *ctx, const char *path, const
     if (st == WT_OK)
         st = wt_graph_infer(graph, err);
     if (st != WT_OK) {
-        say_file(err, path);
+        wt_err_file(err, path);
         wt_graph_close(graph);
         return st;
     }

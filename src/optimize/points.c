@@ -377,6 +377,18 @@ static void share_groups(wt_points *p)
         p->points[i].range = p->points[root_of(p, i)].range;
 }
 
+/* The first such value in the order of the graph is where the trouble begins. */
+static wt_status refuse_empty(const char *name, uint64_t nonfinite, wt_err *err)
+{
+    if (!nonfinite)
+        return wt_fail(err, WT_EFORMAT, "value '%s' never had an element: the data do not exercise the model", name);
+    wt_fail(err, WT_EFORMAT, "value '%s' never had a finite element: all %llu were NaN or infinite", name,
+            (unsigned long long)nonfinite);
+    wt_err_hint(err,
+                "the data are finite, so look for NaN or infinity in the weights before it: export the model again");
+    return WT_EFORMAT;
+}
+
 wt_status wt_points_ranges(wt_points *p, wt_range_method method, bool symmetric, wt_err *err)
 {
     for (size_t i = 0; i < p->n_points; i++) {
@@ -389,8 +401,7 @@ wt_status wt_points_ranges(wt_points *p, wt_range_method method, bool symmetric,
                    "value '%s' had %llu elements that are NaN or infinite; they were left out", q->value->name,
                    (unsigned long long)q->stats.nonfinite);
         if (!q->stats.count)
-            return wt_fail(err, WT_EFORMAT, "value '%s' never had a finite element: the data do not exercise the model",
-                           q->value->name);
+            return refuse_empty(q->value->name, q->stats.nonfinite, err);
         q->range = wt_stats_range(&q->stats, method, symmetric, symmetric ? 255 : 256);
     }
     for (wt_node *n = p->graph->first; n; n = n->next)

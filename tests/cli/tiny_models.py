@@ -1,5 +1,8 @@
 """Models of a few bytes for the command line's tests, written with no package: protobuf by hand, NumPy files by hand."""
+import io
+import random
 import struct
+import zipfile
 
 
 def varint(n):
@@ -53,6 +56,52 @@ def npy(dims, values):
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}f", *values)
 
 
+def npz(samples, spoiled=False):
+    """A labelled set for mlp.onnx: x [samples, 4], label [samples]; `spoiled` puts a NaN into it."""
+    draw = random.Random(5)
+    values = [draw.uniform(-1, 1) for _ in range(samples * 4)]
+    if spoiled:
+        values[5] = float("nan")
+    labels = struct.pack(f"<{samples}q", *(i % 4 for i in range(samples)))
+    head = npy([samples], []).replace(b"<f4", b"<i8")
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("x.npy", npy([samples, 4], values))
+        archive.writestr("label.npy", head + labels)
+    return out.getvalue()
+
+
+def outside(location):
+    """A model whose weights lie in another file."""
+    entry = block(1, "location") + block(2, location)
+    w = number(1, 4) + number(1, 4) + number(2, FLOAT) + block(8, "w") + block(13, entry) + number(14, 1)
+    return model([node("MatMul", ["x", "w"], ["y"], "mm")], [value_info("x", [1, 4])], [value_info("y", [1, 4])], [w])
+
+
+def hostile():
+    """Models that are wrong each in its own way."""
+    x, y = [value_info("x", [1, 4])], [value_info("y", [1, 4])]
+    huge = number(1, 1 << 40) * 2 + number(2, FLOAT) + block(8, "w") + block(9, b"1234")
+    nested = b""
+    for _ in range(200):
+        nested = block(1, block(4, "If") + block(5, block(1, "then_branch") + block(6, nested) + number(20, 5)))
+    return {
+        "cycle.onnx": model([node("Add", ["x", "b"], ["a"], "one"), node("Relu", ["a"], ["b"], "two"),
+                             node("Relu", ["b"], ["y"], "three")], x, y),
+        "twice.onnx": model([node("Relu", ["x"], ["y"], "one"), node("Relu", ["x"], ["y"], "two")], x, y),
+        "ghost.onnx": model([node("Add", ["x", "ghost"], ["y"], "add")], x, y),
+        "huge.onnx": model([node("Add", ["x", "w"], ["y"], "add")], x, y, [huge]),
+        "large_input.onnx": model([node("Relu", ["x"], ["y"], "relu")], [value_info("x", [1 << 20, 1 << 20])],
+                                  [value_info("y", [1 << 20, 1 << 20])]),
+        "deep.onnx": number(1, 8) + block(7, nested) + block(8, number(2, 17)),
+        "up.onnx": outside("../secret.bin"), "absolute.onnx": outside("/etc/passwd"), "link.onnx": outside("link.bin"),
+        "gone.onnx": outside("gone.bin"), "short.onnx": outside("short.bin"),
+        "nan_weight.onnx": model([node("MatMul", ["x", "w"], ["h"], "mm"), node("Relu", ["h"], ["y"], "relu")],
+                                 [value_info("x", ["N", 4])], [value_info("y", ["N", 4])],
+                                 [tensor("w", [4, 4], [float("nan")] * 16)]),
+    }
+
+
 def files():
     """{name: bytes} of everything the cases use."""
     w = tensor("w", [4, 4], [float(i % 5) for i in range(16)])
@@ -70,6 +119,9 @@ def files():
     out = {"mlp.onnx": mlp, "large.onnx": large, "free.onnx": free, "nameless.onnx": nameless, "unknown.onnx": unknown, "cut.onnx": mlp[:len(mlp) // 2],
            "noise.onnx": bytes(range(256)) * 4, "empty.onnx": b"", "x.npy": npy([1, 4], [1, 2, 3, 4]),
            "y.npy": npy([1, 4], good), "wrong.npy": npy([1, 4], [v + 1 for v in good]), "lies.npy": npy([1000, 4], [1, 2])}
+    out.update(hostile())
+    out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "cut.npz": npz(48)[:300],
+                "nan.npy": npy([1, 4], [1, float("nan"), 3, 4]), "inf.npy": npy([1, 4], [1, float("inf"), 3, 4])})
     for name, values in (("passing", good), ("failing", [v + 1 for v in good])):
         for file, data in {**case, "test_data_set_0/output_0.pb": tensor("y", [1, 4], values)}.items():
             out[f"cases/{name}/{file}"] = data

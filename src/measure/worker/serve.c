@@ -124,7 +124,7 @@ static wt_status do_open(server *s, const json_t *request, json_t *answer, wt_er
         return wt_fail(err, WT_EUSAGE, "open comes once, behind hello, with a model");
     const wt_status st = open_timed(s, request, path, ms, err);
     if (st != WT_OK) {
-        wt_err_where(err, "%s", path);
+        wt_err_file(err, path);
         return st;
     }
     return json_object_set_new(answer, "open_ms", json_real(ms[0])) ||

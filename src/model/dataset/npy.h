@@ -33,6 +33,8 @@ wt_status wt_npy_text(const wt_npy *npy, const uint8_t *file, uint64_t index, ch
 /* Bytes of one entry of the leading axis in memory (plain kinds). */
 uint64_t wt_npy_entry_bytes(const wt_npy *npy);
 
+/* WT_EFORMAT at the first NaN or infinity of a tensor of floats; `name` is the input's. */
+wt_status wt_check_finite(const wt_tensor *t, const char *name, wt_err *err);
 /* Whole array, owned: wt_free(ctx, tensor). Text kinds give WT_STRING. */
 wt_status wt_npy_load(wt_tensor **out, wt_context *ctx, const char *path, wt_err *err);
 wt_status wt_npy_tensor(wt_tensor **out, wt_context *ctx, const wt_npy *npy, const uint8_t *file, wt_err *err);

@@ -225,7 +225,7 @@ wt_status wt_read_data_file(const wt_reader *r, wt_file_kind kind, const char *p
  * ------------------------------------------------------------------------------------------------ */
 
 wt_status wt_data_load(wt_tensor **out, wt_context *ctx, const char *path, const wt_data_input *input,
-                       const wt_preprocess *preprocess, wt_err *err)
+                       const wt_preprocess *preprocess, int allow_nonfinite, wt_err *err)
 {
     const wt_dataset_options limits = wt_dataset_defaults();
     const wt_preprocess none = wt_preprocess_defaults();
@@ -250,6 +250,8 @@ wt_status wt_data_load(wt_tensor **out, wt_context *ctx, const char *path, const
         st = wt_read_data_file(&r, kind, path, 0, sample->store, err);
     if (st == WT_OK && sample->n_inputs == 0)
         st = wt_fail(err, WT_EUNSUPPORTED, "input %s takes numbers, and the file holds text", input->name);
+    if (st == WT_OK)
+        st = allow_nonfinite ? WT_OK : wt_check_finite(&sample->inputs[0], input->name, err);
     if (st == WT_OK)
         st = wt_tensor_clone(out, ctx, &sample->inputs[0], err);
     if (st != WT_OK)

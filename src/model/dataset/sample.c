@@ -150,19 +150,27 @@ static size_t first_nonfinite(const wt_tensor *t, size_t n)
     return n;
 }
 
+wt_status wt_check_finite(const wt_tensor *t, const char *name, wt_err *err)
+{
+    int64_t n;
+    if (!t->data || !wt_dtype_is_float(t->dtype) || !wt_shape_count(&t->shape, &n))
+        return WT_OK;
+    const size_t at = first_nonfinite(t, (size_t)n);
+    if (at == (size_t)n)
+        return WT_OK;
+    wt_fail(err, WT_EFORMAT, "input %s holds NaN or infinity at element %zu", name, at);
+    wt_err_hint(err, "repair the file, or take it as it is: --allow-nonfinite");
+    return WT_EFORMAT;
+}
+
 wt_status wt_store_check(const wt_sample_store *s, const wt_reader *r, wt_err *err)
 {
     for (size_t i = 0; i < s->sample.n_inputs && !r->allow_nonfinite; i++) {
-        const wt_tensor *t = &s->inputs[i];
-        int64_t n;
-        if (!t->data || !wt_dtype_is_float(t->dtype) || !wt_shape_count(&t->shape, &n))
+        const wt_status st = wt_check_finite(&s->inputs[i], s->names[i], err);
+        if (st == WT_OK)
             continue;
-        const size_t at = first_nonfinite(t, (size_t)n);
-        if (at == (size_t)n)
-            continue;
-        wt_fail(err, WT_EFORMAT, "input %s holds NaN or infinity at element %zu", s->names[i], at);
         wt_err_hint(err, "repair or remove this sample: no statistic survives it");
-        return WT_EFORMAT;
+        return st;
     }
     return WT_OK;
 }

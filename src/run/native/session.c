@@ -167,17 +167,13 @@ static wt_status check_input(const wt_value *v, const wt_tensor *t, wt_err *err)
     for (int d = 0; fits && d < want->rank; d++)
         fits = want->dim[d] < 0 || want->dim[d] == got->dim[d];
     if (!fits || !wt_shape_known(got)) {
-        wt_status st = wt_fail(err, WT_EUSAGE, "input '%s' has shape %s, the model takes %s", v->name,
-                               wt_shape_text(got, NULL, a, sizeof a),
-                               wt_shape_text(want, v->graph->root->symbols, b, sizeof b));
-        wt_err_where(err, "input '%s'", v->name);
-        return st;
+        return wt_fail(err, WT_EUSAGE, "input '%s' has shape %s, the model takes %s", v->name,
+                       wt_shape_text(got, NULL, a, sizeof a),
+                       wt_shape_text(want, v->graph->root->symbols, b, sizeof b));
     }
     if (v->type.dtype != WT_DTYPE_NONE && v->type.dtype != t->dtype) {
-        wt_status st = wt_fail(err, WT_EUSAGE, "input '%s' is %s, the model takes %s", v->name, wt_dtype_name(t->dtype),
-                               wt_dtype_name(v->type.dtype));
-        wt_err_where(err, "input '%s'", v->name);
-        return st;
+        return wt_fail(err, WT_EUSAGE, "input '%s' is %s, the model takes %s", v->name, wt_dtype_name(t->dtype),
+                       wt_dtype_name(v->type.dtype));
     }
     return WT_OK;
 }

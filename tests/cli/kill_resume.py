@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Kills `whet optimize` at random moments and goes on with --resume: the artifacts must have the bytes that a run left
+alone gives. Interrupting must end with 130 and leave no half-written file, in optimize, quantize and bench.
+
+Twice in the tests, twenty times under WHET_TEST_LONG; the moments follow from a seed that is printed. Each run is
+interrupted once the model is written, because what follows, measuring, changes no artifact and takes long.
+"""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import tiny_models
+
+PROGRAM = os.environ.get("WHET_PROGRAM", "")
+ARTIFACTS = ("float.onnx", "model.onnx", "statistics.json")
+TIME_LIMIT = 120
+INTERRUPTED = 130
+
+
+class Fault(Exception):
+    pass
+
+
+def start(folder, *words):
+    return subprocess.Popen([PROGRAM, *words, "--no-progress"], cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def optimize(folder, out, *more):
+    return start(folder, "optimize", "mlp.onnx", "--data", "set.npz", "-o", out, *more)
+
+
+def wait_for(path, child):
+    end = time.monotonic() + TIME_LIMIT
+    while not path.exists() and child.poll() is None:
+        if time.monotonic() > end:
+            raise Fault(f"{path.name} was not written in {TIME_LIMIT} s")
+        time.sleep(0.005)
+
+
+def end_with(child, number, what):
+    """Sends the signal; the exit code must be what people are promised."""
+    child.send_signal(number)
+    try:
+        error = child.communicate(timeout=TIME_LIMIT)[1]
+    except subprocess.TimeoutExpired as late:
+        child.kill()
+        raise Fault(f"{what}: did not end in {TIME_LIMIT} s") from late
+    if number == signal.SIGINT and child.returncode != INTERRUPTED:
+        raise Fault(f"{what}: exit code {child.returncode} instead of {INTERRUPTED}: {error}")
+    if number == signal.SIGINT and "interrupted" not in error:
+        raise Fault(f"{what}: does not say that it was interrupted: {error}")
+
+
+def no_halves(folder, what):
+    left = [p.name for p in folder.rglob("*.tmp-whet-*")]
+    if left:
+        raise Fault(f"{what}: half-written files were left: {left}")
+
+
+def artifacts_of(folder, out, *more):
+    """Bytes of what is written before measuring begins; and how long that took."""
+    began = time.monotonic()
+    child = optimize(folder, out, *more)
+    wait_for(folder / out / "model.onnx", child)
+    took = time.monotonic() - began
+    end_with(child, signal.SIGINT, f"optimize {' '.join(more)}")
+    return {name: (folder / out / name).read_bytes() for name in ARTIFACTS}, took
+
+
+def killed_and_resumed(folder, draw, times):
+    reference, took = artifacts_of(folder, "alone")
+    no_halves(folder, "optimize")
+    for i in range(times):
+        out = f"killed{i}"
+        child = optimize(folder, out)
+        time.sleep(draw.random() * took)
+        end_with(child, signal.SIGKILL, "optimize")
+        again, _ = artifacts_of(folder, out, "--resume")
+        for name in ARTIFACTS:
+            if again[name] != reference[name]:
+                raise Fault(f"{name} has other bytes after a kill (run {i}) and --resume")
+
+
+def interrupted_quantize(folder, draw, times):
+    for i in range(times):
+        out = folder / f"quantized{i}.onnx"
+        child = start(folder, "quantize", "mlp.onnx", "--data", "long.npz", "-o", out.name)
+        time.sleep(draw.random() * 0.3)
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+        error = child.communicate(timeout=TIME_LIMIT)[1]
+        early = child.returncode == -signal.SIGINT  # before the program listens
+        if child.returncode not in (0, INTERRUPTED) and not early:
+            raise Fault(f"quantize: exit code {child.returncode}: {error}")
+        if (child.returncode == 0) != out.exists():
+            raise Fault(f"quantize: exit code {child.returncode}, and the file is {'' if out.exists() else 'not '}there")
+    no_halves(folder, "quantize")
+
+
+def interrupted_bench(folder):
+    child = start(folder, "bench", "mlp.onnx", "--batch", "1", "--time", "60")
+    time.sleep(1)
+    end_with(child, signal.SIGINT, "bench")
+    no_halves(folder, "bench")
+
+
+def main():
+    if not os.path.exists(PROGRAM) or os.environ.get("WHET_EMULATOR"):
+        print("skipped: WHET_PROGRAM names no program that can be killed here")
+        return 77
+    seed = int(os.environ.get("WHET_TEST_SEED", "1"))
+    draw, times = random.Random(seed), 20 if os.environ.get("WHET_TEST_LONG") else 2
+    print(f"seed {seed}")
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="whet-kill-") as name:
+        folder = pathlib.Path(name)
+        for file in ("mlp.onnx", "set.npz"):
+            (folder / file).write_bytes(tiny_models.files()[file])
+        (folder / "long.npz").write_bytes(tiny_models.npz(4000))
+        checks = (lambda: killed_and_resumed(folder, draw, times), lambda: interrupted_quantize(folder, draw, times),
+                  lambda: interrupted_bench(folder))
+        for check in checks:
+            try:
+                check()
+            except Fault as fault:
+                print(fault)
+                failed += 1
+    print(f"{len(checks) - failed} passed, {failed} failed, 0 skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
