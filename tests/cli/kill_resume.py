@@ -35,9 +35,18 @@ def optimize(folder, out, *more):
     return start(folder, "optimize", "mlp.onnx", "--data", "set.npz", "-o", out, *more)
 
 
-def wait_for(path, child):
+def state_of(path):
+    """What a file put in place by renaming changes; None without one."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def wait_for_new(path, before, child):
     end = time.monotonic() + TIME_LIMIT
-    while not path.exists() and child.poll() is None:
+    while state_of(path) in (None, before) and child.poll() is None:
         if time.monotonic() > end:
             raise Fault(f"{path.name} was not written in {TIME_LIMIT} s")
         time.sleep(0.005)
@@ -66,8 +75,10 @@ def no_halves(folder, what):
 def artifacts_of(folder, out, *more):
     """Bytes of what is written before measuring begins; and how long that took."""
     began = time.monotonic()
+    model = folder / out / "model.onnx"
+    before = state_of(model)  # a run that was killed may have written it
     child = optimize(folder, out, *more)
-    wait_for(folder / out / "model.onnx", child)
+    wait_for_new(model, before, child)
     took = time.monotonic() - began
     end_with(child, signal.SIGINT, f"optimize {' '.join(more)}")
     return {name: (folder / out / name).read_bytes() for name in ARTIFACTS}, took

@@ -59,7 +59,7 @@ static void every_type_comes_back(void **state)
         const wt_dtype dtype = (wt_dtype)d;
         wt_tensor *t, *back;
         const wt_shape shape = wt_shape_make(3, (int64_t[]){ 2, 3, 4 });
-        if (dtype == WT_STRING || wt_dtype_is_block(dtype)) /* blocks need rows of whole blocks, and stay in their files */
+        if (dtype == WT_STRING || wt_dtype_is_block(dtype)) /* blocks stay in their files */
             continue;
         wt_test_ok(wt_tensor_new(&t, ctx, dtype, &shape, &err), &err);
         for (size_t i = 0; i < t->bytes; i++)
