@@ -35,6 +35,10 @@ def optimize(folder, out, *more):
     return start(folder, "optimize", "mlp.onnx", "--data", "set.npz", "-o", out, *more)
 
 
+def quantize(folder, out):
+    return start(folder, "quantize", "mlp.onnx", "--data", "long.npz", "-o", out)
+
+
 def state_of(path):
     """What a file put in place by renaming changes; None without one."""
     try:
@@ -99,18 +103,27 @@ def killed_and_resumed(folder, draw, times):
 
 
 def interrupted_quantize(folder, draw, times):
+    began = time.monotonic()
+    alone = quantize(folder, "quantized.onnx")
+    error = alone.communicate(timeout=TIME_LIMIT)[1]
+    took = time.monotonic() - began
+    if alone.returncode:
+        raise Fault(f"quantize: exit code {alone.returncode}: {error}")
+    whole = (folder / "quantized.onnx").read_bytes()
     for i in range(times):
         out = folder / f"quantized{i}.onnx"
-        child = start(folder, "quantize", "mlp.onnx", "--data", "long.npz", "-o", out.name)
-        time.sleep(draw.random() * 0.3)
+        child = quantize(folder, out.name)
+        time.sleep(draw.random() * took)
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
         error = child.communicate(timeout=TIME_LIMIT)[1]
         early = child.returncode == -signal.SIGINT  # before the program listens
         if child.returncode not in (0, INTERRUPTED) and not early:
             raise Fault(f"quantize: exit code {child.returncode}: {error}")
-        if (child.returncode == 0) != out.exists():
-            raise Fault(f"quantize: exit code {child.returncode}, and the file is {'' if out.exists() else 'not '}there")
+        if child.returncode == 0 and not out.exists():
+            raise Fault("quantize: exit code 0, and the file is not there")
+        if out.exists() and out.read_bytes() != whole:  # interrupted behind the last write it is there, and whole
+            raise Fault(f"quantize: exit code {child.returncode}, and the file has other bytes than that of a run left alone")
     no_halves(folder, "quantize")
 
 
