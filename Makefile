@@ -76,6 +76,7 @@ prepare-test:
 	@tools/setup build test
 ifeq ($(OFFLINE),)
 	@tools/fetch-models
+	@tools/venv llm >/dev/null
 	@tests/oracle/oracle.py
 	@tests/oracle/onnx_cases.py
 endif

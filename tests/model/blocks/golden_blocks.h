@@ -1,0 +1,102 @@
+/* golden_blocks.h - blocks that the reference makes of x[i] = (((37 i + 11) mod 101) - 50) / 64, one each; with
+ * importance 1 + i mod 5 where it says so. */
+#ifndef WT_GOLDEN_BLOCKS_H
+#define WT_GOLDEN_BLOCKS_H
+#include "model/tensor.h"
+/* clang-format off */
+static const struct golden_block {
+    wt_dtype dtype;
+    bool importance;
+    const char *hex;
+} golden_blocks[] = {
+    { WT_Q4_0, false,
+      "402ef258be1379df359bf147ac0268ce248a" },
+    { WT_Q4_0, true,
+      "7c2ef268bd1479df359be147ac0268ce248a" },
+    { WT_Q4_1, false,
+      "892e40baf257bd1379cf358ae146ac0268bd2479" },
+    { WT_Q5_0, false,
+      "402ab4b4a525f4bf7b27e3ae5a16d19d4904c08c38f4" },
+    { WT_Q5_1, false,
+      "532a40bab4b4a525f3bf6b27e2ae5a16d19d4904c07c38f3" },
+    { WT_Q8_0, false,
+      "4d1e9dfb59b61472d02e8be947a50361be1c7ad73593f14fac0a68c62481df3d9af8" },
+    { WT_IQ4_NL, false,
+      "981ef157ce137adf249be146bd0258ce137a" },
+    { WT_MXFP4, false,
+      "7c7ec056fe9267ec147fda35feb056ed93" },
+    { WT_NVFP4, false,
+      "1f202020ffa966ee0277dd3477dc35ffb956ee9156ee0267dc247fca347fba56fe9166ed" },
+    { WT_Q1_0, false,
+      "4a36b4b4a5252d6d694b4b5adad29296b6b4" },
+    { WT_Q2_0, false,
+      "403a24592449164916459245926491645924" },
+    { WT_TQ1_0, false,
+      "466dd2467ad36c7a456dcf466dd3467ad36c7a456dcf4689d39b7a296d7a486d7f5174d51b7cf25d7c515ed45174d51b"
+      "339fb520403a" },
+    { WT_TQ2_0, false,
+      "586116588516618518618658611658851661851861865865165985146185586114618558611658451661851861865861"
+      "16588516618518618658611659851661403a" },
+    { WT_Q2_K, false,
+      "bcdfeebeefaceeacdedecddffedeffce6cb51b6cc61ba1c66cb1db6cb61b6cc61b71c618b1c66cb21b6dc618b1c628b1"
+      "68b1d66cb11b6c861bb1c66cb1d66cb21b6d861b71c628b1d76cb61b6d861bb101289d2a" },
+    { WT_Q3_K, false,
+      "66cdb366d9336c9936cc9b66cdb366d94d1ae74cb3e758b3ed18b74c9ae74cb3897833de9d7727ed886be2d97837de9d"
+      "db2f7589dc227688df2275c91f7285d84827e28d7823de897722dd8877e29d785df2b79c2db68b5de2f7485d22b7882d"
+      "66a260aa50aa660900fc003fdf9f" },
+    { WT_Q4_K, false,
+      "de168022fffffffafff8fafaceafbfbcc2278dd3499e055ab1167cc2388de449af056bb1277cd3389ee45aa0166bc227"
+      "48ad0469c0157bd1379cf358ae046ac0268be2379df359be157ad1268ce248ada0156bc1278cd3489e045ab0167bc237"
+      "8de349ae056ab1267cd2389de459af15268ce248ad0459b0157bd1379ce348ae046ac0267bd2379df359be156ac1268c" },
+    { WT_Q4_K, true,
+      "dd167422fefefffafff8fafbceafbfcfc2278dd3499e055ab1167cc2388de449af056bb1277cd3389ee45aa0166bc227"
+      "48ad0469c0157bd1379cf358be046ac0268be2379df359be157ad1268ce248ada0156bc1278cd3489e045ab0167bc237"
+      "8de349ae056ab1267cd2389de459af15268cd2489d0459b0157bc1378ce348ae046ab0267bd2379de359ae156ac1268c" },
+    { WT_Q5_K, false,
+      "86125322fdfdfdfdfefbfdfeffcdedfd26cc9366c9336499324c9926cd9366d9336c9936cc9b66cdb366d9326c9936cc"
+      "a35f1bd6924e0ac6813df9b4602ce7a35f1bd7924e0ac5713df8a4602ce7a35f915d09c5803cf8b36f2be7a26e1ad691"
+      "4d09c4703cf7b37f2be7a25e1ad5814d702be7a35f1ad6924d09c5813cf8b4602be7935e1ad6924d09c5703cf8a46f2b"
+      "5e1ad5915d09c5803cf8b36f2be6a25e1ad6914d09c4703cf7b36f2be7a25e1a" },
+    { WT_Q6_K, false,
+      "45df28bc069f137cf08ad367f14ade285ed67df57c038b02aa22b931b85fd75e26ac058d037bf179d258d048ce27af25"
+      "83fc741d960eb62fd840b961da53fb74d158bf37be25ad048b047bf37ad159d0c941ea63eb74fb741d951ea72fc841c9"
+      "bf35ad169b048df26be069d147cf38bd1a922c840d85ed77ff57d038b04aa22b6cb11b6cc61b71c61cb1cb6cb21b6cc6"
+      "e74d3ad04d37904ae7913ae44d3a904d18b1c66cb11b6c861b71c61cb1c76cb22453f9248ef9138ef4538d2452f9248e"
+      "8d81877c897a8677807f897a867a8487758a" },
+    { WT_IQ4_XS, false,
+      "ab8a3c0ce00ee021f157ce137adf249be146bd0258ce137a42fd9621ec741fda530eb831fd9620eba721ec751fda530e"
+      "b842fd9620ec741f248be035acf157ce137adf249be146bde035acf157ce1369df249be136adf258630fc942fea721ec"
+      "751fda530eb842fd47be1269df248be035adf157ce137adf0269df138be035adf147ce1269df249b" },
+    { WT_Q4_1, true,
+      "ad2e5cbaf257bd1379ce358ae146ac0268bd2479" },
+    { WT_Q5_0, true,
+      "392ab4b4a525f3bf7b27e3ae5a16d19d5904c08c38f4" },
+    { WT_Q5_1, true,
+      "6c2a22bab4b4a525e3af6a26d29d5915c18c4804b07b37e3" },
+    { WT_IQ4_NL, true,
+      "b11ef257ce137adf249be146bd0258ce137a" },
+    { WT_Q2_K, true,
+      "bddfffceefadefadedaecdbfcecfdebf6cb51b6cc61bb1c66cb1db6cb61b6cc61b71c61cb1cb6cb61b6dc61871c62cb1"
+      "1cb1c76cb21b6dc61b61c71cb1cb6cb21b6c861b61c618b1c66cb11b6c861b617d277c2a" },
+    { WT_Q3_K, true,
+      "66cdb366d9336c9936cc9b66cdb366d94d1ae74cb3e758b3ed18b74c9ae74cb3c97873de9d7726ad886be2d97877de9d"
+      "db2f7689dc227688df2275c81f7285d84837d28d7423de897722dd8877e29d785df2b7982da68b6de2f7585d32b7882d"
+      "7885818a81f8721800fc003f08a0" },
+    { WT_Q5_K, true,
+      "d7126922fcfcfcfafdfafbfdffccdcec26cc9366c9336499324c9926cd9366c9336c99324c9966cdb366d9326c9936cc"
+      "935f1ac6824d09b5713ce8a4602bd7935e1ac6824df9b5703ce8a4602bd7935e915c08c4803bf7b36e2ae6a26d19d591"
+      "4c08c47f3bf7b27e2ae6a25d19d5804c602be6935e19c6814c09c4713cf7a46f2ad7925d1ac5824d08b5703be8a36e2b"
+      "5e19c5814c08b4703cf7a36f2ad6925d19c5814cf8b4703be7a36e2ad6925d09" },
+    { WT_Q6_K, true,
+      "45df28bc069f137cf08ad367f14ade285ed67df57c038b03aa22b931b85fd75e27ac058d037bf179d257d049ce27af25"
+      "83fc741d960eb62fd840b961da53fb74d058bf36be26ad048c037bf27ad158d0d841fa62db83fc741d960eb62fd840b9"
+      "bf35ad169b048df26be069d147cf38bd1a922c740d95ed77ff57d038b04a922b6cb11b6cc61b71c61cb1cb6cb21b6cc6"
+      "e74d3ad04d37904ae7913ae44d3a904d18b1c66cb11b6c861b71c61cb1c76cb22453f9248ef9138ef4538d2452f9248e"
+      "8c80887d887c8579837d887b85788388628a" },
+    { WT_IQ4_XS, true,
+      "b18a3c00e00f2021f257ce137adf249be146bd0258ce137a42fd9621ec741fda530eb831fd9620eba731ec751fda530e"
+      "b842fd9621db741f248be035acf257ce137adf249be146bde035acf157ce1369df249be136adf258acf147ce1269df24"
+      "8be036adf158ce1347bd1269df248be035adf157ce137adf0269df138be035adf147ce1269df249b" },
+};
+/* clang-format on */
+#endif
