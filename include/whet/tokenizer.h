@@ -7,6 +7,7 @@
 #define WHET_TOKENIZER_H
 #include <stdbool.h>
 #include "whet/context.h"
+#include "whet/result.h"
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -48,6 +49,9 @@ WT_API bool wt_token_ends(const wt_tokenizer *tokenizer, int32_t id);          /
 /* Whole texts: writes at most cap bytes, says how many there are. `special`: control tokens by their names. */
 WT_API wt_status wt_detokenize(const wt_tokenizer *tokenizer, const int32_t *ids, size_t n, bool special, char *text,
                                size_t cap, size_t *len, wt_err *err);
+/* What `whet tokenize --json` prints: ids, tokens (their names), text. */
+WT_API wt_status wt_tokenize_result(wt_result **out, const wt_tokenizer *tokenizer, wt_context *ctx, const int32_t *ids,
+                                    size_t n, bool special, wt_err *err);
 
 #ifdef __cplusplus
 }
