@@ -1,0 +1,117 @@
+/* kernel_cases_block.c - Linear over weights in block formats.
+ *
+ * Weights are random bytes whose scales are powers of two, so that products of scales are exact in half precision. In
+ * half of the cases activations are whole numbers of a power of two with a 127 in every 32, which rounding to 8 bits
+ * leaves alone: then results must be right to the last bits of float32. In the others the bound is what rounding may
+ * do. */
+#include <math.h>
+#include <stdio.h>
+#include "model/blocks/blocks.h"
+#include "run/kernel_cases.h"
+#include "support/test.h"
+
+static const wt_dtype dtypes[] = { WT_Q4_0, WT_Q4_1, WT_Q5_0, WT_Q5_1, WT_Q8_0,   WT_Q2_K,
+                                   WT_Q3_K, WT_Q4_K, WT_Q5_K, WT_Q6_K, WT_IQ4_NL, WT_IQ4_XS };
+/* Where a block's halves are: scale, and minimum (-1: none). */
+static int scale_at(wt_dtype t) { return t == WT_Q6_K ? 208 : t == WT_Q3_K ? 108 : t == WT_Q2_K ? 80 : 0; }
+static int min_at(wt_dtype t)
+{
+    return t == WT_Q2_K ? 82 : t == WT_Q4_1 || t == WT_Q5_1 || t == WT_Q4_K || t == WT_Q5_K ? 2 : -1;
+}
+
+static void random_blocks(wt_dtype t, uint8_t *to, size_t n, kc_random *r)
+{
+    const wt_dtype_info *d = wt_dtype_get(t);
+    for (size_t b = 0; b < n; b++, to += d->block_bytes) {
+        for (size_t i = 0; i < d->block_bytes; i++)
+            to[i] = (uint8_t)kc_next(r);
+        const uint16_t scale = wt_f32_to_f16(ldexpf(kc_range(r, 0, 1) ? 1 : -1, kc_range(r, -12, -8))),
+                       min = wt_f32_to_f16(ldexpf(1, kc_range(r, -12, -8)));
+        memcpy(to + scale_at(t), &scale, 2);
+        if (min_at(t) >= 0)
+            memcpy(to + min_at(t), &min, 2);
+    }
+}
+
+static void raw_input(kc_case *c, size_t i, wt_dtype t, size_t n, size_t k, kc_random *r)
+{
+    const wt_dtype_info *d = wt_dtype_get(t);
+    const size_t blocks = n * k / d->block_len, bytes = blocks * d->block_bytes;
+    uint8_t *data = kc_guarded(c, bytes, 2);
+    random_blocks(t, data, blocks, r);
+    c->in[i] = (wt_tensor){
+        .dtype = t, .shape = { .rank = 2, .dim = { (int64_t)n, (int64_t)k } }, .data = data, .bytes = bytes
+    };
+    c->has_in[i] = c->constant[i] = true;
+    c->n_in = i + 1;
+}
+
+static void whole_numbers(kc_case *c, kc_random *r)
+{
+    float *x = (float *)wt_tensor_mut(&c->in[0]);
+    for (size_t i = 0; i < kc_count(&c->in[0]); i++)
+        x[i] = ldexpf((float)(i % 32 == i / 32 % 32 ? 127 : kc_range(r, -127, 127)), -6 + (int)(i / 32 % 3));
+}
+
+typedef struct row_error {
+    double sum, magnitude, rounding;
+} row_error;
+
+static row_error product(const float *x, const float *w, size_t k, bool exact)
+{
+    row_error e = { 0, 0, 0 };
+    for (size_t b = 0; b < k; b += 32) {
+        double top = 0, weights = 0;
+        for (size_t i = b; i < b + 32; i++) {
+            e.sum += (double)x[i] * (double)w[i];
+            e.magnitude += fabs((double)x[i] * (double)w[i]);
+            top = fmax(top, fabs((double)x[i]));
+            weights += fabs((double)w[i]);
+        }
+        e.rounding += exact ? 0 : top / 127 * 0.501 * weights;
+    }
+    return e;
+}
+
+bool kc_make_linear_block(kc_case *c, size_t index, kc_random *r)
+{
+    const size_t kinds = WT_ARRAY_LEN(dtypes);
+    if (index >= 22 * kinds)
+        return false;
+    const wt_dtype t = dtypes[index % kinds];
+    const size_t round = index / kinds, len = wt_dtype_get(t)->block_len;
+    const bool exact = round % 2 == 0, large = round % 11 == 10;
+    const size_t m = large ? (size_t)kc_range(r, 257, 300) : round < 14 ? round + 1 : (size_t)kc_range(r, 1, 35);
+    const size_t n = large ? 70 : (size_t)kc_range(r, 1, 70), k = len * (size_t)kc_range(r, 1, len > 32 ? 2 : 9);
+    const wt_act_params act = kc_range(r, 0, 1) ? kc_pick_act(r) : (wt_act_params){ 0 };
+    const int64_t x[] = { (int64_t)m, (int64_t)k }, y[] = { (int64_t)m, (int64_t)n }, wide = (int64_t)n;
+    c->op = WT_OP_LINEAR;
+    kc_input(c, 0, WT_F32, WT_PLAIN, false, r, 2, x);
+    if (exact)
+        whole_numbers(c, r);
+    raw_input(c, 1, t, n, k, r);
+    const bool bias = kc_range(r, 0, 1), res = kc_range(r, 0, 2) == 0;
+    if (bias)
+        kc_input(c, 2, WT_F32, WT_PLAIN, true, r, 1, &wide);
+    if (res)
+        kc_input(c, 3, WT_F32, WT_PLAIN, false, r, 2, y);
+    kc_output(c, 0, WT_F32, WT_PLAIN, 2, y);
+    kc_attr_int(c, "trans_b", 1);
+    kc_act_attrs(c, act);
+    kc_expect(c, m * n);
+    snprintf(c->text, sizeof c->text, "%zu: linear %s %zux%zux%zu act %d%s%s%s", index, wt_dtype_name(t), m, k, n,
+             (int)act.act, bias ? " bias" : "", res ? " res" : "", exact ? " exact" : "");
+    float *row = kc_alloc(c, k * sizeof *row);
+    for (size_t j = 0; j < n; j++) {
+        wt_block_codec_get(t)->decode((const char *)c->in[1].data + j * (k / len) * wt_dtype_get(t)->block_bytes, row,
+                                      k);
+        for (size_t i = 0; i < m; i++) {
+            row_error e = product((const float *)c->in[0].data + i * k, row, k, exact);
+            e.sum += bias ? kc_get(&c->in[2], j) : 0;
+            e.sum += res ? kc_get(&c->in[3], i * n + j) : 0;
+            c->want[i * n + j] = kc_act(act, e.sum);
+            c->bound[i * n + j] = kc_act_bound(act, e.sum, e.rounding + 6e-7 * (e.magnitude + 2));
+        }
+    }
+    return true;
+}
