@@ -30,6 +30,8 @@ uint64_t wt_outfile_tell(const wt_outfile *file);
 /* Syncs, renames, syncs the folder; frees `file` in both cases. hash_hex: NULL or room for 65 bytes of SHA-256. */
 wt_status wt_outfile_commit(wt_outfile *file, char *hash_hex, wt_err *err);
 void wt_outfile_abort(wt_outfile *file); /* NULL is fine */
+/* Removes from a folder what killed programs were writing, not what others write now. What cannot be removed stays. */
+void wt_remove_leftovers(const char *dir);
 wt_status wt_write_file(wt_context *ctx, const char *path, const void *bytes, size_t len, bool force, wt_err *err);
 wt_status wt_make_dirs(wt_context *ctx, const char *path, wt_err *err);
 bool wt_path_exists(const char *path);

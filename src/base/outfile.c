@@ -3,19 +3,26 @@
  * Bytes go to NAME.tmp-whet-XXXXXXXX beside the target, made with O_EXCL; commit syncs them, renames, and syncs the
  * folder. All of it is relative to the folder's descriptor, so that a chdir in between changes nothing. Without
  * `force` the rename itself refuses to replace (another program may have made the file meanwhile). A device or a pipe
- * cannot be replaced by a file: it is written directly. A link is followed: the file it names is replaced. */
+ * cannot be replaced by a file: it is written directly. A link is followed: the file it names is replaced.
+ *
+ * The temporary file is locked while it is written. The system takes the lock back when a program dies, so a name
+ * without one is what a killed program left, and may go. */
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 
-enum { BUFFER = 1 << 18, TEMP_TRIES = 100, NAME_KEPT = 200 /* of 255 */ };
+enum { BUFFER = 1 << 18, TEMP_TRIES = 100, NAME_KEPT = 200 /* of 255 */, TEMP_DIGITS = 8 };
+#define TEMP_MARK ".tmp-whet-"
 
 struct wt_outfile {
     wt_context *ctx;
@@ -112,7 +119,8 @@ static wt_status open_temp(wt_outfile *file, wt_err *err)
     uint64_t seed = wt_now_ns() ^ (uint64_t)getpid() << 32 ^ (uintptr_t)file;
     const char *base = wt_path_base(file->target);
     for (int i = 0; i < TEMP_TRIES; i++) {
-        snprintf(file->temp, sizeof file->temp, "%.*s.tmp-whet-%08x", NAME_KEPT, base, (unsigned)wt_random(&seed));
+        snprintf(file->temp, sizeof file->temp, "%.*s" TEMP_MARK "%0*x", NAME_KEPT, base, TEMP_DIGITS,
+                 (unsigned)wt_random(&seed));
         file->fd = openat(file->dir, file->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (file->fd >= 0)
             break;
@@ -125,6 +133,7 @@ static wt_status open_temp(wt_outfile *file, wt_err *err)
         file->temp[0] = 0; /* whoever made those names: they are not ours to remove */
         return wt_fail(err, WT_EIO, "cannot write %s: no free temporary name beside it", file->path);
     }
+    (void)!flock(file->fd, LOCK_EX | LOCK_NB); /* without locks nobody removes it either */
     if (file->mode)
         (void)!fchmod(file->fd, file->mode); /* a file system without modes is fine */
     return WT_OK;
@@ -269,6 +278,33 @@ wt_status wt_outfile_commit(wt_outfile *file, char *hash_hex, wt_err *err)
 }
 
 void wt_outfile_abort(wt_outfile *file) { outfile_free(file); }
+
+static bool is_temp_name(const char *name)
+{
+    const char *mark = strstr(name, TEMP_MARK), *digits = mark ? mark + strlen(TEMP_MARK) : "";
+    for (const char *c = digits; *c; c++)
+        if (!isxdigit((unsigned char)*c))
+            return false;
+    return strlen(digits) == TEMP_DIGITS;
+}
+
+void wt_remove_leftovers(const char *dir)
+{
+    DIR *list = opendir(dir);
+    for (struct dirent *e; list && (e = readdir(list));) {
+        if (!is_temp_name(e->d_name))
+            continue;
+        const int fd = openat(dirfd(list), e->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+            (void)!unlinkat(dirfd(list), e->d_name, 0);
+        close(fd);
+    }
+    if (list)
+        closedir(list);
+}
 
 wt_status wt_write_file(wt_context *ctx, const char *path, const void *bytes, size_t len, bool force, wt_err *err)
 {

@@ -175,6 +175,35 @@ static void output_appears_whole(void **state)
     wt_test_context_close(ctx);
 }
 
+static void what_killed_programs_left_goes(void **state)
+{
+    (void)state;
+    wt_context *ctx = wt_test_context();
+    wt_err err = { 0 };
+    const char *dir = wt_test_tmpdir(), *path = wt_test_path(dir, "now");
+    static const char *const left[] = { "a.onnx.tmp-whet-0123abcd", ".tmp-whet-ffffffff" };
+    static const char *const kept[] = { "a.onnx", "a.tmp-whet-", "a.tmp-whet-012", "b.tmp-whet-0123abcz",
+                                        "c.tmp-whet-0123abcd.x" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(left); i++)
+        wt_test_write(wt_test_path(dir, left[i]), "x", 1);
+    for (size_t i = 0; i < WT_ARRAY_LEN(kept); i++)
+        wt_test_write(wt_test_path(dir, kept[i]), "x", 1);
+    assert_int_equal(symlink("a.onnx", wt_test_path(dir, "d.tmp-whet-00000000")), 0);
+    wt_outfile *file;
+    wt_test_ok(wt_outfile_open(&file, ctx, path, false, &err), &err);
+    wt_test_ok(wt_outfile_write(file, "abc", 3, &err), &err);
+    wt_remove_leftovers(dir);
+    wt_test_ok(wt_outfile_commit(file, NULL, &err), &err); /* its name was not taken from it */
+    expect_content(ctx, path, "abc");
+    for (size_t i = 0; i < WT_ARRAY_LEN(left); i++)
+        assert_false(wt_path_exists(wt_test_path(dir, left[i])));
+    for (size_t i = 0; i < WT_ARRAY_LEN(kept); i++)
+        assert_true(wt_path_exists(wt_test_path(dir, kept[i])));
+    assert_true(wt_path_exists(wt_test_path(dir, "d.tmp-whet-00000000")));
+    wt_remove_leftovers(wt_test_path(dir, "absent")); /* no folder, nothing to remove */
+    wt_test_context_close(ctx);
+}
+
 static void long_output_and_its_hash(void **state)
 {
     (void)state;
@@ -466,6 +495,7 @@ int main(void)
         cmocka_unit_test(names_stay_inside_the_folder),
         cmocka_unit_test(dots_in_names_are_no_climbing),
         cmocka_unit_test(output_appears_whole),
+        cmocka_unit_test(what_killed_programs_left_goes),
         cmocka_unit_test(long_output_and_its_hash),
         cmocka_unit_test(replacing_needs_force),
         cmocka_unit_test(who_came_first_is_not_overwritten),
