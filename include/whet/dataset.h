@@ -128,10 +128,11 @@ typedef struct wt_dataset_info {
     uint64_t unique;  /* by content */
     uint64_t ignored; /* files of a kind that is not data, and files that labels.csv does not name */
     wt_label_kind label_kind;
-    uint64_t classes;      /* known by name */
-    uint64_t classes_seen; /* that occur in this view; 1 makes an accuracy meaningless */
-    const char *form;      /* "class-folders", "images", "npz", "idx", ... */
-    const char *hash;      /* SHA-256 over the sorted sample hashes, hexadecimal */
+    uint64_t classes;       /* known by name */
+    uint64_t classes_seen;  /* that occur in this view; 1 makes an accuracy meaningless */
+    const char *form;       /* "class-folders", "images", "npz", "idx", ... */
+    const char *hash;       /* SHA-256 over the sorted sample hashes, hexadecimal */
+    const char *label_hash; /* the same over the labels of the samples in that order */
 } wt_dataset_info;
 WT_API void wt_dataset_describe(const wt_dataset *ds, wt_dataset_info *out);
 WT_API const char *wt_dataset_class_name(const wt_dataset *ds, uint64_t index); /* NULL: has none */

@@ -15,8 +15,9 @@ json_t *wt_data_json(const wt_dataset *ds, const char *path)
     wt_dataset_info info;
     wt_dataset_describe(ds, &info);
     const char *applied = wt_dataset_applied(ds);
-    json_t *root = json_pack("{s:o, s:s, s:I, s:I, s:s}", "path", wt_json_text(path), "form", info.form, "samples",
-                             (json_int_t)info.samples, "labelled", (json_int_t)info.labelled, "hash", info.hash);
+    json_t *root = json_pack("{s:o, s:s, s:I, s:I, s:s, s:s}", "path", wt_json_text(path), "form", info.form, "samples",
+                             (json_int_t)info.samples, "labelled", (json_int_t)info.labelled, "hash", info.hash,
+                             "label_hash", info.label_hash);
     json_t *preprocess = applied ? json_loads(applied, 0, NULL) : NULL;
     if (root && preprocess)
         json_object_set(root, "preprocess", preprocess);

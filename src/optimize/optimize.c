@@ -103,13 +103,29 @@ static wt_status note_shapes(wt_optimizer *w, wt_err *err)
     return st;
 }
 
+static json_t *texts(const char *const *list, size_t n)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; out && i < n; i++)
+        json_array_append_new(out, wt_json_text(list[i]));
+    return out;
+}
+
+/* All that the result depends on: a run goes on only where every answer so far would come out again. The data count by
+ * content, labels and what is applied to them, wherever they lie. */
 static json_t *identity(const wt_optimizer *w)
 {
     const wt_optimize_options *o = w->o;
-    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:s}", "schema", "whet.journal/1", "version",
-                     wt_version(), "model", w->model_sha256, "data", w->data_hash, "min_accuracy", o->min_accuracy,
-                     "min_speedup", o->min_speedup, "max_memory_ratio", o->max_memory_ratio, "seed",
-                     (json_int_t)wt_context_seed(w->ctx), "metric", o->metric ? o->metric : "");
+    json_t *data = json_copy(w->data);
+    json_object_del(data, "path");
+    return json_pack(
+        "{s:s, s:s, s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:s, s:i, s:o, s:o}", "schema", "whet.journal/2",
+        "version", wt_version(), "model", w->model_sha256, "data", data, "min_accuracy", o->min_accuracy, "min_speedup",
+        o->min_speedup, "max_memory_ratio", o->max_memory_ratio, "max_size", (json_int_t)o->max_size, "max_memory",
+        (json_int_t)o->max_memory, "max_latency_ms", o->max_latency_ms, "seed", (json_int_t)wt_context_seed(w->ctx),
+        "metric", o->metric ? o->metric : "", "threads", o->exec.threads ? o->exec.threads : wt_context_threads(w->ctx),
+        "input_shapes", texts(o->exec.input_shapes, o->exec.n_input_shapes), "passes_off",
+        texts(o->exec.passes_off, o->exec.n_passes_off));
 }
 
 static wt_status open_journal(wt_optimizer *w, wt_err *err)
@@ -136,7 +152,9 @@ static wt_status claim_folder(const wt_optimizer *w, wt_err *err)
         wt_err_hint(err, "--force starts again, --resume goes on");
         return st;
     }
-    return wt_make_dirs(w->ctx, w->dir, err);
+    WT_TRY(wt_make_dirs(w->ctx, w->dir, err));
+    wt_remove_leftovers(w->dir);
+    return WT_OK;
 }
 
 static wt_status open_all(wt_optimizer *w, wt_err *err)

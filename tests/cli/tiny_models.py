@@ -3,6 +3,7 @@ import io
 import random
 import struct
 import zipfile
+import zlib
 
 
 def varint(n):
@@ -69,6 +70,23 @@ def npz(samples, spoiled=False):
         archive.writestr("x.npy", npy([samples, 4], values))
         archive.writestr("label.npy", head + labels)
     return out.getvalue()
+
+
+def png(side, grey):
+    """A square in one grey."""
+    def part(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + part(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)) +
+            part(b"IDAT", zlib.compress((b"\0" + bytes([grey]) * side) * side)) + part(b"IEND", b""))
+
+
+def pictures(count):
+    """A model of one-channel pictures, and a set of them in class folders."""
+    dims = [1, 1, 4, 4]
+    out = {"eye.onnx": model([node("MatMul", ["x", "w"], ["h"], "mm"), node("Relu", ["h"], ["y"], "relu")],
+                             [value_info("x", dims)], [value_info("y", dims)],
+                             [tensor("w", [4, 4], [float(i % 5) for i in range(16)])])}
+    return out | {f"classes/{'ab'[i % 2]}/{i}.png": png(4, 10 * i) for i in range(count)}
 
 
 def outside(location):

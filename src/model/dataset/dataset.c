@@ -10,7 +10,7 @@ struct wt_dataset {
     wt_core *core;
     size_t *order; /* indices of entries, rising */
     size_t n, at;
-    char hash[65];
+    char hash[65], label_hash[65];
     wt_dataset_info info;
 };
 
@@ -40,6 +40,27 @@ static uint64_t count_distinct(int64_t *v, size_t n)
  * ----------------------------------------------------------------------------------------------------------------------------
  */
 
+/* Labels are no part of what a sample is (the same picture under two labels is one picture), so they are hashed apart.
+ */
+static wt_status hash_labels(wt_dataset *ds, wt_err *err)
+{
+    const wt_core *core = ds->core;
+    wt_sha256 sha;
+    uint8_t digest[32];
+    wt_sha256_init(&sha);
+    for (size_t i = 0; i < ds->n; i++) {
+        const wt_entry *e = &core->entries[ds->order[i]];
+        const char *text = e->label ? e->label : "";
+        wt_sha256_add(&sha, text, strlen(text) + 1);
+        wt_sha256_add(&sha, &e->index, sizeof e->index);
+        if (core->form->hash_label)
+            WT_TRY(core->form->hash_label(core, e, &sha, err));
+    }
+    wt_sha256_end(&sha, digest);
+    wt_sha256_hex(digest, ds->label_hash);
+    return WT_OK;
+}
+
 static wt_status count_view(wt_dataset *ds, wt_err *err)
 {
     const wt_core *core = ds->core;
@@ -50,7 +71,8 @@ static wt_status count_view(wt_dataset *ds, wt_err *err)
                              .label_kind = core->kind,
                              .classes = core->n_classes,
                              .form = core->form_name,
-                             .hash = ds->hash };
+                             .hash = ds->hash,
+                             .label_hash = ds->label_hash };
     int64_t highest = -1;
     wt_sha256_init(&sha);
     for (size_t i = 0; i < ds->n; i++) {
@@ -76,7 +98,7 @@ static wt_status count_view(wt_dataset *ds, wt_err *err)
         wt_free(core->ctx, seen);
     }
     ds->info = info;
-    return WT_OK;
+    return hash_labels(ds, err);
 }
 
 /* Takes a reference to core. keep: NULL for all, else one flag for each of base's samples (base NULL: of all entries).

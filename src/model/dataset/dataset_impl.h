@@ -5,6 +5,7 @@
  * common. The core is what all views of a set share; after opening nobody writes to it. */
 #ifndef WT_DATASET_IMPL_H
 #define WT_DATASET_IMPL_H
+#include "base/hash.h"
 #include "base/file.h"
 #include "base/str.h"
 #include "model/dataset/image_input.h"
@@ -90,6 +91,8 @@ typedef struct wt_form {
     wt_status (*expand)(wt_core *core, wt_err *err); /* NULL, or turns hashed files into several entries */
     wt_status (*read)(const wt_core *core, const wt_entry *e, wt_sample_store *s, wt_err *err);
     void (*close)(wt_core *core); /* NULL: nothing to close */
+    /* NULL, or adds a label that the entry does not hold. */
+    wt_status (*hash_label)(const wt_core *core, const wt_entry *e, wt_sha256 *sha, wt_err *err);
 } wt_form;
 extern const wt_form wt_form_class_folders, wt_form_files, wt_form_arrays, wt_form_idx, wt_form_lines,
     wt_form_json_lines;

@@ -286,4 +286,20 @@ static void close_arrays(wt_core *core)
     wt_free(core->ctx, a);
 }
 
-const wt_form wt_form_arrays = { "arrays", list, hash, NULL, read_entry, close_arrays };
+static wt_status hash_label(const wt_core *core, const wt_entry *e, wt_sha256 *sha, wt_err *err)
+{
+    const column *c = &((const arrays *)core->state)->label;
+    if (core->kind != WT_LABEL_VECTOR)
+        return WT_OK;
+    const size_t bytes = (size_t)wt_npy_entry_bytes(c->npy);
+    void *raw = wt_alloc_raw(core->ctx, bytes, 1, err);
+    if (!raw)
+        return WT_ENOMEM;
+    const wt_status st = wt_npy_copy(c->npy, c->file, e->record, 1, raw, err);
+    if (st == WT_OK)
+        wt_sha256_add(sha, raw, bytes);
+    wt_free(core->ctx, raw);
+    return st;
+}
+
+const wt_form wt_form_arrays = { "arrays", list, hash, NULL, read_entry, close_arrays, hash_label };

@@ -349,5 +349,7 @@ static wt_status read_entry(const wt_core *core, const wt_entry *e, wt_sample_st
     return st;
 }
 
-const wt_form wt_form_class_folders = { "class-folders", list_class_folders, hash_file, expand, read_entry, NULL };
-const wt_form wt_form_files = { "files", list_files, hash_file, expand, read_entry, NULL };
+const wt_form wt_form_class_folders = {
+    "class-folders", list_class_folders, hash_file, expand, read_entry, NULL, NULL
+};
+const wt_form wt_form_files = { "files", list_files, hash_file, expand, read_entry, NULL, NULL };

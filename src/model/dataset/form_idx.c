@@ -213,4 +213,4 @@ static void close_idx(wt_core *core)
     wt_free(core->ctx, x);
 }
 
-const wt_form wt_form_idx = { "idx", list, hash, NULL, read_entry, close_idx };
+const wt_form wt_form_idx = { "idx", list, hash, NULL, read_entry, close_idx, NULL };

@@ -169,5 +169,5 @@ static void close_lines(wt_core *core)
     wt_free(core->ctx, l);
 }
 
-const wt_form wt_form_lines = { "text", list, hash, NULL, read_entry, close_lines };
-const wt_form wt_form_json_lines = { "json-lines", list, hash, NULL, read_entry, close_lines };
+const wt_form wt_form_lines = { "text", list, hash, NULL, read_entry, close_lines, NULL };
+const wt_form wt_form_json_lines = { "json-lines", list, hash, NULL, read_entry, close_lines, NULL };

@@ -425,6 +425,42 @@ static void labels_of_arrays(void **state)
     wt_test_refused(open_two("n.npz", &in, 1), WT_EFORMAT, &err, "no class");
 }
 
+/* Opens the same set under new labels: whether they count as others. */
+static bool other_labels(const char *set, const wt_data_input *in)
+{
+    char content[65], labels[65];
+    snprintf(content, sizeof content, "%s", info.hash);
+    snprintf(labels, sizeof labels, "%s", info.label_hash);
+    if (in)
+        wt_test_ok(open_two(set, in, 1), &err);
+    else
+        csv_is(set, NULL, info.label_kind);
+    assert_string_equal(content, info.hash); /* labels are not what a sample is */
+    return strcmp(labels, info.label_hash) != 0;
+}
+
+static void labels_are_hashed_apart(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "x", "label" };
+    float x[2][3] = { { 1, 2, 3 }, { 4, 5, 6 } }, v[2][2] = { { 1, 2 }, { 3, 4 } };
+    const wt_tensor t[2] = { { .dtype = WT_F32, .shape = { 2, { 2, 3 } }, .data = x, .bytes = sizeof x },
+                             { .dtype = WT_F32, .shape = { 2, { 2, 2 } }, .data = v, .bytes = sizeof v } };
+    const wt_data_input in = { "x", WT_F32, { 2, { -1, 3 } } };
+    put_pictures("%d.png", 0, 2);
+    csv_is("0.png,1\n1.png,0\n", NULL, WT_LABEL_CLASS);
+    assert_false(other_labels("1.png,0\n0.png,1\n", NULL));
+    assert_true(other_labels("0.png,0\n1.png,1\n", NULL));
+    csv_is("0.png,0.5\n1.png,2.5\n", NULL, WT_LABEL_VECTOR);
+    assert_true(other_labels("0.png,0.5\n1.png,2.75\n", NULL));
+    save("v.npz", names, t, 2);
+    wt_test_ok(open_two("v.npz", &in, 1), &err);
+    assert_false(other_labels("v.npz", &in));
+    v[1][1] = 5;
+    save("v.npz", names, t, 2);
+    assert_true(other_labels("v.npz", &in));
+}
+
 static void nan_is_refused(void **state)
 {
     (void)state;
@@ -695,6 +731,7 @@ int main(void)
         TEST(contradicting_labels_are_told),
         TEST(archives_feed_several_inputs),
         TEST(labels_of_arrays),
+        TEST(labels_are_hashed_apart),
         TEST(nan_is_refused),
         TEST(idx_pairs),
         TEST(idx_gzipped),
