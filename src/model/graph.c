@@ -45,7 +45,15 @@ void wt_graph_close(wt_graph *root)
     wt_context *ctx = root->ctx;
     wt_free(ctx, root->maps);
     wt_arena_free(&root->arena);
+    if (root->close_owned)
+        root->close_owned(root->owned);
     wt_free(ctx, root);
+}
+
+void wt_graph_own(wt_graph *root, void *what, void (*close)(void *what))
+{
+    root->owned = what;
+    root->close_owned = close;
 }
 
 /* --- arrays and lists ------------------------------------------------------------------------------------------ */

@@ -116,12 +116,16 @@ struct wt_graph {
     struct wt_name_table *names;    /* hash of value names, see wt_graph_find */
     struct wt_graph *shared_source; /* a clone keeps its source's mapped files alive: it must be closed first */
     void *user;                     /* for passes that need to hang something on a clone */
+    void (*close_owned)(void *);    /* NULL, or what ends `owned` when the root is closed */
+    void *owned;                    /* what constants are views of, when it is more than maps */
 };
 
 /* --- making ------------------------------------------------------------------------------------------------ */
 wt_status wt_graph_new(wt_graph **out, wt_context *ctx, wt_err *err);
 wt_status wt_graph_new_sub(wt_graph **out, wt_graph *parent, wt_err *err);
 void wt_graph_close(wt_graph *root); /* NULL is fine; subgraphs go with their root */
+/* The graph's constants are views of `what`: close(what) is called when the root is closed. Once for a graph. */
+void wt_graph_own(wt_graph *root, void *what, void (*close)(void *what));
 /* A value without producer. name is copied; NULL or "" gives a fresh name; one taken in the same graph is WT_EFORMAT
  * (a subgraph may shadow a name of its parents; the innermost is meant). */
 wt_status wt_graph_add_value(wt_value **out, wt_graph *graph, const char *name, wt_err *err);

@@ -13,6 +13,7 @@
 #define WT_KERNEL_H
 #include "base/cpu.h"
 #include "base/pool.h"
+#include "model/act.h"
 #include "model/attr.h"
 #include "model/op.h"
 
@@ -90,22 +91,6 @@ static inline const float *wt_in_f32(const wt_run *r, size_t i) { return (const 
 static inline float *wt_out_f32(const wt_run *r, size_t i) { return (float *)wt_tensor_mut(r->out[i]); }
 static inline bool wt_has_in(const wt_prep *p, size_t i) { return i < p->n_in && p->in[i] != NULL; }
 
-/* Activation that a Conv / Linear kernel applies to what it stores; passes put it on the node as attributes
- * "act" (int, wt_act), "act_alpha", "act_beta" (floats). */
-typedef enum wt_act {
-    WT_ACT_NONE = 0,
-    WT_ACT_RELU,
-    WT_ACT_CLIP,  /* min(max(x, alpha), beta): ReLU6 too */
-    WT_ACT_LEAKY, /* x < 0 ? alpha x : x */
-    WT_ACT_SIGMOID,
-    WT_ACT_HARDSIGMOID, /* clamp(alpha x + beta, 0, 1) */
-    WT_ACT_HARDSWISH,   /* x * clamp(alpha x + beta, 0, 1) */
-    WT_ACT_SILU,        /* x * sigmoid(alpha x) */
-    WT_ACT_TANH,
-    WT_ACT_GELU, /* erf form */
-    WT_ACT_GELU_TANH,
-    WT_ACT_COUNT
-} wt_act;
 typedef struct wt_act_params {
     wt_act act;
     float alpha, beta;

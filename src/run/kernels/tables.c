@@ -1,4 +1,5 @@
 /* tables.c - all kernel tables, the portable references first: a later row is preferred (kernel.h). */
+#include "run/kernels/ref/decoder.h"
 #include "run/kernels/ref/nn_rows.h"
 #include "run/kernels/ref/rows.h"
 #include "run/kernels/x86/rows.h"
@@ -50,6 +51,12 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_quant_conv_rows,
     wt_quant_matmul_rows,
     wt_quant_pointwise_rows,
+    wt_embedding_rows,
+    wt_rope_rows,
+    wt_glu_rows,
+    wt_linear_block_rows,
+    wt_kv_attention_rows,
+    wt_experts_rows,
     wt_ml_linear_rows,
     wt_ml_tree_rows,
     wt_ml_svm_rows,

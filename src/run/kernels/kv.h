@@ -13,6 +13,8 @@ static inline size_t wt_kv_offset(int64_t page, int64_t head, int64_t place, int
 {
     return (size_t)((page * kv_heads + head) * page_len + place) * row_bytes;
 }
+/* The dtypes that caches can have, and whether rows of head_dim are whole blocks of it. */
+bool wt_kv_dtype_ok(wt_dtype dtype, int64_t head_dim);
 /* One row to and from floats (n = head_dim, a multiple of the dtype's block). */
 void wt_kv_store(wt_dtype dtype, const float *x, void *row, size_t n);
 void wt_kv_load(wt_dtype dtype, const void *row, float *x, size_t n);

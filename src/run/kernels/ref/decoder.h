@@ -1,0 +1,29 @@
+/* decoder.h - what the rows of language models share. */
+#ifndef WT_REF_DECODER_H
+#define WT_REF_DECODER_H
+#include "model/blocks/blocks.h"
+#include "run/kernels/ref/nn_rows.h"
+
+/* Row `i` of a matrix of any codec's dtype, as n floats. */
+static inline void wt_ref_row(const wt_block_codec *codec, const wt_tensor *w, size_t i, float *out, size_t n)
+{
+    const wt_dtype_info *d = wt_dtype_get(codec->dtype);
+    codec->decode((const char *)w->data + i * (n / d->block_len * d->block_bytes), out, n);
+}
+float wt_ref_dot(const float *a, const float *b, size_t n);
+/* What Rope needs to know, once for all tokens: frequencies and the factor of cos and sin. */
+typedef struct wt_rope {
+    size_t head, half; /* elements of a head; pairs that turn */
+    bool interleaved;
+    float scale;            /* of cos and sin */
+    const float *frequency; /* [half]: radians per position */
+} wt_rope;
+/* factors: NULL, or what the frequencies are divided by. `frequency` is made in `arena`. */
+wt_status wt_rope_read(wt_rope *out, const wt_attrs *attrs, int64_t width, const float *factors, wt_arena *arena,
+                       wt_err *err);
+/* Turns one head in place of x -> y by a number of positions. */
+void wt_rope_turn(const wt_rope *rope, double position, const float *x, float *y);
+
+extern const wt_kernel wt_embedding_rows[], wt_rope_rows[], wt_glu_rows[], wt_linear_block_rows[],
+    wt_kv_attention_rows[], wt_experts_rows[];
+#endif
