@@ -27,7 +27,7 @@ wt_status wt_infer_kv_attention(wt_infer *c, wt_err *err)
 wt_status wt_infer_glu(wt_infer *c, wt_err *err)
 {
     wt_shape out = *wt_rule_shape(c, 0);
-    if (out.rank > 0 && c->n_in < 2) {
+    if (out.rank > 0 && !wt_rule_in(c, 1)) {
         int64_t *last = &out.dim[out.rank - 1];
         if (*last > 0 && *last % 2)
             return wt_infer_bad(c, err, "the last axis has %lld elements, expected an even number", (long long)*last);

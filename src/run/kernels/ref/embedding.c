@@ -77,8 +77,10 @@ static wt_status glu_prepare(wt_prep *p, wt_err *err)
     const bool two = wt_has_in(p, 1), swap = wt_attr_int(p->attrs, "swap", 0) != 0;
     if (!q)
         return WT_ENOMEM;
-    if (y->rank < 1 || (two && !wt_shape_equal(&p->in[0]->shape, &p->in[1]->shape)))
+    if (y->rank < 1 || p->in[0]->shape.rank != y->rank || (two && !wt_shape_equal(&p->in[0]->shape, &p->in[1]->shape)))
         return wt_fail(err, WT_EFORMAT, "Glu: gate and value have different shapes");
+    if (!two && p->in[0]->shape.dim[y->rank - 1] != 2 * y->dim[y->rank - 1])
+        return wt_fail(err, WT_EFORMAT, "Glu: gate and value are not two halves");
     q->act = wt_act_from_attrs(p->attrs);
     q->width = (size_t)y->dim[y->rank - 1];
     q->rows = (size_t)wt_shape_product(y, 0, y->rank - 1);
