@@ -4,7 +4,7 @@
 
 typedef struct args {
     double seconds, timeout;
-    int batch, warmup;
+    int batch, warmup, prompt, gen;
     const char *data, *target;
 } args;
 
@@ -22,6 +22,8 @@ static const cli_option options[] = {
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME", "profile whose power an estimate of energy uses"),
     CLI_ROW(args, timeout, "timeout", 0, CLI_TIME, "TIME",
             "how long one answer may take beyond its measuring time (default 2min)"),
+    CLI_ROW(args, prompt, "prompt", 0, CLI_INT, "N", "tokens of a language model's prompt (default 128)"),
+    CLI_ROW(args, gen, "gen", 0, CLI_INT, "N", "tokens of its answer (default 64)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -51,6 +53,41 @@ static void print_latencies(const wt_result *r)
                       wt_result_number(r, 0, "results[%zu].latency_ms.runs", i));
     }
     cli_table_print(t, stdout);
+}
+
+static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size);
+
+static void print_language(const wt_result *r)
+{
+    char a[32], b[32];
+    cli_table *t = cli_table_new("model\tprefill tokens/s\t95 % interval\tdecode tokens/s\t95 % interval\tload ms\t"
+                                 "weights\tresident peak");
+    for (size_t i = 0; i < wt_result_count(r, "results"); i++) {
+        const char *model = base_name(wt_result_string(r, "", "results[%zu].model", i));
+        if (!wt_result_has(r, "results[%zu].prefill_tok_per_s", i)) {
+            cli_table_row(t, "%s\tfailed", model);
+            continue;
+        }
+        cli_table_row(t, "%s\t%.4g\t%.4g .. %.4g\t%.4g\t%.4g .. %.4g\t%.3g\t%s\t%s", model,
+                      wt_result_number(r, 0, "results[%zu].prefill_tok_per_s.p50", i),
+                      wt_result_number(r, 0, "results[%zu].prefill_tok_per_s.ci95[0]", i),
+                      wt_result_number(r, 0, "results[%zu].prefill_tok_per_s.ci95[1]", i),
+                      wt_result_number(r, 0, "results[%zu].decode_tok_per_s.p50", i),
+                      wt_result_number(r, 0, "results[%zu].decode_tok_per_s.ci95[0]", i),
+                      wt_result_number(r, 0, "results[%zu].decode_tok_per_s.ci95[1]", i),
+                      wt_result_number(r, 0, "results[%zu].load_ms", i), bytes_at(r, "weights_bytes", i, a, sizeof a),
+                      bytes_at(r, "peak_rss_bytes", i, b, sizeof b));
+    }
+    cli_table_print(t, stdout);
+    for (size_t i = 0; i < wt_result_count(r, "ratios"); i++)
+        printf("%s against %s: prefill %.3gx, decode %.3gx\n",
+               base_name(wt_result_string(r, "", "ratios[%zu].model", i)),
+               base_name(wt_result_string(r, "", "ratios[%zu].to", i)),
+               wt_result_number(r, 0, "ratios[%zu].prefill.speedup", i),
+               wt_result_number(r, 0, "ratios[%zu].decode.speedup", i));
+    printf("noise floor +-%.1f %% (the first model against itself), prompt %.0f, answer %.0f tokens, %.0f threads\n",
+           100 * wt_result_number(r, 0, "noise_floor"), wt_result_number(r, 0, "conditions.prompt"),
+           wt_result_number(r, 0, "conditions.gen"), wt_result_number(r, 0, "conditions.threads"));
 }
 
 static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size)
@@ -111,6 +148,10 @@ static void print_ratios(cli *c, const wt_result *r)
 static void print(cli *c, const wt_result *r)
 {
     size_t measured = 0;
+    if (wt_result_has(r, "conditions.prompt")) {
+        print_language(r);
+        return;
+    }
     for (size_t i = 0; i < wt_result_count(r, "results"); i++)
         measured += wt_result_has(r, "results[%zu].latency_ms", i) != 0;
     if (measured) {
@@ -144,6 +185,8 @@ static int run(cli *c)
     o.data = a->data;
     o.target = a->target;
     o.timeout_s = a->timeout;
+    o.prompt = a->prompt;
+    o.gen = a->gen;
     const wt_status st = wt_bench(&result, c->ctx, &o, &err);
     return cli_finish(c, st, &err, result, print);
 }

@@ -101,6 +101,7 @@ typedef struct wt_bench_options {
     const char *program; /* the executable that serves as worker (its hidden verb); NULL: /proc/self/exe */
     double timeout_s;    /* for one answer of a worker, beyond the time it is asked to measure; 0: 120 */
     const char *target;  /* profile whose watts per core an estimate of energy uses; NULL: 5 W */
+    int64_t prompt, gen; /* of language models: tokens of a prompt and of an answer; 0: 128 and 64 */
 } wt_bench_options;
 WT_API wt_bench_options wt_bench_defaults(void);
 /* A model that cannot be opened, or whose worker crashes or hangs, is a line of *out with its reason; the status is

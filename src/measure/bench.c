@@ -4,11 +4,13 @@
  * ratio to another model whose distance from 1 is smaller than that, or whose own interval contains 1, is no
  * difference. */
 #include "measure/bench.h"
+#include "measure/language/bench_language.h"
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include "base/json.h"
 #include "measure/statistics.h"
+#include "model/weights.h"
 
 static const double usual_watts_per_core = 5;
 
@@ -283,6 +285,8 @@ wt_status wt_bench(wt_result **out, wt_context *ctx, const wt_bench_options *o, 
     *out = NULL;
     if (!o->n_models)
         return wt_fail(err, WT_EUSAGE, "no model was given");
+    if (wt_weights_sniff(o->models[0]))
+        return wt_bench_language(out, ctx, o, err);
     b.lanes = wt_alloc(ctx, b.n + 1, sizeof *b.lanes, err);
     if (!b.lanes)
         return WT_ENOMEM;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "measure/open.h"
+#include "measure/worker/speaker.h"
 #include "measure/worker/tensors.h"
 
 enum { MOST_RUNS = 1 << 20, MOST_TEXTS = 256 };
@@ -14,6 +15,7 @@ typedef struct server {
     wt_channel line; /* its context is the caller's */
     wt_context *ctx; /* of the model; NULL before hello */
     wt_opened model;
+    wt_speaker speaker; /* instead of a model */
     wt_inputs *samples;
     size_t n_samples, next;
     double *ms; /* room for the times of one request */
@@ -180,12 +182,52 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
                : WT_OK;
 }
 
+static wt_status do_open_language(server *s, const json_t *request, json_t *answer, wt_err *err)
+{
+    const char *path = json_string_value(json_object_get(request, "model"));
+    if (!s->ctx || s->model.graph || s->speaker.language || !path)
+        return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello, with a model");
+    const uint64_t start = wt_now_ns();
+    const wt_status st = wt_speaker_open(&s->speaker, s->ctx, path, (int)whole(request, "threads", 0, 1024),
+                                         whole(request, "context", 2, INT32_MAX), err);
+    if (st != WT_OK) {
+        wt_err_file(err, path);
+        return st;
+    }
+    return json_object_set_new(answer, "load_ms", json_real(ms_since(start))) ? out_of_memory(err) : WT_OK;
+}
+
+static wt_status do_speak(server *s, const json_t *request, json_t *answer, wt_err *err)
+{
+    double prefill_s, decode_s;
+    if (!s->speaker.decoder)
+        return wt_fail(err, WT_EUSAGE, "speak comes behind open-language");
+    WT_TRY(wt_speaker_run(&s->speaker, whole(request, "prompt", 1, INT32_MAX), whole(request, "gen", 0, INT32_MAX),
+                          wt_context_seed(s->ctx), &prefill_s, &decode_s, err));
+    return json_object_set_new(answer, "prefill_s", json_real(prefill_s)) ||
+                   json_object_set_new(answer, "decode_s", json_real(decode_s))
+               ? out_of_memory(err)
+               : WT_OK;
+}
+
+/* What the model takes: of a language model the caches are among what runs need. */
+static bool memory_use(const server *s, wt_plan_memory *m)
+{
+    if (s->speaker.decoder) {
+        const wt_decoder_memory d = wt_decoder_memory_use(s->speaker.decoder);
+        *m = (wt_plan_memory){ .weights_bytes = d.weights_bytes, .activation_bytes = d.kv_bytes + d.scratch_bytes };
+    } else if (s->model.plan) {
+        *m = wt_plan_memory_use(s->model.plan);
+    }
+    return s->speaker.decoder || s->model.plan;
+}
+
 static wt_status do_memory(server *s, const json_t *request, json_t *answer, wt_err *err)
 {
     (void)request;
-    if (!s->model.plan)
+    wt_plan_memory m;
+    if (!memory_use(s, &m))
         return wt_fail(err, WT_EUSAGE, "memory comes behind open");
-    const wt_plan_memory m = wt_plan_memory_use(s->model.plan);
     const struct {
         const char *key;
         uint64_t value;
@@ -208,10 +250,9 @@ static const struct {
     wt_status (*fn)(server *s, const json_t *request, json_t *answer, wt_err *err);
     bool times; /* s->ms follows the answer */
 } requests[] = {
-    { "hello", do_hello, false },
-    { "open", do_open, false },
-    { "run", do_run, true },
-    { "memory", do_memory, false },
+    { "hello", do_hello, false }, { "open", do_open, false },
+    { "run", do_run, true },      { "open-language", do_open_language, false },
+    { "speak", do_speak, false }, { "memory", do_memory, false },
 };
 
 /* --- the loop
@@ -256,6 +297,7 @@ static wt_status answer_one(server *s, const json_t *request, wt_err *err)
 static void server_close(server *s)
 {
     wt_opened_close(&s->model);
+    wt_speaker_close(&s->speaker, s->ctx);
     for (size_t i = 0; i < s->n_samples; i++)
         wt_inputs_free(&s->samples[i]);
     if (s->ctx)

@@ -9,6 +9,8 @@
  *        -> {"ok":true,"open_ms","plan_ms","first_run_ms"}       (without samples: random inputs)
  *   {"do":"run","seconds","min_runs","max_runs","drop"}          -> {"ok":true,"runs","cpu_s","wall_s"} + a frame of
  * doubles: ms of each
+ *   {"do":"open-language","model","threads","context"}           -> {"ok":true,"load_ms"}      (instead of open)
+ *   {"do":"speak","prompt","gen"}                                -> {"ok":true,"prefill_s","decode_s"}
  *   {"do":"memory"} ->
  * {"ok":true,"rss_bytes","peak_rss_bytes","peak_heap_bytes","weights_bytes","mapped_bytes","activation_bytes"} any of
  * them     -> {"ok":false,"code","message","hint","where","offset"}; then the worker ends */
