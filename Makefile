@@ -40,6 +40,9 @@ test-aarch64: ## the tests for 64-bit ARM, emulated (installs a cross compiler a
 bench: prepare-test all ## measure against the other engines and print the table
 	@tools/run-bench
 
+bench-llm: prepare-test all ## measure language models against llama.cpp (which is built first: 10 to 15 minutes)
+	@bench/language.py
+
 fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 	@tools/setup build test
 	@cmake --preset fuzz --log-level=WARNING >/dev/null
