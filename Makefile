@@ -4,7 +4,7 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 OFFLINE      ?=
 
-.PHONY: all demo demo-bytes test test-long test-tsan test-aarch64 prepare-build prepare-demo prepare-test bench fuzz check format install clean help
+.PHONY: all demo demo-bytes test test-long test-tsan test-aarch64 prepare-build prepare-demo prepare-test bench bench-llm fuzz check format install clean help
 .DEFAULT_GOAL := all
 
 all: prepare-build ## build build/release/whet and libwhet.{a,so}
