@@ -11,7 +11,8 @@ target_compile_options(whet_flags INTERFACE
 if(WHET_WERROR)
     target_compile_options(whet_flags INTERFACE -Werror)
 endif()
-target_link_options(whet_flags INTERFACE -Wl,-z,relro -Wl,-z,now)
+# The build id tells a result of this program from one of another build.
+target_link_options(whet_flags INTERFACE -Wl,-z,relro -Wl,-z,now -Wl,--build-id=sha1)
 
 if(WHET_FUZZ)
     set(WHET_SANITIZE fuzzer-no-link,address,undefined)

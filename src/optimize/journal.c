@@ -2,10 +2,12 @@
 #include "optimize/journal.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include "base/file.h"
 #include "base/json.h"
+#include "base/program.h"
 
 enum { JOURNAL_LIMIT = 256 << 20 };
 
@@ -13,14 +15,46 @@ struct wt_journal {
     wt_context *ctx;
     char *path;
     int fd;
-    json_t *steps; /* name -> result */
-    size_t reused; /* steps that were there when it was opened */
+    char program[WT_BUILD_ID];
+    json_t *machine;
+    json_t *steps;           /* name -> result; null: found, and it does not hold here */
+    size_t reused, outdated; /* steps that were there when it was opened */
 };
 
 static wt_status at_path(wt_status st, const wt_journal *j, wt_err *err)
 {
     wt_err_where(err, "%s", j->path);
     return st;
+}
+
+/* Whether a step's result holds here, too. */
+static bool holds(const wt_journal *j, const json_t *line)
+{
+    const char *program = json_string_value(json_object_get(line, "program"));
+    if (!j->program[0] || !program || strcmp(program, j->program))
+        return false;
+    if (json_equal(json_object_get(line, "machine"), j->machine))
+        return true;
+    if (json_is_true(json_object_get(line, "measured")))
+        return false;
+    json_object_del(json_object_get(line, "result"), "seconds"); /* what it took there is no news of this machine */
+    return true;
+}
+
+static void take_step(wt_journal *j, const json_t *line)
+{
+    const char *step = json_string_value(json_object_get(line, "step"));
+    if (step && holds(j, line))
+        json_object_set(j->steps, step, json_object_get(line, "result"));
+    else if (step)
+        json_object_set_new(j->steps, step, json_null());
+}
+
+static void count_steps(wt_journal *j)
+{
+    const char *step;
+    const json_t *result;
+    json_object_foreach(j->steps, step, result) * (json_is_null(result) ? &j->outdated : &j->reused) += 1;
 }
 
 /* Bytes of whole lines that were understood; what follows was cut off in the middle of a write. */
@@ -42,11 +76,8 @@ static wt_status read_lines(wt_journal *j, const char *text, size_t len, const j
             wt_err_hint(err, "repeat the options it was started with, or start again with --force");
             return at_path(st, j, err);
         }
-        if (!first) {
-            const char *step = json_string_value(json_object_get(line, "step"));
-            if (step)
-                json_object_set(j->steps, step, json_object_get(line, "result"));
-        }
+        if (!first)
+            take_step(j, line);
         json_decref(line);
         first = false;
         at = (size_t)(end - text) + 1;
@@ -65,7 +96,7 @@ static wt_status go_on(wt_journal *j, const json_t *identity, size_t *good, wt_e
     WT_TRY(wt_read_file(j->ctx, j->path, JOURNAL_LIMIT, &text, &len, err));
     const wt_status st = read_lines(j, text, len, identity, good, err);
     wt_free(j->ctx, text);
-    j->reused = json_object_size(j->steps);
+    count_steps(j);
     return st;
 }
 
@@ -106,8 +137,8 @@ static wt_status start(wt_journal *j, const char *dir, const json_t *identity, b
     return good ? WT_OK : append(j, identity, err);
 }
 
-wt_status wt_journal_open(wt_journal **out, wt_context *ctx, const char *dir, const json_t *identity, bool resume,
-                          wt_err *err)
+wt_status wt_journal_open(wt_journal **out, wt_context *ctx, const char *dir, const json_t *identity,
+                          const char *program, json_t *machine, bool resume, wt_err *err)
 {
     *out = NULL;
     wt_journal *j = wt_alloc(ctx, 1, sizeof *j, err);
@@ -115,6 +146,8 @@ wt_status wt_journal_open(wt_journal **out, wt_context *ctx, const char *dir, co
         return WT_ENOMEM;
     j->ctx = ctx;
     j->fd = -1;
+    j->machine = json_incref(machine);
+    snprintf(j->program, sizeof j->program, "%s", program);
     const wt_status st = start(j, dir, identity, resume, err);
     if (st != WT_OK) {
         wt_journal_close(j);
@@ -131,15 +164,21 @@ void wt_journal_close(wt_journal *j)
     if (j->fd >= 0)
         close(j->fd);
     json_decref(j->steps);
+    json_decref(j->machine);
     wt_free(j->ctx, j->path);
     wt_free(j->ctx, j);
 }
 
-const json_t *wt_journal_find(const wt_journal *j, const char *step) { return json_object_get(j->steps, step); }
-
-wt_status wt_journal_add(wt_journal *j, const char *step, json_t *result, wt_err *err)
+const json_t *wt_journal_find(const wt_journal *j, const char *step)
 {
-    json_t *line = json_pack("{s:s, s:O}", "step", step, "result", result);
+    const json_t *result = json_object_get(j->steps, step);
+    return json_is_null(result) ? NULL : result;
+}
+
+wt_status wt_journal_add(wt_journal *j, const char *step, wt_step_kind kind, json_t *result, wt_err *err)
+{
+    json_t *line = json_pack("{s:s, s:b, s:s, s:O, s:O}", "step", step, "measured", kind == WT_STEP_MEASURED, "program",
+                             j->program, "machine", j->machine, "result", result);
     if (!line || json_object_set_new(j->steps, step, result)) {
         json_decref(line);
         return wt_fail(err, WT_ENOMEM, "no memory for the journal");
@@ -150,3 +189,4 @@ wt_status wt_journal_add(wt_journal *j, const char *step, json_t *result, wt_err
 }
 
 size_t wt_journal_reused(const wt_journal *j) { return j->reused; }
+size_t wt_journal_outdated(const wt_journal *j) { return j->outdated; }

@@ -4,7 +4,10 @@
  * depend on model, data and options alone, so they come out with the same bytes. */
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/json.h"
+#include "base/program.h"
+#include "measure/hardware/hardware.h"
 #include "optimize/optimize_impl.h"
 #include "optimize/report.h"
 
@@ -16,6 +19,11 @@ wt_optimize_options wt_optimize_defaults(void)
                                   .min_accuracy = 0.95,
                                   .min_speedup = 2,
                                   .max_memory_ratio = 0.5 };
+}
+
+int wt_optimize_threads(const wt_optimizer *w)
+{
+    return w->o->exec.threads ? w->o->exec.threads : wt_context_threads(w->ctx);
 }
 
 static wt_status open_view(wt_optimizer *w, wt_dataset *whole, const char *part, wt_dataset **out, wt_err *err)
@@ -103,6 +111,16 @@ static wt_status note_shapes(wt_optimizer *w, wt_err *err)
     return st;
 }
 
+/* Files beside the model hold weights, too, and its own hash does not see them. */
+static uint64_t hash_weights(const wt_graph *g)
+{
+    uint64_t h = 0;
+    for (size_t i = 0; i < g->n_constants; i++)
+        if (g->constants[i]->type.data)
+            h = wt_hash64(g->constants[i]->type.data, g->constants[i]->type.bytes, h);
+    return h;
+}
+
 static json_t *texts(const char *const *list, size_t n)
 {
     json_t *out = json_array();
@@ -111,32 +129,62 @@ static json_t *texts(const char *const *list, size_t n)
     return out;
 }
 
-/* All that the result depends on: a run goes on only where every answer so far would come out again. The data count by
- * content, labels and what is applied to them, wherever they lie. */
+/* All that the result depends on but the program and the machine: a run goes on only where every answer so far would
+ * come out again. The data count by content, labels and what is applied to them, wherever they lie. */
 static json_t *identity(const wt_optimizer *w)
 {
     const wt_optimize_options *o = w->o;
     json_t *data = json_copy(w->data);
+    char weights[17];
     json_object_del(data, "path");
-    return json_pack(
-        "{s:s, s:s, s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:s, s:i, s:o, s:o}", "schema", "whet.journal/2",
-        "version", wt_version(), "model", w->model_sha256, "data", data, "min_accuracy", o->min_accuracy, "min_speedup",
-        o->min_speedup, "max_memory_ratio", o->max_memory_ratio, "max_size", (json_int_t)o->max_size, "max_memory",
-        (json_int_t)o->max_memory, "max_latency_ms", o->max_latency_ms, "seed", (json_int_t)wt_context_seed(w->ctx),
-        "metric", o->metric ? o->metric : "", "threads", o->exec.threads ? o->exec.threads : wt_context_threads(w->ctx),
-        "input_shapes", texts(o->exec.input_shapes, o->exec.n_input_shapes), "passes_off",
-        texts(o->exec.passes_off, o->exec.n_passes_off));
+    snprintf(weights, sizeof weights, "%016llx", (unsigned long long)hash_weights(w->q.source));
+    return json_pack("{s:s, s:s, s:s, s:o, s:f, s:f, s:f, s:I, s:I, s:f, s:I, s:s, s:o, s:o}", "schema",
+                     "whet.journal/2", "model", w->model_sha256, "weights", weights, "data", data, "min_accuracy",
+                     o->min_accuracy, "min_speedup", o->min_speedup, "max_memory_ratio", o->max_memory_ratio,
+                     "max_size", (json_int_t)o->max_size, "max_memory", (json_int_t)o->max_memory, "max_latency_ms",
+                     o->max_latency_ms, "seed", (json_int_t)wt_context_seed(w->ctx), "metric",
+                     o->metric ? o->metric : "", "input_shapes", texts(o->exec.input_shapes, o->exec.n_input_shapes),
+                     "passes_off", texts(o->exec.passes_off, o->exec.n_passes_off));
+}
+
+/* All that decides what is measured. */
+static json_t *measured_on(const wt_optimizer *w)
+{
+    const wt_sysroot root = { w->ctx, "" };
+    json_t *machine = json_object(), *cpu = wt_hw_cpu(&root), *memory = wt_hw_memory(&root);
+    static const char *const keys[] = { "model", "isa", "cores" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(keys); i++)
+        json_object_set(machine, keys[i], json_object_get(cpu, keys[i]));
+    json_object_set(machine, "memory_bytes", json_object_get(memory, "total_bytes"));
+    json_object_set_new(machine, "threads", json_integer(wt_optimize_threads(w)));
+    json_decref(cpu);
+    json_decref(memory);
+    return machine;
+}
+
+static void say_what_is_there(const wt_optimizer *w)
+{
+    const size_t outdated = wt_journal_outdated(w->journal);
+    wt_log(w->ctx, WT_LOG_INFO, "%zu steps were done before", wt_journal_reused(w->journal));
+    if (outdated)
+        wt_log(w->ctx, WT_LOG_WARN,
+               "%zu step%s done by another build of the program, or measured on another machine or with other threads: "
+               "done again.",
+               outdated, outdated == 1 ? " was" : "s were");
 }
 
 static wt_status open_journal(wt_optimizer *w, wt_err *err)
 {
-    json_t *id = identity(w);
-    if (!id)
-        return wt_fail(err, WT_ENOMEM, "no memory for the journal");
-    const wt_status st = wt_journal_open(&w->journal, w->ctx, w->dir, id, w->o->resume != 0, err);
+    char build[WT_BUILD_ID];
+    json_t *id = identity(w), *machine = measured_on(w);
+    wt_build_id(build);
+    const wt_status st = id && machine
+                             ? wt_journal_open(&w->journal, w->ctx, w->dir, id, build, machine, w->o->resume != 0, err)
+                             : wt_fail(err, WT_ENOMEM, "no memory for the journal");
     json_decref(id);
+    json_decref(machine);
     if (st == WT_OK && w->o->resume)
-        wt_log(w->ctx, WT_LOG_INFO, "%zu steps were done before", wt_journal_reused(w->journal));
+        say_what_is_there(w);
     return st;
 }
 

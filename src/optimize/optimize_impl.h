@@ -30,6 +30,7 @@ typedef struct wt_optimizer {
     double started;
 } wt_optimizer;
 
+int wt_optimize_threads(const wt_optimizer *w); /* all of them */
 /* Each returns the step's document, borrowed from the journal. */
 wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err);                        /* convert, calibrate */
 wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err);     /* which products stay in float */

@@ -94,8 +94,7 @@ static wt_status lanes_json(wt_optimizer *w, wt_lane *lanes, int n, const char *
 
 static wt_status measure_all(wt_optimizer *w, json_t *doc, wt_err *err)
 {
-    const int all = w->o->exec.threads ? w->o->exec.threads : wt_context_threads(w->ctx),
-              n = all > 1 ? LANES : BASELINE_ONE;
+    const int all = wt_optimize_threads(w), n = all > 1 ? LANES : BASELINE_ONE;
     wt_lane lanes[LANES] = {
         { .model = w->model, .threads = all },      { .model = w->model, .threads = all },
         { .model = w->float_path, .threads = all }, { .model = w->int8_path, .threads = all },
@@ -120,7 +119,7 @@ wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err)
     json_t *doc = json_object();
     const wt_status st = doc ? measure_all(w, doc, err) : wt_fail(err, WT_ENOMEM, "no memory for the measurements");
     if (st == WT_OK)
-        return wt_journal_add(w->journal, "measure", doc, err);
+        return wt_journal_add(w->journal, "measure", WT_STEP_MEASURED, doc, err);
     json_decref(doc);
     return st;
 }
@@ -231,7 +230,7 @@ wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err)
         st = compare_layers(w, artifact, doc, err);
     wt_graph_close(artifact);
     if (st == WT_OK)
-        return wt_journal_add(w->journal, "validate", doc, err);
+        return wt_journal_add(w->journal, "validate", WT_STEP_MEASURED, doc, err);
     json_decref(doc);
     return st;
 }
@@ -307,7 +306,7 @@ wt_status wt_optimize_profile(wt_optimizer *w, wt_err *err)
     if (st == WT_OK)
         st = profile_all_int8(w, doc, err);
     if (st == WT_OK)
-        return wt_journal_add(w->journal, "profile", doc, err);
+        return wt_journal_add(w->journal, "profile", WT_STEP_MEASURED, doc, err);
     json_decref(doc);
     return st;
 }

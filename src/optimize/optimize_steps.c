@@ -32,7 +32,8 @@ static wt_status convert(wt_optimizer *w, wt_err *err)
     if (wt_journal_find(w->journal, "convert") && wt_path_exists(w->float_path))
         return WT_OK;
     WT_TRY(wt_format_by_name("onnx")->write(w->q.canonical, w->float_path, &wo, NULL, err));
-    return wt_journal_add(w->journal, "convert", json_pack("{s:f}", "seconds", seconds_since(start)), err);
+    return wt_journal_add(w->journal, "convert", WT_STEP_MADE, json_pack("{s:f}", "seconds", seconds_since(start)),
+                          err);
 }
 
 static wt_status calibrate(wt_optimizer *w, wt_err *err)
@@ -43,7 +44,7 @@ static wt_status calibrate(wt_optimizer *w, wt_err *err)
     WT_TRY(wt_quantizer_announce(&w->q, err));
     WT_TRY(wt_calibrate_points(&w->q.points, w->calibration, &w->o->exec, &w->q.samples, err));
     WT_TRY(wt_stats_save(&w->q.points, w->q.samples, w->data_hash, w->stats_path, true, err));
-    return wt_journal_add(w->journal, "calibrate",
+    return wt_journal_add(w->journal, "calibrate", WT_STEP_MADE,
                           json_pack("{s:I, s:f}", "samples", (json_int_t)w->q.samples, "seconds", seconds_since(start)),
                           err);
 }

@@ -120,7 +120,7 @@ def other_runs_are_refused(folder):
         raise Skip("this build reads no pictures, which have preprocessing")
     (folder / "names.txt").write_text("b\na\n")  # the classes in another order
     (folder / "double.json").write_text('{"scale": 2}')
-    others = ("--labels names.txt", "--preprocess double.json", "--limit 20", "--seed 3", "--threads 3", "--metric top5",
+    others = ("--labels names.txt", "--preprocess double.json", "--limit 20", "--seed 3", "--metric top5",
               "--min-accuracy 0.5", "--min-speedup 3", "--max-memory-ratio 0.7", "--max-size 1M", "--max-memory 1M",
               "--max-latency 1s", "--input-shape x=1x1x4x4")
     for words in others:
