@@ -30,7 +30,7 @@ static wt_status build_set(wt_tokenizer *t, wt_added_set *set, bool normalized, 
 }
 
 /* Tokens that are looked for in normal text are normalized themselves. */
-static wt_status normalize_contents(wt_tokenizer *t, wt_err *err)
+wt_status wt_added_normalize(wt_tokenizer *t, wt_err *err)
 {
     wt_scratch s = { .ctx = t->ctx };
     wt_buf_init(&s.norm[0], t->ctx);
@@ -56,8 +56,7 @@ static wt_status normalize_contents(wt_tokenizer *t, wt_err *err)
 
 wt_status wt_added_build(wt_tokenizer *t, wt_err *err)
 {
-    if (t->n_norm)
-        WT_TRY(normalize_contents(t, err));
+
     WT_TRY(build_set(t, &t->raw_always, false, false, err));
     WT_TRY(build_set(t, &t->raw_all, false, true, err));
     WT_TRY(build_set(t, &t->normal_always, true, false, err));
@@ -105,11 +104,7 @@ static uint32_t code_before(const char *text, size_t at, size_t *size)
     return from + *size == at ? code : WT_REPLACEMENT;
 }
 
-static bool in_word(uint32_t code)
-{
-    return wt_is(code, WT_LETTERS | WT_MARKS | WT_CAT(WT_ND) | WT_CAT(WT_NL) | WT_CAT(WT_PC)) || code == 0x200c ||
-           code == 0x200d;
-}
+static bool in_word(uint32_t code) { return wt_is_word(code) || code == 0x200c || code == 0x200d; }
 
 static bool alone(const char *text, size_t len, size_t at, size_t end)
 {

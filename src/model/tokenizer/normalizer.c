@@ -12,10 +12,10 @@ static void lower_all(wt_buf *out, const char *text, size_t len)
     }
 }
 
-static void drop_accents(wt_buf *out, const char *text, size_t len)
+static void drop_marks(wt_buf *out, const char *text, size_t len, uint32_t marks)
 {
     for (size_t at = 0, size; at < len; at += size)
-        if (!wt_is(wt_utf8_get(text, len, at, &size), WT_CAT(WT_MN)))
+        if (!wt_is(wt_utf8_get(text, len, at, &size), marks))
             wt_buf_add(out, text + at, size);
 }
 
@@ -169,7 +169,7 @@ static wt_status bert(const wt_norm_step *step, wt_scratch *s, wt_buf *out, wt_s
             lower_all(to, from->data, from->len);
         else if ((st = wt_normalize(to, from->data, from->len, WT_NFD, err)) == WT_OK) {
             part[now].len = 0;
-            drop_accents(&part[now], to->data ? to->data : "", to->len);
+            drop_marks(&part[now], to->data ? to->data : "", to->len, WT_CAT(WT_MN));
             now = !now;
         }
         now = !now;
@@ -200,7 +200,7 @@ static wt_status run_step(const wt_norm_step *step, wt_scratch *s, wt_buf *out, 
             wt_buf_add(out, step->content.data, step->content.len);
         break;
     case WT_NORM_STRIP: strip(step, out, text.data, text.len); break;
-    case WT_NORM_ACCENTS: drop_accents(out, text.data, text.len); break;
+    case WT_NORM_ACCENTS: drop_marks(out, text.data, text.len, WT_MARKS); break;
     case WT_NORM_NMT: nmt(out, text.data, text.len); break;
     case WT_NORM_CHARSMAP: wt_charsmap_apply(out, step->map, text.data, text.len); break;
     case WT_NORM_BERT: return bert(step, s, out, text, err);

@@ -105,6 +105,13 @@ static wt_norm_step *add_norm(wt_tokenizer *t, wt_norm_kind kind)
     return &t->norm[t->n_norm++];
 }
 
+static void escape_spaces(wt_tokenizer *t)
+{
+    wt_norm_step *step = add_norm(t, WT_NORM_REPLACE);
+    step->pattern = (wt_string){ " ", 1 };
+    step->content = t->meta;
+}
+
 static wt_status read_spm(wt_tokenizer *t, const wt_weights *w, wt_err *err)
 {
     bool prefix;
@@ -118,9 +125,7 @@ static wt_status read_spm(wt_tokenizer *t, const wt_weights *w, wt_err *err)
         add_norm(t, WT_NORM_PREPEND)->content = t->meta;
         t->strip_left = 1;
     }
-    wt_norm_step *step = add_norm(t, WT_NORM_REPLACE);
-    step->pattern = (wt_string){ " ", 1 };
-    step->content = t->meta;
+    escape_spaces(t);
     t->info.add_bos = true;
     return WT_OK;
 }
@@ -130,7 +135,6 @@ static wt_status read_bpe(wt_tokenizer *t, const wt_weights *w, wt_err *err)
     wt_string pre;
     t->model = WT_TOK_RANKS;
     t->info.model = "bpe";
-    t->byte_level = true;
     t->decoder = WT_DECODE_BYTES;
     WT_TRY(read_ids(t, w, (id_defaults){ 11, 11, -1, -1, -1, -1 }, err));
     WT_TRY(wt_weights_string(w, "tokenizer.ggml.pre", "default", &pre, err));
@@ -141,6 +145,11 @@ static wt_status read_bpe(wt_tokenizer *t, const wt_weights *w, wt_err *err)
         return WT_ENOMEM;
     t->info.pre = name;
     WT_TRY(wt_pre_named(t, name, &t->info.add_bos, err));
+    if (!t->byte_level) {
+        t->decoder = WT_DECODE_META;
+        t->byte_fallback = t->cut_words = true;
+        escape_spaces(t);
+    }
     return read_merges(t, w, err);
 }
 

@@ -22,6 +22,12 @@ static inline bool rx_set_has(const rx_set *set, uint32_t code)
     return code < 0x80 ? set->ascii[code >> 5] >> (code & 31) & 1 : rx_set_slow(set, code);
 }
 
+/* What \w is: Oniguruma counts the superscripts and fractions of Latin-1 as well. */
+static inline bool rx_is_word(uint32_t c)
+{
+    return wt_is_word(c) || c == 0xb2 || c == 0xb3 || c == 0xb9 || (c >= 0xbc && c <= 0xbe);
+}
+
 typedef enum rx_op {
     RX_MATCH,
     RX_SET,    /* one character of `set` */

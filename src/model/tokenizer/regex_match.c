@@ -73,8 +73,7 @@ static size_t back_one(const run *r, size_t at)
 static bool is_word(const run *r, size_t at)
 {
     size_t size;
-    return at < r->len &&
-           wt_is(wt_utf8_get(r->text, r->len, at, &size), WT_LETTERS | WT_MARKS | WT_CAT(WT_ND) | WT_CAT(WT_PC));
+    return at < r->len && rx_is_word(wt_utf8_get(r->text, r->len, at, &size));
 }
 
 static bool word_edge(const run *r, size_t at) { return (at > 0 && is_word(r, back_one(r, at))) != is_word(r, at); }

@@ -26,7 +26,9 @@ static const struct {
     { "Zp", WT_CAT(WT_ZP) },  { "Letter", WT_LETTERS }, { "Number", WT_NUMBERS }, { "Punctuation", WT_PUNCT },
     { "Symbol", WT_SYMBOLS }, { "Mark", WT_MARKS },
 };
-enum { WORD = WT_LETTERS | WT_MARKS | WT_CAT(WT_ND) | WT_CAT(WT_PC) };
+static const uint32_t more_of_word[][2] = { { 0xb2, 0xb3 },      { 0xb9, 0xb9 },       { 0xbc, 0xbe },
+                                            { 0x24b6, 0x24e9 },  { 0x1f130, 0x1f149 }, { 0x1f150, 0x1f169 },
+                                            { 0x1f170, 0x1f189 } };
 
 static wt_status new_set(rx_set **out, rx_parser *p)
 {
@@ -205,8 +207,20 @@ static bool mask_of_escape(char c, uint32_t *mask, bool *negated)
 {
     const char lower = (char)(c | 32);
     *negated = c != lower;
-    *mask = lower == 's' ? WT_WHITE : lower == 'd' ? (uint32_t)WT_CAT(WT_ND) : (uint32_t)WORD;
-    return lower == 's' || lower == 'd' || lower == 'w';
+    *mask = lower == 's' ? WT_WHITE : WT_CAT(WT_ND);
+    return lower == 's' || lower == 'd';
+}
+
+static wt_status word_set(const rx_set **out, rx_parser *p, bool negated)
+{
+    rx_set *set = NULL;
+    WT_TRY(new_set(&set, p));
+    set->categories = WT_WORD;
+    for (size_t i = 0; i < WT_ARRAY_LEN(more_of_word); i++)
+        WT_TRY(add_range(set, p, more_of_word[i][0], more_of_word[i][1]));
+    set->negated = negated;
+    *out = finish(set);
+    return WT_OK;
 }
 
 wt_status rx_parse_escape(const rx_set **out, rx_parser *p)
@@ -220,6 +234,10 @@ wt_status rx_parse_escape(const rx_set **out, rx_parser *p)
     if (mask_of_escape(c, &mask, &negated)) {
         p->at++;
         return of_categories(out, p, mask, negated);
+    }
+    if (c == 'w' || c == 'W') {
+        p->at++;
+        return word_set(out, p, c == 'W');
     }
     if (c == 'p' || c == 'P') {
         p->at++;
@@ -284,7 +302,7 @@ static wt_status class_atom(rx_parser *p, uint32_t *code, const rx_set **part)
     const char c = p->text[p->at];
     uint32_t mask;
     bool negated;
-    if (mask_of_escape(c, &mask, &negated) || c == 'p' || c == 'P')
+    if (mask_of_escape(c, &mask, &negated) || (c && strchr("pPwW", c)))
         return rx_parse_escape(part, p);
     if (c == 'b') {
         p->at++;
@@ -360,6 +378,7 @@ wt_status rx_parse_class(const rx_set **out, rx_parser *p)
     if (whole) {
         const rx_set *both;
         WT_TRY(rx_set_both(&both, p, whole, finish(set)));
+        WT_TRY(new_set(&set, p));
         *set = *both;
     }
     set->negated = set->negated != negated;

@@ -135,6 +135,8 @@ wt_status wt_tokenizer_compile(wt_tokenizer *t, wt_err *err)
         if (t->added[i].special)
             t->is_special[t->added[i].id] = 1;
     WT_TRY(wt_vocab_build(t, err));
+    if (t->n_norm)
+        WT_TRY(wt_added_normalize(t, err));
     WT_TRY(wt_pieces_build(t, err));
     WT_TRY(wt_added_build(t, err));
     if (t->model == WT_TOK_RANKS || t->model == WT_TOK_SCORES)
@@ -282,50 +284,79 @@ bool wt_token_ends(const wt_tokenizer *t, int32_t id)
     return false;
 }
 
-/* Some decoders treat the first token in a way of its own. */
-static void first_piece(const wt_tokenizer *t, int32_t id, const char **bytes, size_t *len)
+typedef struct writer {
+    char *text;
+    size_t cap, n;
+} writer;
+
+static void put(writer *w, const char *bytes, size_t len)
 {
-    size_t strip = t->strip_left;
-    if (t->is_special[id])
+    if (w->n < w->cap)
+        memcpy(w->text + w->n, bytes, len < w->cap - w->n ? len : w->cap - w->n);
+    w->n += len;
+}
+
+/* The name without any sign for a space. */
+static void put_bare(writer *w, const wt_string *name, const wt_string *sign)
+{
+    for (size_t i = 0; i < name->len;)
+        if (sign->len && name->len - i >= sign->len && memcmp(name->data + i, sign->data, sign->len) == 0)
+            i += sign->len;
+        else
+            put(w, name->data + i++, 1);
+}
+
+/* What was found in the text for a token. */
+static const wt_string *found_name(const wt_tokenizer *t, int32_t id)
+{
+    for (size_t i = 0; i < t->n_added; i++)
+        if (t->added[i].id == id && t->added[i].normalized)
+            return &t->added[i].content;
+    return &t->text[id];
+}
+
+/* Some decoders treat the first token in a way of its own. */
+static void put_first(const wt_tokenizer *t, writer *w, int32_t id, const char *bytes, size_t len)
+{
+    const wt_string *name = &t->text[id], *p = &t->word_prefix;
+    size_t strip = t->decoder == WT_DECODE_WORDPIECE ? 1 : t->strip_left;
+    const bool plain = t->plain_added && t->is_special[id];
+    if (t->decoder == WT_DECODE_WORDPIECE && p->len && name->len >= p->len && !memcmp(name->data, p->data, p->len)) {
+        put(w, name->data, name->len);
         return;
-    if (t->decoder == WT_DECODE_WORDPIECE) {
-        const wt_string *name = &t->text[id];
-        if (name->len >= t->word_prefix.len && memcmp(name->data, t->word_prefix.data, t->word_prefix.len) == 0 &&
-            t->word_prefix.len) {
-            *bytes = name->data;
-            *len = name->len;
-            return;
-        }
-        strip = 1;
     }
-    if (t->first_bare)
-        strip = *len;
-    while (strip && *len && **bytes == ' ') {
-        ++*bytes;
-        --*len;
-        strip--;
+    if (t->first_bare && t->decoder == WT_DECODE_META) {
+        put_bare(w, found_name(t, id), &t->meta);
+        return;
     }
+    for (; strip && len && *bytes == ' ' && !plain; strip--) {
+        bytes++;
+        len--;
+    }
+    put(w, bytes, len);
 }
 
 wt_status wt_detokenize(const wt_tokenizer *t, const int32_t *ids, size_t n, bool special, char *text, size_t cap,
                         size_t *len, wt_err *err)
 {
-    size_t total = 0;
-    bool first = true;
+    writer w = { text, cap, 0 };
+    size_t done = 0, count = 0;
     *len = 0;
+    for (size_t i = 0; i < n; i++)
+        count += is_id(t, ids[i]) && (special || !t->is_special[ids[i]]);
     for (size_t i = 0; i < n; i++) {
         const char *bytes;
         size_t size;
         WT_TRY(wt_token_piece(t, ids[i], special, &bytes, &size, err));
         if (t->is_special[ids[i]] && !special)
             continue;
-        if (first)
-            first_piece(t, ids[i], &bytes, &size);
-        first = false;
-        if (total < cap)
-            memcpy(text + total, bytes, size < cap - total ? size : cap - total);
-        total += size;
+        if (++done == count && t->decoder == WT_DECODE_SUFFIX && size && bytes[size - 1] == ' ')
+            size--; /* the end of the last word is no space */
+        if (done == 1)
+            put_first(t, &w, ids[i], bytes, size);
+        else
+            put(&w, bytes, size);
     }
-    *len = total;
+    *len = w.n;
     return WT_OK;
 }

@@ -34,7 +34,7 @@ typedef enum wt_norm_kind {
     WT_NORM_PREPEND, /* content, unless the text is empty */
     WT_NORM_APPEND,
     WT_NORM_STRIP,    /* white space: left, right */
-    WT_NORM_ACCENTS,  /* drops marks (Mn) */
+    WT_NORM_ACCENTS,  /* drops marks */
     WT_NORM_NMT,      /* control characters away, odd spaces to spaces */
     WT_NORM_CHARSMAP, /* SentencePiece's table, longest match */
     WT_NORM_BERT,     /* clean, cjk, accents, lower */
@@ -100,7 +100,8 @@ typedef enum wt_decoder {
     WT_DECODE_BYTES, /* byte-level letters */
     WT_DECODE_META,  /* U+2581 is a space, <0xHH> a byte */
     WT_DECODE_WORDPIECE,
-    WT_DECODE_SUFFIX /* "</w>" is a space */
+    WT_DECODE_SUFFIX, /* "</w>" is a space */
+    WT_DECODE_JOINED  /* a space between all */
 } wt_decoder;
 
 enum { WT_SLOTS = 16, WT_MAX_SPECIAL = 16 };
@@ -134,10 +135,12 @@ struct wt_tokenizer {
     int32_t before[WT_MAX_SPECIAL], after[WT_MAX_SPECIAL];
     size_t n_before, n_after;
     wt_decoder decoder;
-    bool cleanup;      /* WORDPIECE: "do n't ," */
-    bool first_bare;   /* META: the first token's U+2581 are not there (T5's decoder) */
-    size_t strip_left; /* spaces taken from the beginning of a decoded text */
-    wt_string meta;    /* U+2581 or what stands for it */
+    bool cleanup;       /* WORDPIECE: "do n't ," */
+    bool first_bare;    /* META: the first token's U+2581 are not there (T5's decoder) */
+    bool byte_names;    /* META: "<0x0A>" is that byte whatever the token's type */
+    size_t strip_left;  /* spaces taken from the beginning of a decoded text */
+    wt_string meta;     /* U+2581 or what stands for it */
+    wt_string end_sign; /* SUFFIX: "</w>" */
     int32_t ends[32];
     size_t n_ends;
     /* compiled */
@@ -222,6 +225,8 @@ void wt_byte_letters_init(uint16_t letters[256]); /* byte -> its letter (below U
 void wt_byte_letters_put(wt_buf *out, const char *bytes, size_t len);
 bool wt_is_byte_name(const wt_string *name, uint8_t *byte); /* "<0x0A>" */
 /* added.c */
+/* Normalizes what is looked for in normal text. */
+wt_status wt_added_normalize(wt_tokenizer *t, wt_err *err);
 wt_status wt_added_build(wt_tokenizer *t, wt_err *err);
 /* The next added token at or behind *from: *at, *len what it takes of the text, `floor` where lstrip must stop. */
 const wt_added_token *wt_added_find(const wt_added_set *set, const char *text, size_t len, size_t from, size_t *at,
@@ -233,6 +238,9 @@ void wt_charsmap_apply(wt_buf *out, const struct wt_charsmap *map, const char *t
 /* pretokenizer.c: s->spans[*which] over *text afterwards. `first`: the piece is the beginning of the text. */
 wt_status wt_pretokenize(const wt_tokenizer *t, wt_scratch *s, wt_string *text, bool first, int *which, wt_err *err);
 wt_status wt_pre_regex(wt_tokenizer *t, wt_pre_step *step, const char *pattern, size_t len, wt_err *err);
+/* read_json.c: folder: where the files beside it are; NULL: none. */
+wt_status wt_tokenizer_from_json(wt_tokenizer **out, wt_context *ctx, const char *text, size_t len, const char *folder,
+                                 wt_err *err);
 /* read_json_steps.c: the normalizer and the pre-tokenizer of tokenizer.json; NULL: none. */
 wt_status wt_read_normalizer(wt_tokenizer *t, const json_t *json, wt_err *err);
 wt_status wt_read_pretokenizer(wt_tokenizer *t, const json_t *json, wt_err *err);

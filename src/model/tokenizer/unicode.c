@@ -41,6 +41,12 @@ uint32_t wt_lower(uint32_t code)
     return i < n ? lower_to[i] : code;
 }
 
+bool wt_is_word(uint32_t c)
+{
+    return wt_is(c, WT_WORD) || (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f149) ||
+           (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+}
+
 bool wt_is_cjk(uint32_t c)
 {
     static const uint32_t ranges[][2] = { { 0x4e00, 0x9fff },   { 0x3400, 0x4dbf },   { 0x20000, 0x2a6df },

@@ -51,12 +51,15 @@ typedef enum wt_category {
 #define WT_CONTROLS (WT_CAT(WT_CC) | WT_CAT(WT_CC_WHITE))
 #define WT_OTHERS   (WT_CONTROLS | WT_CAT(WT_CF) | WT_CAT(WT_CS) | WT_CAT(WT_CO) | WT_CAT(WT_CN))
 #define WT_WHITE    (WT_SPACES | WT_CAT(WT_CC_WHITE))
+#define WT_WORD     (WT_LETTERS | WT_MARKS | WT_CAT(WT_ND) | WT_CAT(WT_NL) | WT_CAT(WT_PC))
 
 enum { WT_REPLACEMENT = 0xfffd, WT_CODE_LIMIT = 0x110000 };
 
 wt_category wt_category_of(uint32_t code);
 static inline bool wt_is(uint32_t code, uint32_t categories) { return categories >> wt_category_of(code) & 1; }
 uint32_t wt_lower(uint32_t code);
+/* WT_WORD and the letters in circles and squares: alphabetic, but symbols by category. */
+bool wt_is_word(uint32_t code);
 bool wt_is_cjk(uint32_t code); /* BERT's blocks of Chinese characters */
 
 /* The character at text[at], at < len, and in *size its bytes; bytes that are no UTF-8 give WT_REPLACEMENT, size 1. */

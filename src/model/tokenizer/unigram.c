@@ -49,8 +49,8 @@ static void insert(struct wt_lattice_trie *trie, const wt_string *name, int32_t 
 static bool takes_part(const wt_tokenizer *t, size_t id)
 {
     const uint8_t type = t->type[id];
-    return t->text[id].data && t->text[id].len &&
-           (type == WT_TOKEN_NORMAL || type == WT_TOKEN_USER || type == WT_TOKEN_UNDEFINED);
+    return t->text[id].data && t->text[id].len && !(t->outside && t->outside[id]) &&
+           (t->outside || type == WT_TOKEN_NORMAL || type == WT_TOKEN_USER || type == WT_TOKEN_UNDEFINED);
 }
 
 wt_status wt_unigram_build(wt_tokenizer *t, wt_err *err)
@@ -60,7 +60,7 @@ wt_status wt_unigram_build(wt_tokenizer *t, wt_err *err)
     bool any = false;
     for (size_t i = 0; i < t->info.tokens; i++) {
         nodes += takes_part(t, i) ? t->text[i].len : 0;
-        if (t->type[i] != WT_TOKEN_NORMAL && t->type[i] != WT_TOKEN_UNDEFINED)
+        if (!takes_part(t, i) || (!t->outside && t->type[i] == WT_TOKEN_USER))
             continue;
         least = !any || t->score[i] < least ? t->score[i] : least;
         most = !any || t->score[i] > most ? t->score[i] : most;
@@ -82,7 +82,8 @@ wt_status wt_unigram_build(wt_tokenizer *t, wt_err *err)
     for (size_t i = 0; i < t->info.tokens; i++)
         if (takes_part(t, i))
             insert(trie, &t->text[i], (int32_t)i);
-    for (size_t i = 0; i < t->info.tokens; i++) /* what the user defined is better than any way around it */
+    for (size_t i = 0; i < t->info.tokens && !t->outside;
+         i++) /* what the user defined is better than any way around it */
         if (t->type[i] == WT_TOKEN_USER)
             t->score[i] = (double)t->text[i].len * most - 0.1;
     t->trie = trie;

@@ -141,25 +141,33 @@ static wt_status clean_up(wt_buf *out, wt_buf *spare, wt_err *err)
     return WT_OK;
 }
 
-static wt_status piece_of(const wt_tokenizer *t, size_t id, const int16_t byte_of[LETTERS], wt_buf *out, wt_buf *spare,
-                          wt_err *err)
+typedef struct piece_maker {
+    wt_tokenizer *t;
+    int16_t byte_of[LETTERS];
+    wt_buf out, spare;
+    wt_err *err;
+} piece_maker;
+
+static wt_status spell(piece_maker *m, size_t id, const wt_string *name)
 {
-    const wt_string *name = &t->text[id];
+    const wt_tokenizer *t = m->t;
+    wt_buf *out = &m->out;
     uint8_t byte;
     const bool plain = t->plain_added && (t->is_special[id] || t->type[id] == WT_TOKEN_USER);
-    out->len = 0;
-    if (plain || t->decoder == WT_DECODE_PLAIN) {
+    if (t->decoder == WT_DECODE_JOINED)
+        wt_buf_puts(out, " ");
+    if (plain || t->decoder == WT_DECODE_PLAIN || t->decoder == WT_DECODE_JOINED) {
         wt_buf_add(out, name->data, name->len);
     } else if (t->decoder == WT_DECODE_BYTES) {
-        if (!bytes_of_letters(out, name, byte_of))
+        if (!bytes_of_letters(out, name, m->byte_of))
             wt_buf_add(out, name->data, name->len);
     } else if (t->decoder == WT_DECODE_META) {
-        if ((t->type[id] == WT_TOKEN_BYTE || t->byte_fallback) && wt_is_byte_name(name, &byte))
+        if ((t->type[id] == WT_TOKEN_BYTE || t->byte_names) && wt_is_byte_name(name, &byte))
             wt_buf_add(out, &byte, 1);
         else
             replace_all(out, name->data, name->len, t->meta.data, " ");
     } else if (t->decoder == WT_DECODE_SUFFIX) {
-        replace_all(out, name->data, name->len, t->word_suffix.data, " ");
+        replace_all(out, name->data, name->len, t->end_sign.data, " ");
     } else {
         const wt_string *p = &t->word_prefix;
         if (name->len >= p->len && memcmp(name->data, p->data, p->len) == 0) {
@@ -169,41 +177,52 @@ static wt_status piece_of(const wt_tokenizer *t, size_t id, const int16_t byte_o
             wt_buf_add(out, name->data, name->len);
         }
         if (t->cleanup)
-            WT_TRY(clean_up(out, spare, err));
+            WT_TRY(clean_up(out, &m->spare, m->err));
     }
-    return wt_buf_status(out, err);
+    return wt_buf_status(out, m->err);
+}
+
+static wt_status make_piece(piece_maker *m, size_t id, const wt_string *name)
+{
+    wt_string *piece = &m->t->piece[id];
+    m->out.len = 0;
+    WT_TRY(spell(m, id, name));
+    *piece = *name; /* most are spelt as they are named */
+    if (m->out.len == name->len && (!name->len || !memcmp(m->out.data, name->data, name->len)))
+        return WT_OK;
+    piece->data = wt_arena_strndup(&m->t->arena, m->out.data ? m->out.data : "", m->out.len, m->err);
+    piece->len = m->out.len;
+    return piece->data ? WT_OK : WT_ENOMEM;
+}
+
+static wt_status make_pieces(piece_maker *m)
+{
+    wt_tokenizer *t = m->t;
+    for (size_t i = 0; i < t->info.tokens; i++) {
+        if (t->text[i].data)
+            WT_TRY(make_piece(m, i, &t->text[i]));
+        else
+            t->piece[i] = (wt_string){ "", 0 };
+    }
+    for (size_t i = 0; i < t->n_added; i++) /* what stands for them is what was found */
+        if (t->added[i].normalized)
+            WT_TRY(make_piece(m, (size_t)t->added[i].id, &t->added[i].content));
+    return WT_OK;
 }
 
 wt_status wt_pieces_build(wt_tokenizer *t, wt_err *err)
 {
     uint16_t letters[256];
-    int16_t byte_of[LETTERS];
+    piece_maker m = { .t = t, .err = err };
     wt_byte_letters_init(letters);
-    memset(byte_of, 0xff, sizeof byte_of);
+    memset(m.byte_of, 0xff, sizeof m.byte_of);
     for (unsigned b = 0; b < 256; b++)
-        byte_of[letters[b]] = (int16_t)b;
-    wt_buf out, spare;
-    wt_buf_init(&out, t->ctx);
-    wt_buf_init(&spare, t->ctx);
-    wt_status st = WT_OK;
+        m.byte_of[letters[b]] = (int16_t)b;
+    wt_buf_init(&m.out, t->ctx);
+    wt_buf_init(&m.spare, t->ctx);
     t->piece = wt_arena_alloc(&t->arena, t->info.tokens, sizeof *t->piece, err);
-    if (!t->piece)
-        st = WT_ENOMEM;
-    for (size_t i = 0; i < t->info.tokens && st == WT_OK; i++) {
-        if (!t->text[i].data) {
-            t->piece[i] = (wt_string){ "", 0 };
-            continue;
-        }
-        st = piece_of(t, i, byte_of, &out, &spare, err);
-        if (st == WT_OK && out.len == t->text[i].len && (!out.len || !memcmp(out.data, t->text[i].data, out.len))) {
-            t->piece[i] = t->text[i];
-        } else if (st == WT_OK) {
-            t->piece[i].data = wt_arena_strndup(&t->arena, out.data ? out.data : "", out.len, err);
-            t->piece[i].len = out.len;
-            st = t->piece[i].data ? WT_OK : WT_ENOMEM;
-        }
-    }
-    wt_buf_free(&out);
-    wt_buf_free(&spare);
+    const wt_status st = t->piece ? make_pieces(&m) : WT_ENOMEM;
+    wt_buf_free(&m.out);
+    wt_buf_free(&m.spare);
     return st;
 }
