@@ -35,7 +35,8 @@
  * F32 [T, H*E]. Every token's k and v go to the caches first (slots), then token t looks at the keys 0..positions[t] of
  * its sequence owners[t]; with "window" W > 0 only at those with positions[t] - j < W. Attributes heads, kv_heads,
  * scale, softcap (0: none; s = cap tanh(s / cap)), window, alibi (0: none; the largest bias of ALiBi). Caches are
- * written in place: their pages are run/kernels/kv.h's; this node is their only user. Glu(gate [.., F], up [.., F]): act(gate)
+ * written in place: their pages are run/kernels/kv.h's; this node is their only user. Glu(gate [.., F], up [.., F]):
+ * act(gate)
  * * up; Glu(x [.., 2F]): gate is the first half (attribute "swap" 1: the second). Attribute act as Linear's. Experts(x
  * [T, K], scores [T, X], gate? [X, F, K], up [X, F, K], down [X, K, F], gate_bias?, up_bias?, down_bias?): the sum over
  * the chosen experts of weight * down(act(gate x) * up x). Attributes top_k, normalize (1: the chosen weights add up to

@@ -9,7 +9,7 @@
 #define WT_KERNEL_CHECK_H
 #include "run/kernel.h"
 
-enum { KC_MAX_IN = 6, KC_MAX_OUT = 3, KC_MAX_ATTR = 32, KC_MAX_BLOCKS = 64 };
+enum { KC_MAX_IN = 10, KC_MAX_OUT = 3, KC_MAX_ATTR = 32, KC_MAX_BLOCKS = 64 };
 
 typedef struct kc_block {
     void *map; /* NULL: malloc'ed `data` */

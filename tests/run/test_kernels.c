@@ -28,6 +28,11 @@ static void linear_block(void **state)
     (void)state;
     run("linear over blocks", kc_make_linear_block);
 }
+static void kv_attention(void **state)
+{
+    (void)state;
+    run("attention over caches", kc_make_kv_attention);
+}
 static void matmul(void **state)
 {
     (void)state;
@@ -47,8 +52,9 @@ static void quant_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_f32), cmocka_unit_test(linear),     cmocka_unit_test(linear_block),
-        cmocka_unit_test(matmul),   cmocka_unit_test(quant_conv), cmocka_unit_test(quant_linear),
+        cmocka_unit_test(conv_f32),     cmocka_unit_test(linear), cmocka_unit_test(linear_block),
+        cmocka_unit_test(kv_attention), cmocka_unit_test(matmul), cmocka_unit_test(quant_conv),
+        cmocka_unit_test(quant_linear),
     };
     return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
 }

@@ -56,6 +56,24 @@ WT_INLINE float vf_max_of(vf v) { return _mm512_reduce_max_ps(v); }
 WT_INLINE vf vf_from_i32(const int32_t *p) { return _mm512_cvtepi32_ps(_mm512_loadu_si512(p)); }
 WT_INLINE vf vf_from_u8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p))); }
+WT_INLINE vf vf_from_f16(const uint16_t *p)
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
+/* The sums of VL vectors. */
+WT_INLINE vf vf_sums4(const vf *v) /* of four, in each quarter apart */
+{
+    const vf a = _mm512_add_ps(_mm512_unpacklo_ps(v[0], v[1]), _mm512_unpackhi_ps(v[0], v[1]));
+    const vf b = _mm512_add_ps(_mm512_unpacklo_ps(v[2], v[3]), _mm512_unpackhi_ps(v[2], v[3]));
+    return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xee));
+}
+WT_INLINE vf vf_sums(const vf *v)
+{
+    const vf a = vf_sums4(v), b = vf_sums4(v + 4), c = vf_sums4(v + 8), d = vf_sums4(v + 12);
+    const vf ab = _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+    const vf cd = _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x88), _mm512_shuffle_f32x4(c, d, 0xdd));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+}
 WT_INLINE vi vi_load(const int32_t *p) { return _mm512_loadu_si512(p); }
 WT_INLINE vf vf_from_vi(vi v) { return _mm512_cvtepi32_ps(v); }
 WT_INLINE vi vi_from_vf(vf v) { return _mm512_cvtps_epi32(v); }
@@ -144,6 +162,16 @@ WT_INLINE vf vf_from_i32(const int32_t *p)
 }
 WT_INLINE vf vf_from_u8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(p))); }
 WT_INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p))); }
+WT_INLINE vf vf_from_f16(const uint16_t *p)
+{
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+WT_INLINE vf vf_sums(const vf *v)
+{
+    const vf a = _mm256_hadd_ps(_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+    const vf b = _mm256_hadd_ps(_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
 WT_INLINE vi vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 WT_INLINE vf vf_from_vi(vi v) { return _mm256_cvtepi32_ps(v); }
 WT_INLINE vi vi_from_vf(vf v) { return _mm256_cvtps_epi32(v); }
