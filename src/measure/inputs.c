@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "base/hash.h"
 #include "measure/data.h"
+#include "measure/language/decoder_inputs.h"
 
 /* --- shapes ---------------------------------------------------------------------------------------------------------
  */
@@ -31,6 +32,10 @@ wt_status wt_input_settle(const wt_graph *graph, size_t index, int batch, wt_sha
 {
     const wt_value *v = graph->inputs[index];
     *out = v->type.shape;
+    if (wt_is_decoder_graph(graph)) {
+        *out = wt_decoder_input_shape(v, batch > 0 ? batch : 1);
+        return WT_OK;
+    }
     if (out->rank < 0)
         return ask_for_shape(graph, v, err);
     if (out->rank > 0 && batch > 0 && out->dim[0] >= 0 && out->dim[0] != batch)
@@ -99,13 +104,18 @@ static wt_status random_input(wt_inputs *in, const wt_graph *graph, size_t i, in
     in->tensors[i].data = NULL;
     if (v->type.data)
         return WT_OK;
-    if (v->kind != WT_TENSOR_VALUE || v->type.dtype == WT_DTYPE_NONE)
+    const bool decoder = wt_is_decoder_graph(graph);
+    if ((v->kind != WT_TENSOR_VALUE && !decoder) || v->type.dtype == WT_DTYPE_NONE)
         return wt_fail(err, WT_EUNSUPPORTED, "input '%s' is no tensor of a known type", v->name);
     wt_shape shape;
     WT_TRY(wt_input_settle(graph, i, batch, &shape, err));
     WT_TRY(wt_tensor_new(&in->owned[i], in->ctx, v->type.dtype, &shape, err));
     in->tensors[i] = *in->owned[i];
     uint64_t state = wt_hash64(v->name, strlen(v->name), seed);
+    if (decoder) {
+        wt_decoder_input_fill(graph, v, &in->tensors[i], state);
+        return WT_OK;
+    }
     return fill(&in->tensors[i], &state, err);
 }
 

@@ -1,5 +1,6 @@
 /* format.c - the list of formats, and choosing one. */
 #include "model/format.h"
+#include "model/arch/arch.h"
 #include "model/formats/onnx/onnx.h"
 
 enum { HEAD = 4096 };
@@ -41,13 +42,31 @@ static wt_status choose(const wt_format **out, const wt_map *map, wt_err *err)
         return WT_OK;
     wt_fail(err, WT_EFORMAT, map->size ? "this is no model file of a known format" : "the file is empty");
     wt_err_where(err, "%s", map->path);
-    wt_err_hint(err, "models are read from ONNX files");
+    wt_err_hint(err, "models are read from ONNX files, GGUF files and Hugging Face folders");
     return WT_EFORMAT;
+}
+
+static void close_weights(void *weights) { wt_weights_close(weights); }
+
+/* Named weights become a graph by their architecture; the graph keeps them. */
+static wt_status read_weights(wt_graph **out, wt_context *ctx, const char *path, wt_err *err)
+{
+    wt_weights *weights;
+    WT_TRY(wt_weights_open(&weights, ctx, path, err));
+    const wt_status st = wt_arch_build(out, weights, NULL, err);
+    if (st != WT_OK) {
+        wt_weights_close(weights);
+        return st;
+    }
+    wt_graph_own(*out, weights, close_weights);
+    return WT_OK;
 }
 
 wt_status wt_model_read(wt_graph **out, wt_context *ctx, const char *path, wt_err *err)
 {
     *out = NULL;
+    if (wt_weights_sniff(path))
+        return read_weights(out, ctx, path, err);
     wt_map map = { 0 };
     const wt_format *format = NULL;
     WT_TRY(wt_map_open(&map, ctx, path, err));
