@@ -111,8 +111,8 @@ static void find_ends(wt_tokenizer *t)
                                          "<|end_of_text|>",
                                          "<|end_of_turn|>",
                                          "<turn|>",
-                                         "<\xef\xbd\x9c"
-                                         "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>" };
+                                         ("<\xef\xbd\x9c" /* two literals: \x9ce would be one escape */
+                                          "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>") };
     add_end(t, t->info.eos);
     add_end(t, t->info.eot);
     for (size_t i = 0; i < WT_ARRAY_LEN(names); i++) {
