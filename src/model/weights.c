@@ -69,8 +69,11 @@ void wt_weights_close(wt_weights *w)
         return;
     for (size_t i = 0; i < w->n_maps; i++)
         wt_map_close(&w->maps[i]);
+    for (size_t i = 0; i < w->n_owned; i++)
+        wt_weights_close(w->owned[i]);
     for (size_t i = 0; i < w->n_pages; i++)
         wt_free_pages(w->ctx, w->pages[i]);
+    wt_free(w->ctx, w->owned);
     wt_free(w->ctx, w->maps);
     wt_free(w->ctx, w->pages);
     wt_free(w->ctx, w->weights);
@@ -88,6 +91,13 @@ wt_status wt_weights_add_map(wt_weights *w, const wt_map *map, uint32_t *index, 
     if (index)
         *index = (uint32_t)w->n_maps;
     w->n_maps++;
+    return WT_OK;
+}
+
+wt_status wt_weights_own(wt_weights *w, wt_weights *other, wt_err *err)
+{
+    WT_TRY(wt_grow(w->ctx, (void **)&w->owned, &w->owned_cap, w->n_owned + 1, sizeof(wt_weights *), err));
+    w->owned[w->n_owned++] = other;
     return WT_OK;
 }
 
@@ -111,6 +121,8 @@ uint64_t wt_weights_file_bytes(const wt_weights *w)
     uint64_t sum = 0;
     for (size_t i = 0; i < w->n_maps; i++)
         sum += w->maps[i].size;
+    for (size_t i = 0; i < w->n_owned; i++)
+        sum += wt_weights_file_bytes(w->owned[i]);
     return sum;
 }
 

@@ -43,11 +43,14 @@ typedef struct wt_meta {
 /* What the stored parts need to become the tensor. */
 typedef enum wt_weight_form {
     WT_FORM_AS_IS = 0,
-    WT_FORM_PAIRS,    /* rows of each head of `heads`: stored (i, i + d/2), wanted (2i, 2i + 1) */
-    WT_FORM_HALVES,   /* the inverse */
-    WT_FORM_PLUS_1,   /* add 1 to each element */
-    WT_FORM_STACK,    /* parts are slices along axis 0 */
-    WT_FORM_TRANSPOSE /* a matrix stored the other way round */
+    WT_FORM_PAIRS,     /* rows of each head of `heads`: stored (i, i + d/2), wanted (2i, 2i + 1) */
+    WT_FORM_HALVES,    /* the inverse */
+    WT_FORM_PLUS_1,    /* add 1 to each element */
+    WT_FORM_MINUS_1,   /* the inverse */
+    WT_FORM_STACK,     /* parts are slices along axis 0; one part: data to be copied (misaligned, another type) */
+    WT_FORM_TRANSPOSE, /* a matrix stored the other way round; its own inverse */
+    WT_FORM_SPLIT_QKV, /* rows stored as `heads` groups of `queries` heads of q, one of k, one of v; wanted q, k, v */
+    WT_FORM_GROUP_QKV  /* the inverse */
 } wt_weight_form;
 
 typedef struct wt_weight {
@@ -55,8 +58,8 @@ typedef struct wt_weight {
     wt_dtype dtype; /* of what wt_weight_data gives */
     wt_shape shape; /* row-major, outermost first (GGUF's dims reversed); block formats run along the last axis */
     wt_weight_form form;
-    wt_dtype stored; /* of the parts where it differs (WT_FORM_PLUS_1: F16 or BF16 that becomes F32); else NONE */
-    int64_t heads;
+    wt_dtype stored; /* of the parts where it differs, in any form but AS_IS (BF16 that becomes F32); else NONE */
+    int64_t heads, queries;
     const void *const *parts; /* parts[0..n_parts): equally large views */
     size_t n_parts;
     size_t bytes;      /* of the whole tensor; wt_weights_add computes it */
@@ -109,6 +112,8 @@ wt_arena *wt_weights_arena(wt_weights *weights);
 wt_context *wt_weights_context(const wt_weights *weights);
 /* As wt_weights_set_meta, but what `meta` points to lives as long as the set already (its arena, its maps). */
 wt_status wt_weights_borrow_meta(wt_weights *weights, const wt_meta *meta, wt_err *err);
+/* `other`, whose data the set's tensors are views of, is closed with the set. */
+wt_status wt_weights_own(wt_weights *weights, wt_weights *other, wt_err *err);
 /* Zeroed pages that the set owns: for data that cannot be views. */
 void *wt_weights_pages(wt_weights *weights, size_t bytes, wt_err *err);
 

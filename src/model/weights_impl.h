@@ -15,6 +15,8 @@ struct wt_weights {
     const char *path, *format;
     wt_map *maps;
     size_t n_maps, maps_cap;
+    wt_weights **owned; /* sets that this one's tensors are views of */
+    size_t n_owned, owned_cap;
     void **pages; /* wt_alloc_pages blocks of the set's own */
     size_t n_pages, pages_cap;
     wt_weight **weights; /* each in the arena, so that pointers stay good */
