@@ -314,3 +314,11 @@ wt_status wt_hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *
     wt_map_close(&map);
     return WT_OK;
 }
+
+wt_status wt_check_hash(wt_context *ctx, const char *path, const char *expected, wt_err *err)
+{
+    char hex[65];
+    WT_TRY(wt_hash_file(ctx, path, hex, err));
+    return strcmp(hex, expected) ? wt_fail(err, WT_EIO, "%s reads back differently from what was written", path)
+                                 : WT_OK;
+}

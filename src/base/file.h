@@ -21,6 +21,8 @@ wt_status wt_read_file(wt_context *ctx, const char *path, uint64_t limit, char *
 
 /* SHA-256 of a whole file, hexadecimal. */
 wt_status wt_hash_file(wt_context *ctx, const char *path, char hex[65], wt_err *err);
+/* Reads back what was written: WT_EIO when the file has another hash. */
+wt_status wt_check_hash(wt_context *ctx, const char *path, const char *expected, wt_err *err);
 
 typedef struct wt_outfile wt_outfile;
 /* Refuses an existing path unless `force`. */

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include "model/formats/gguf/gguf.h"
+#include "model/huggingface/huggingface.h"
+#include "model/formats/safetensors/safetensors.h"
 
 enum { HEAD = 16 };
 
@@ -13,6 +15,7 @@ typedef struct weights_reader {
 
 static const weights_reader readers[] = {
     { wt_gguf_sniff, wt_gguf_open },
+    { wt_safetensors_sniff, wt_hf_open_file },
 };
 
 static const weights_reader *choose(const char *path)
@@ -30,11 +33,13 @@ static const weights_reader *choose(const char *path)
     return NULL;
 }
 
-bool wt_weights_sniff(const char *path) { return choose(path) != NULL; }
+bool wt_weights_sniff(const char *path) { return wt_path_is_dir(path) || choose(path) != NULL; }
 
 wt_status wt_weights_open(wt_weights **out, wt_context *ctx, const char *path, wt_err *err)
 {
     *out = NULL;
+    if (wt_path_is_dir(path))
+        return wt_hf_open(out, ctx, path, err);
     const weights_reader *reader = choose(path);
     if (reader)
         return reader->open(out, ctx, path, err);
@@ -43,6 +48,6 @@ wt_status wt_weights_open(wt_weights **out, wt_context *ctx, const char *path, w
     wt_map_close(&map);
     wt_fail(err, WT_EFORMAT, "this is no file of weights of a known format");
     wt_err_where(err, "%s", path);
-    wt_err_hint(err, "language models are read from GGUF files");
+    wt_err_hint(err, "language models are read from GGUF files, safetensors files and Hugging Face folders");
     return WT_EFORMAT;
 }

@@ -130,23 +130,15 @@ static wt_status write_files(job *j, uint64_t threshold, wt_err *err)
     return wt_outfile_commit(file, j->model_hash, err);
 }
 
-static wt_status check_hash(wt_context *ctx, const char *path, const char *expected, wt_err *err)
-{
-    char hex[65];
-    WT_TRY(wt_hash_file(ctx, path, hex, err));
-    return strcmp(hex, expected) ? wt_fail(err, WT_EIO, "%s reads back differently from what was written", path)
-                                 : WT_OK;
-}
-
 static wt_status read_back(job *j, wt_err *err)
 {
     struct stat st;
     wt_graph *again = NULL;
     if (stat(j->path, &st) == 0 && !S_ISREG(st.st_mode)) /* a pipe or a device: gone */
         return WT_OK;
-    WT_TRY(check_hash(j->ctx, j->path, j->model_hash, err));
+    WT_TRY(wt_check_hash(j->ctx, j->path, j->model_hash, err));
     if (j->data_path)
-        WT_TRY(check_hash(j->ctx, j->data_path, j->data_hash, err));
+        WT_TRY(wt_check_hash(j->ctx, j->data_path, j->data_hash, err));
     WT_TRY(wt_onnx_read(&again, j->ctx, j->path, err));
     const bool same = again->n_nodes == j->clone->n_nodes && again->n_constants == j->clone->n_constants &&
                       again->n_inputs == j->clone->n_inputs && again->n_outputs == j->clone->n_outputs;

@@ -1,0 +1,220 @@
+/* hf_open.c - a folder of Hugging Face to a set with GGUF's names and keys. */
+#include <math.h>
+#include <stdio.h>
+#include "base/file.h"
+#include "base/json.h"
+#include "hf_family.h"
+#include "model/formats/safetensors/safetensors.h"
+
+/* --- which family --------------------------------------------------------------------------------------------------
+ */
+static wt_status unknown_type(const wt_hf_model *m, const char *type, wt_err *err)
+{
+    char known[300] = "";
+    size_t at = 0;
+    for (const wt_hf_family *const *f = wt_hf_families; *f && at < sizeof known; f++)
+        at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "", (*f)->model_type);
+    wt_fail(err, WT_EUNSUPPORTED, "models of type '%.60s' are not known", type);
+    wt_err_where(err, "%s", m->path);
+    wt_err_hint(err, "known are: %s", known);
+    return WT_EUNSUPPORTED;
+}
+
+static wt_status choose_family(wt_hf_model *m, wt_err *err)
+{
+    const char *type = json_string_value(json_object_get(m->root, "model_type"));
+    const json_t *quantized = wt_hf_get(m->root, "quantization_config|quantization");
+    if (!type)
+        return wt_hf_refuse(m, WT_EFORMAT, "restore the file as the model's authors published it", err,
+                            "there is no \"model_type\"");
+    for (const wt_hf_family *const *f = wt_hf_families; *f && !m->family; f++)
+        if (!strcmp((*f)->model_type, type))
+            m->family = *f;
+    if (!m->family)
+        return unknown_type(m, type, err);
+    if (quantized) {
+        const char *method = json_string_value(wt_hf_get(quantized, "quant_method"));
+        return wt_hf_refuse(m, WT_EUNSUPPORTED, "take the original weights, and quantize them with whet", err,
+                            "the weights are quantized in the way of another tool (%.40s)", method ? method : "mlx");
+    }
+    const json_t *text = json_object_get(m->root, "text_config");
+    m->config = json_is_object(text) ? (json_t *)(uintptr_t)text : m->root;
+    return WT_OK;
+}
+
+/* --- keys that are no hyperparameters ------------------------------------------------------------------------------
+ */
+static wt_status set_name(wt_hf_model *m, wt_err *err)
+{
+    const char *name = json_string_value(wt_hf_get(m->root, "_name_or_path"));
+    char *dir = NULL;
+    if (!name || !*name || *name == '/' || *name == '.') {
+        dir = wt_path_dir(m->ctx, m->path, err);
+        if (!dir)
+            return WT_ENOMEM;
+        name = wt_path_base(dir);
+    }
+    wt_status st = wt_weights_set_string(m->set, "general.type", "model", err);
+    if (st == WT_OK)
+        st = wt_weights_set_string(m->set, "general.name", name, err);
+    wt_free(m->ctx, dir);
+    return st;
+}
+
+/* llama.cpp's number of the type that most of the model has. */
+static wt_status set_file_type(wt_hf_model *m, wt_err *err)
+{
+    uint64_t bytes[WT_DTYPE_COUNT] = { 0 };
+    for (size_t i = 0; i < wt_weights_count(m->set); i++)
+        bytes[wt_weights_at(m->set, i)->dtype] += wt_weights_at(m->set, i)->bytes;
+    const int type = bytes[WT_BF16] > bytes[WT_F32] && bytes[WT_BF16] >= bytes[WT_F16] ? 32
+                     : bytes[WT_F16] > bytes[WT_F32]                                   ? 1
+                                                                                       : 0;
+    return wt_weights_set_int(m->set, "general.file_type", WT_META_U32, type, err);
+}
+
+static wt_status set_sampling(wt_hf_model *m, const json_t *generation, wt_err *err)
+{
+    static const struct {
+        const char *hf, *gguf;
+        bool integer;
+    } rows[] = { { "temperature", "general.sampling.temp", false },
+                 { "top_k", "general.sampling.top_k", true },
+                 { "top_p", "general.sampling.top_p", false },
+                 { "min_p", "general.sampling.min_p", false },
+                 { "repetition_penalty", "general.sampling.penalty_repeat", false } };
+    for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++) {
+        const json_t *value = wt_hf_get(generation, rows[i].hf);
+        const double number = json_number_value(value);
+        if (!json_is_number(value) || !isfinite(number))
+            continue;
+        if (!rows[i].integer)
+            WT_TRY(wt_weights_set_float(m->set, rows[i].gguf, number, err));
+        else if (number >= 0 && number <= INT32_MAX)
+            WT_TRY(wt_weights_set_int(m->set, rows[i].gguf, WT_META_I32, (int64_t)number, err));
+    }
+    return WT_OK;
+}
+
+/* Ids that the tokenizer's own files did not give. A second id that ends a text is the end of a turn. */
+static wt_status set_id(wt_hf_model *m, const char *key, const json_t *value, wt_err *err)
+{
+    const json_int_t id = json_integer_value(value);
+    if (!json_is_integer(value) || id < 0 || id > INT32_MAX || wt_weights_meta(m->set, key))
+        return WT_OK;
+    return wt_weights_set_int(m->set, key, WT_META_U32, id, err);
+}
+
+static wt_status set_ids(wt_hf_model *m, const json_t *from, wt_err *err)
+{
+    const json_t *eos = wt_hf_get(from, "eos_token_id");
+    WT_TRY(set_id(m, "tokenizer.ggml.bos_token_id", wt_hf_get(from, "bos_token_id"), err));
+    WT_TRY(set_id(m, "tokenizer.ggml.padding_token_id", wt_hf_get(from, "pad_token_id"), err));
+    if (!json_is_array(eos))
+        return set_id(m, "tokenizer.ggml.eos_token_id", eos, err);
+    WT_TRY(set_id(m, "tokenizer.ggml.eos_token_id", json_array_get(eos, 0), err));
+    return json_array_size(eos) > 1
+               ? set_id(m, "tokenizer.ggml.eot_token_id", json_array_get(eos, json_array_size(eos) - 1), err)
+               : WT_OK;
+}
+
+static wt_status read_generation(wt_hf_model *m, wt_err *err)
+{
+    char *path = wt_path_join(m->ctx, m->folder, "generation_config.json", err);
+    json_t *json = NULL;
+    wt_status st = path ? WT_OK : WT_ENOMEM;
+    if (st == WT_OK && wt_path_exists(path))
+        st = wt_json_load(&json, m->ctx, path, err);
+    if (st == WT_OK)
+        st = set_sampling(m, json, err);
+    if (st == WT_OK)
+        st = set_ids(m, json, err);
+    if (st == WT_OK)
+        st = set_ids(m, m->config, err);
+    json_decref(json);
+    wt_free(m->ctx, path);
+    return st;
+}
+
+/* --- opening -------------------------------------------------------------------------------------------------------
+ */
+static wt_status read_model(wt_hf_model *m, wt_err *err)
+{
+    WT_TRY(wt_json_load(&m->root, m->ctx, m->path, err));
+    if (!json_is_object(m->root))
+        return wt_hf_refuse(m, WT_EFORMAT, "restore the file as the model's authors published it", err,
+                            "a JSON object was expected");
+    WT_TRY(choose_family(m, err));
+    WT_TRY(wt_hf_read_keys(m, err));
+    WT_TRY(wt_hf_read_tensors(m, err));
+    WT_TRY(set_name(m, err));
+    WT_TRY(set_file_type(m, err));
+    return read_generation(m, err);
+}
+
+/* Takes raw, also on failure. path: what the set is called. */
+static wt_status make(wt_weights **out, wt_context *ctx, const char *path, const char *folder, wt_weights *raw,
+                      wt_err *err)
+{
+    wt_hf_model m = { .ctx = ctx, .raw = raw, .folder = folder };
+    char *config = wt_path_join(ctx, folder, "config.json", err);
+    wt_status st = config ? wt_weights_new(&m.set, ctx, path, "safetensors", err) : WT_ENOMEM;
+    if (st == WT_OK)
+        st = wt_weights_own(m.set, raw, err);
+    if (st != WT_OK)
+        wt_weights_close(raw);
+    m.path = config;
+    if (st == WT_OK)
+        st = read_model(&m, err);
+    if (st == WT_OK)
+        *out = m.set;
+    else
+        wt_err_where(err, "%s", path), wt_weights_close(m.set);
+    json_decref(m.root);
+    wt_free(ctx, m.used);
+    wt_free(ctx, config);
+    return st;
+}
+
+static wt_status no_config(const char *folder, wt_err *err)
+{
+    wt_fail(err, WT_EFORMAT, "there is no config.json in the folder");
+    wt_err_where(err, "%s", folder);
+    wt_err_hint(err, "a model's folder has config.json, tokenizer files and safetensors");
+    return WT_EFORMAT;
+}
+
+static bool has_config(wt_context *ctx, const char *folder)
+{
+    char *config = wt_path_join(ctx, folder, "config.json", NULL);
+    const bool there = config && wt_path_exists(config);
+    wt_free(ctx, config);
+    return there;
+}
+
+wt_status wt_hf_open(wt_weights **out, wt_context *ctx, const char *folder, wt_err *err)
+{
+    wt_weights *raw = NULL;
+    *out = NULL;
+    if (!has_config(ctx, folder))
+        return no_config(folder, err);
+    WT_TRY(wt_safetensors_open_folder(&raw, ctx, folder, err));
+    return make(out, ctx, folder, folder, raw, err);
+}
+
+wt_status wt_hf_open_file(wt_weights **out, wt_context *ctx, const char *path, wt_err *err)
+{
+    wt_weights *raw = NULL;
+    *out = NULL;
+    WT_TRY(wt_safetensors_open(&raw, ctx, path, err));
+    char *folder = wt_path_dir(ctx, path, err);
+    wt_status st = folder ? WT_OK : WT_ENOMEM;
+    if (st == WT_OK && has_config(ctx, folder))
+        st = make(out, ctx, path, folder, raw, err);
+    else if (st == WT_OK)
+        *out = raw;
+    else
+        wt_weights_close(raw);
+    wt_free(ctx, folder);
+    return st;
+}
