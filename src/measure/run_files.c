@@ -20,18 +20,25 @@ typedef struct given {
     const char *file;
 } given;
 
-/* "NAME=FILE" or "FILE"; a '=' behind a '/' belongs to the file. */
-static wt_status split_name(wt_context *ctx, const char *text, given *out, wt_err *err)
+/* "NAME=FILE" or "FILE". Names may hold a '=' or a '/': the longest that is one of `values` counts. Without one a '='
+ * before the first '/' ends a name, too (that nobody has), and one behind it belongs to the file. */
+static wt_status split_name(wt_context *ctx, const char *text, wt_value *const *values, size_t n, given *out,
+                            wt_err *err)
 {
-    const char *eq = strchr(text, '='), *slash = strchr(text, '/');
+    size_t len = 0;
     *out = (given){ NULL, text };
-    if (!eq || (slash && slash < eq))
+    for (size_t i = 0; i < n; i++) {
+        const size_t l = strlen(values[i]->name);
+        if (l > len && !strncmp(text, values[i]->name, l) && text[l] == '=')
+            len = l;
+    }
+    if (!len && text[len = strcspn(text, "=/")] != '=')
         return WT_OK;
-    out->name = wt_alloc(ctx, (size_t)(eq - text) + 1, 1, err);
+    out->name = wt_alloc(ctx, len + 1, 1, err);
     if (!out->name)
         return WT_ENOMEM;
-    memcpy(out->name, text, (size_t)(eq - text));
-    out->file = eq + 1;
+    memcpy(out->name, text, len);
+    out->file = text + len + 1;
     return WT_OK;
 }
 
@@ -124,7 +131,7 @@ static wt_status load_input(inputs *in, const wt_graph *g, const char *text, wt_
 {
     given f;
     size_t index;
-    WT_TRY(split_name(in->ctx, text, &f, err));
+    WT_TRY(split_name(in->ctx, text, g->inputs, in->n, &f, err));
     wt_status st;
     if (wt_str_ends(f.file, ".npz") && !f.name)
         st = load_archive(in, g, f.file, err);
@@ -204,7 +211,7 @@ static wt_status check_one(wt_opened *m, const char *text, size_t order, const w
     given f;
     wt_tensor *expected;
     wt_difference d;
-    WT_TRY(split_name(m->ctx, text, &f, err));
+    WT_TRY(split_name(m->ctx, text, m->graph->outputs, m->graph->n_outputs, &f, err));
     const size_t index = f.name ? wt_output_index(m->graph, f.name) : order;
     if (index >= m->graph->n_outputs) {
         wt_status st = wt_fail(err, WT_EUSAGE,

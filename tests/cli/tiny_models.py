@@ -129,12 +129,13 @@ def files():
     large = model([node("MatMul", ["x", "w"], ["y"], "mm")], [value_info("x", [64, side])], [value_info("y", [64, side])],
                   [tensor("w", [side, side], [0.01] * (side * side))])
     free = model([node("Relu", ["x"], ["y"], "relu")], [value_info("x", ["N", "S"])], [value_info("y", ["N", "S"])])
+    path = model([node("Relu", ["a/x=1"], ["b/y"], "relu")], [value_info("a/x=1", [1, 4])], [value_info("b/y", [1, 4])])
     nameless = model([node("Relu", ["x"], ["y"], "relu")], [value_info("x", ["?", 3, "?"])], [value_info("y", ["?", 3, "?"])])
     unknown = model([node("Frobnicate", ["x"], ["y"], "strange", "org.example")], [value_info("x", [1, 4])],
                     [value_info("y", [1, 4])])
     case = {"model.onnx": mlp, "test_data_set_0/input_0.pb": tensor("x", [1, 4], [1, 2, 3, 4])}
     good = [sum(x * float((4 * i + j) % 5) for i, x in enumerate([1, 2, 3, 4])) for j in range(4)]
-    out = {"mlp.onnx": mlp, "large.onnx": large, "free.onnx": free, "nameless.onnx": nameless, "unknown.onnx": unknown, "cut.onnx": mlp[:len(mlp) // 2],
+    out = {"mlp.onnx": mlp, "large.onnx": large, "free.onnx": free, "path.onnx": path, "nameless.onnx": nameless, "unknown.onnx": unknown, "cut.onnx": mlp[:len(mlp) // 2],
            "noise.onnx": bytes(range(256)) * 4, "empty.onnx": b"", "x.npy": npy([1, 4], [1, 2, 3, 4]),
            "y.npy": npy([1, 4], good), "wrong.npy": npy([1, 4], [v + 1 for v in good]), "lies.npy": npy([1000, 4], [1, 2])}
     out.update(hostile())
