@@ -21,6 +21,8 @@ typedef struct wt_language_options {
     int threads;               /* 0: the context's */
     wt_dtype k_dtype, v_dtype; /* of the caches: WT_F16 (default), WT_F32, WT_Q8_0, WT_Q4_0 */
     bool hidden;               /* decoders give the last hidden state instead of logits */
+    int64_t context;           /* of decoders that ask for none; 0: the model's, at most 4096. Where a model has other
+                                * frequencies for long texts, decoders must stay on its side of the boundary. */
 } wt_language_options;
 WT_API wt_language_options wt_language_defaults(void);
 WT_API wt_status wt_language_open(wt_language **out, wt_context *ctx, const char *path,
@@ -42,7 +44,7 @@ WT_API const wt_template *wt_language_template(const wt_language *language);   /
  */
 typedef struct wt_decoder_options {
     size_t size;
-    int64_t context; /* tokens that all sequences may hold together; 0: the model's, at most 4096 */
+    int64_t context; /* tokens that all sequences may hold together; 0: the language's */
     int sequences;   /* at most; 0: 1 */
     int64_t batch;   /* tokens of one pass through the network; longer inputs are cut; 0: 512 */
 } wt_decoder_options;

@@ -66,7 +66,6 @@ static wt_status tokens_of_text(scorer *s, wt_err *err)
 
 static wt_status tokens_of_reference(scorer *s, wt_err *err)
 {
-    WT_TRY(wt_reference_open(&s->reference, s->ctx, s->o->reference, err));
     if (s->reference.vocab != s->vocab) {
         wt_fail(err, WT_EUSAGE, "the reference is of a vocabulary of %u tokens, the model has %zu", s->reference.vocab,
                 s->vocab);
@@ -84,7 +83,13 @@ static wt_status tokens_of_reference(scorer *s, wt_err *err)
 static wt_status open_model(scorer *s, const char *model, wt_err *err)
 {
     wt_tokenizer_info info = { .bos = -1 };
-    WT_TRY(wt_language_open(&s->language, s->ctx, model, &s->o->language, err));
+    wt_language_options l = s->o->language;
+    l.context = s->o->ctx > 0 ? s->o->ctx : 512;
+    if (s->o->reference) {
+        WT_TRY(wt_reference_open(&s->reference, s->ctx, s->o->reference, err));
+        l.context = s->reference.chunk;
+    }
+    WT_TRY(wt_language_open(&s->language, s->ctx, model, &l, err));
     s->vocab = (size_t)s->language->hp.vocab;
     WT_TRY(s->o->reference ? tokens_of_reference(s, err) : tokens_of_text(s, err));
     if (s->language->tokenizer)

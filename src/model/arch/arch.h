@@ -29,17 +29,23 @@ typedef enum wt_pooling { WT_POOL_NONE, WT_POOL_MEAN, WT_POOL_CLS, WT_POOL_LAST 
 typedef struct wt_hparams {
     const char *arch; /* "llama" */
     int64_t layers, width, vocab, context, heads, head_dim, value_dim;
-    int64_t feed_forward, experts, experts_used;
+    int64_t feed_forward, experts, experts_used, expert_hidden;
     const int64_t *kv_heads; /* per layer */
     const int64_t *window;   /* per layer; 0: all of the past */
+    int64_t short_context;   /* longer texts have other frequencies: wt_arch_options.context */
     bool causal;
     wt_pooling pooling;
 } wt_hparams;
+static inline bool wt_hparams_long(const wt_hparams *hp, int64_t context)
+{
+    return hp->short_context && context > hp->short_context;
+}
 
 enum { WT_ARCH_LOGITS = 1, WT_ARCH_HIDDEN = 2 };
 typedef struct wt_arch_options {
     wt_dtype k_dtype, v_dtype; /* F32, F16, Q8_0, Q4_0; WT_DTYPE_NONE: F16 */
     unsigned outputs;          /* 0: WT_ARCH_LOGITS (encoders: WT_ARCH_HIDDEN) */
+    int64_t context;           /* tokens that a sequence may reach; 0: hp.short_context or less */
 } wt_arch_options;
 
 struct wt_arch_builder;

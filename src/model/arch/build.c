@@ -57,9 +57,12 @@ wt_status wt_b_op(wt_arch_builder *b, wt_value **out, const char *domain, const 
                   wt_value *const *in, size_t n_in, const wt_attr *attrs, size_t n_attrs, wt_err *err)
 {
     wt_node *node;
+    wt_value *made;
     const wt_attrs list = { attrs, n_attrs };
-    WT_TRY(wt_graph_add_value(out, b->g, name, err));
-    return wt_graph_add_node(&node, b->g, NULL, domain, op, name ? name : "", in, n_in, out, 1, &list, err);
+    WT_TRY(wt_graph_add_value(&made, b->g, name, err));
+    WT_TRY(wt_graph_add_node(&node, b->g, NULL, domain, op, name ? name : "", in, n_in, &made, 1, &list, err));
+    *out = made; /* last: it may be one of the inputs */
+    return WT_OK;
 }
 
 wt_status wt_b_linear(wt_arch_builder *b, wt_value **out, wt_value *x, int64_t n, int64_t k, wt_value *residual,

@@ -54,8 +54,8 @@ wt_status wt_b_bool(wt_arch_builder *b, const char *name, bool fallback, bool *o
 wt_status wt_b_text(wt_arch_builder *b, const char *name, wt_string *out, wt_err *err); /* absent: empty */
 /* The keys that all families share, into b->hp and b->style; called before the family's own hparams(). */
 wt_status wt_b_common(wt_arch_builder *b, wt_err *err);
-/* Layers with (il + 1) % pattern != 0 look back `window` tokens only. */
-void wt_b_window_pattern(wt_arch_builder *b, int64_t window, int64_t pattern);
+/* Layers that look back `attention.sliding_window` tokens only: all but each `every`-th, unless the file says which. */
+wt_status wt_b_windows(wt_arch_builder *b, int64_t fallback, int64_t every, wt_err *err);
 
 /* --- values --------------------------------------------------------------------------------------------------------
  */

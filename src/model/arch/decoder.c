@@ -213,6 +213,7 @@ wt_status wt_b_head(wt_arch_builder *b, wt_value *x, wt_err *err)
     return wt_b_output(b, x, "logits", err);
 }
 
+/* Phi 3 was trained on short texts and then on long ones: which factors hold depends on how long a text may become. */
 static wt_status rope_factors(wt_arch_builder *b, wt_err *err)
 {
     const int64_t half = b->style.rope.dims / 2;
@@ -220,8 +221,8 @@ static wt_status rope_factors(wt_arch_builder *b, wt_err *err)
     if (b->factors)
         return WT_OK;
     return wt_b_weight(b, &b->factors, true, 1, &half, err, "%s",
-                       b->hp.context > b->style.rope.orig_ctx ? "rope_factors_long.weight"
-                                                              : "rope_factors_short.weight");
+                       wt_hparams_long(&b->hp, b->options.context) ? "rope_factors_long.weight"
+                                                                   : "rope_factors_short.weight");
 }
 
 wt_status wt_b_decoder(wt_arch_builder *b, wt_err *err)

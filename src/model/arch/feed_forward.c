@@ -41,10 +41,8 @@ static wt_status dense(wt_arch_builder *b, wt_value **out, wt_value *x, int64_t 
 
 static wt_status experts(wt_arch_builder *b, wt_value **out, wt_value *x, int64_t il, wt_err *err)
 {
-    const int64_t n = b->hp.experts, width = b->hp.width;
-    int64_t hidden;
+    const int64_t n = b->hp.experts, width = b->hp.width, hidden = b->hp.expert_hidden;
     wt_value *in[5] = { x };
-    WT_TRY(wt_b_int(b, "expert_feed_forward_length", b->hp.feed_forward, &hidden, err));
     const wt_attr attrs[] = { wt_attr_of_int("top_k", b->hp.experts_used),
                               wt_attr_of_int("normalize", b->style.experts_normalize),
                               wt_attr_of_int("softmax", b->style.experts_softmax),

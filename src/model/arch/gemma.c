@@ -21,12 +21,10 @@ static void attention_scale(wt_arch_builder *b, int64_t layers_of_27b)
 
 static wt_status gemma2_hparams(wt_arch_builder *b, wt_err *err)
 {
-    int64_t window;
     WT_TRY(gemma_hparams(b, err));
-    WT_TRY(wt_b_int(b, "attention.sliding_window", 4096, &window, err));
+    WT_TRY(wt_b_windows(b, 4096, 2, err));
     WT_TRY(wt_b_float(b, "attn_logit_softcapping", 50, &b->style.attn_softcap, err));
     WT_TRY(wt_b_float(b, "final_logit_softcapping", 30, &b->style.logit_softcap, err));
-    wt_b_window_pattern(b, window, 2);
     attention_scale(b, 46);
     return WT_OK;
 }
@@ -34,16 +32,14 @@ const wt_arch wt_arch_gemma2 = { .name = "gemma2", .hparams = gemma2_hparams, .b
 
 static wt_status gemma3_hparams(wt_arch_builder *b, wt_err *err)
 {
-    int64_t window;
     WT_TRY(gemma_hparams(b, err));
-    WT_TRY(wt_b_int(b, "attention.sliding_window", 0, &window, err));
     WT_TRY(wt_b_float(b, "rope.freq_base", 1e6, &b->style.rope.base, err));
-    WT_TRY(wt_b_float(b, "rope.freq_base_swa", 10000, &b->style.local_rope.base, err));
+    b->style.local_rope.base = 10000;
+    WT_TRY(wt_b_windows(b, 0, 6, err));
     WT_TRY(wt_b_float(b, "final_logit_softcapping", 0, &b->style.logit_softcap, err));
     b->style.local_rope.freq_scale = 1;
     b->style.local_rope.ext_factor = 0;
     b->style.qk_norm = WT_QK_HEAD;
-    wt_b_window_pattern(b, window, 6);
     attention_scale(b, 62);
     return WT_OK;
 }

@@ -155,9 +155,12 @@ wt_status wt_b_common(wt_arch_builder *b, wt_err *err)
     WT_TRY(need(b, "feed_forward_length", 1, 1 << 22, &hp->feed_forward, err));
     WT_TRY(wt_b_int(b, "expert_count", 0, &hp->experts, err));
     WT_TRY(wt_b_int(b, "expert_used_count", 0, &hp->experts_used, err));
+    WT_TRY(need(b, "expert_feed_forward_length", hp->feed_forward, 1 << 22, &hp->expert_hidden, err));
     WT_TRY(heads(b, err));
     WT_TRY(rope_keys(b, &b->style.rope, err));
     b->style.local_rope = b->style.rope;
+    if (wt_weights_find(b->w, "rope_factors_long.weight"))
+        hp->short_context = b->style.rope.orig_ctx;
     WT_TRY(wt_b_float(b, "attention.layer_norm_rms_epsilon", 1e-5, &b->eps, err));
     WT_TRY(wt_b_float(b, "attention.layer_norm_epsilon", b->eps, &b->eps, err));
     WT_TRY(wt_b_float(b, "attention.scale", 1 / sqrt((double)hp->head_dim), &b->style.attn_scale, err));
@@ -167,8 +170,20 @@ wt_status wt_b_common(wt_arch_builder *b, wt_err *err)
     return vocabulary(b, err);
 }
 
-void wt_b_window_pattern(wt_arch_builder *b, int64_t window, int64_t pattern)
+wt_status wt_b_windows(wt_arch_builder *b, int64_t fallback, int64_t every, wt_err *err)
 {
-    for (int64_t il = 0; il < b->hp.layers; il++)
-        b->window[il] = window > 0 && (il + 1) % pattern != 0 ? window : 0;
+    char key[160];
+    int64_t window, local;
+    key_of(b, "attention.sliding_window_pattern", key, sizeof key);
+    const wt_meta *pattern = wt_weights_meta(b->w, key);
+    WT_TRY(wt_b_int(b, "attention.sliding_window", fallback, &window, err));
+    if (pattern && !pattern->is_array)
+        WT_TRY(wt_weights_int(b->w, key, every, &every, err));
+    for (int64_t il = 0; il < b->hp.layers; il++) {
+        local = every <= 0 || (il + 1) % every != 0;
+        if (pattern && pattern->is_array && !wt_meta_int_at(pattern, (uint64_t)il, &local))
+            return wt_fail(err, WT_EFORMAT, "the key %s has no number for layer %lld", key, (long long)il);
+        b->window[il] = window > 0 && local ? window : 0;
+    }
+    return wt_b_float(b, "rope.freq_base_swa", b->style.local_rope.base, &b->style.local_rope.base, err);
 }

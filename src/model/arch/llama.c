@@ -25,7 +25,10 @@ const wt_arch wt_arch_smollm3 = { .name = "smollm3", .hparams = smollm3_hparams,
 static wt_status granite_hparams(wt_arch_builder *b, wt_err *err)
 {
     double logit;
+    bool turns;
     WT_TRY(llama_hparams(b, err));
+    WT_TRY(wt_b_bool(b, "rope.scaling.finetuned", true, &turns, err)); /* what Granite's files say of models without */
+    b->style.rope.off = !turns;
     WT_TRY(wt_b_float(b, "embedding_scale", 1, &b->style.embed_scale, err));
     WT_TRY(wt_b_float(b, "residual_scale", 1, &b->style.residual_scale, err));
     WT_TRY(wt_b_float(b, "logit_scale", 1, &logit, err));

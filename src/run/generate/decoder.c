@@ -90,8 +90,9 @@ static void find_ropes(wt_decoder *d)
 
 static wt_status sizes(wt_decoder *d, const wt_decoder_options *o, wt_err *err)
 {
-    const int64_t trained = d->language->hp.context, most = trained < 4096 ? trained : 4096,
-                  context = o->context > 0 ? o->context : most;
+    const wt_hparams *hp = &d->language->hp;
+    const int64_t trained = hp->context, usual = d->language->options.context,
+                  context = o->context > 0 ? o->context : usual;
     d->sequences = o->sequences > 0 ? o->sequences : 1;
     d->batch = o->batch > 0 ? o->batch : 512;
     if (context > trained) {
@@ -100,6 +101,11 @@ static wt_status sizes(wt_decoder *d, const wt_decoder_options *o, wt_err *err)
         wt_err_hint(err, "ask for at most %lld", (long long)trained);
         return WT_EUSAGE;
     }
+    if (wt_hparams_long(hp, context) != wt_hparams_long(hp, usual))
+        return wt_fail(
+            err, WT_EUSAGE,
+            "the model has other frequencies beyond %lld tokens: it was opened for a context of %lld, not %lld",
+            (long long)hp->short_context, (long long)usual, (long long)context);
     if (d->batch > context)
         d->batch = context;
     d->max_pages = (context + WT_KV_PAGE - 1) / WT_KV_PAGE;

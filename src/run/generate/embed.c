@@ -70,8 +70,7 @@ static wt_status open_embedder(embedder *e, wt_context *ctx, const char *model, 
     WT_TRY(pooling_of(&e->pooling, e->language, o->pooling, err));
     if (e->language->arch->encoder)
         return wt_session_open(&e->session, e->language->plan, err);
-    const wt_decoder_options d = { .size = sizeof d, .context = e->language->hp.context };
-    WT_TRY(wt_decoder_open(&e->decoder, e->language, &d, err));
+    WT_TRY(wt_decoder_open(&e->decoder, e->language, NULL, err));
     return wt_seq_open(e->decoder, &e->seq, err);
 }
 
@@ -121,8 +120,9 @@ static wt_status embed_text(embedder *e, const char *text, bool normalize, json_
     wt_ids ids;
     WT_TRY(wt_text_ids(&ids, l, text, strlen(text), WT_TOKENIZE_ADD_SPECIAL, err));
     wt_status st = WT_OK;
-    if (ids.n == 0 || (int64_t)ids.n > l->hp.context)
-        st = wt_fail(err, WT_EUSAGE, "the text has %zu tokens, expected 1 to %lld", ids.n, (long long)l->hp.context);
+    const int64_t most = l->arch->encoder ? l->hp.context : l->options.context;
+    if (ids.n == 0 || (int64_t)ids.n > most)
+        st = wt_fail(err, WT_EUSAGE, "the text has %zu tokens, expected 1 to %lld", ids.n, (long long)most);
     if (st == WT_OK)
         st = e->session ? run_encoder(e, &ids, &hidden, err) : run_decoder(e, &ids, &hidden, err);
     float *row = st == WT_OK ? wt_alloc(l->ctx, width, sizeof *row, err) : NULL;

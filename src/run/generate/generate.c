@@ -169,7 +169,10 @@ static wt_status open_model(generation *g, const char *model, wt_err *err)
 {
     const uint64_t began = wt_now_ns();
     wt_tokenizer_info info;
-    WT_TRY(wt_language_open(&g->language, g->ctx, model, &g->o->language, err));
+    wt_language_options l = g->o->language;
+    if (g->o->decoder.context > 0)
+        l.context = g->o->decoder.context;
+    WT_TRY(wt_language_open(&g->language, g->ctx, model, &l, err));
     WT_TRY(wt_prompt_ids(&g->ids, g->language, g->o, err));
     WT_TRY(wt_decoder_open(&g->decoder, g->language, &g->o->decoder, err));
     WT_TRY(wt_seq_open(g->decoder, &g->seq, err));

@@ -34,7 +34,10 @@ static wt_status same_vocabulary(const wt_language *draft, const wt_language *ta
 
 static wt_status open_draft(wt_guesser *g, const wt_language *target, const wt_generate_options *o, wt_err *err)
 {
-    WT_TRY(wt_language_open(&g->language, g->ctx, o->draft, &o->language, err));
+    wt_language_options l = o->language;
+    if (o->decoder.context > 0)
+        l.context = o->decoder.context;
+    WT_TRY(wt_language_open(&g->language, g->ctx, o->draft, &l, err));
     WT_TRY(same_vocabulary(g->language, target, err));
     wt_decoder_options d = o->decoder;
     wt_language_info info;

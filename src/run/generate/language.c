@@ -12,6 +12,7 @@ static wt_status open_plan(wt_language *l, wt_err *err)
 {
     const wt_arch_options ao = { .k_dtype = l->options.k_dtype,
                                  .v_dtype = l->options.v_dtype,
+                                 .context = l->options.context,
                                  .outputs = l->arch->encoder || l->options.hidden ? WT_ARCH_HIDDEN : WT_ARCH_LOGITS };
     wt_plan_options po = wt_plan_defaults();
     po.threads = l->options.threads;
@@ -42,6 +43,8 @@ static wt_status open_all(wt_language *l, const char *path, wt_err *err)
     WT_TRY(wt_weights_string(l->weights, "general.architecture", "", &arch, err));
     WT_TRY(wt_weights_string(l->weights, "general.name", "", &name, err));
     l->arch = wt_arch_find(arch.data, arch.len);
+    if (l->options.context <= 0)
+        l->options.context = l->hp.context < 4096 ? l->hp.context : 4096;
     l->name = wt_arena_strndup(wt_weights_arena(l->weights), name.data, name.len, err);
     if (!l->name)
         return WT_ENOMEM;
