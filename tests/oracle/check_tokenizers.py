@@ -254,6 +254,29 @@ def train(folder):
         finish(unigram, name)
 
 
+def train_sentencepiece(folder):
+    import io
+    import sentencepiece
+    texts = [p.read_text(encoding="utf-8") for p in sorted((HERE.parent.parent / "src").rglob("*.h"))]
+    corpus = [line for text in texts for line in text.split("\n") if line.strip()] + list(strings(200, seed=7))
+    whole = {"remove_extra_whitespaces": False, "normalization_rule_name": "identity"}
+    user = {"user_defined_symbols": ["<sep>", "foo", "don't"]}
+    kinds = {
+        "spm-unigram": {"model_type": "unigram"},
+        "spm-unigram-bytes": {"model_type": "unigram", "byte_fallback": True, "normalization_rule_name": "nmt_nfkc_cf"},
+        "spm-unigram-user": {"model_type": "unigram", **whole, **user},
+        "spm-bpe": {"model_type": "bpe"},
+        "spm-bpe-llama": {"model_type": "bpe", "byte_fallback": True, "split_digits": True, **whole},
+        "spm-bpe-user": {"model_type": "bpe", "byte_fallback": True, "add_dummy_prefix": False, **user},
+        "spm-bpe-suffix": {"model_type": "bpe", "treat_whitespace_as_suffix": True},
+    }
+    for name, options in kinds.items():
+        out = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=out, vocab_size=3000,
+                                                 character_coverage=0.99, minloglevel=2, **options)
+        (folder / f"{name}.model").write_bytes(out.getvalue())
+
+
 def differences(texts, ours, theirs):
     """How many texts differ, and a word about the first."""
     count, first = 0, ""
@@ -280,6 +303,17 @@ def hugging_face(path, texts):
     ours.close()
 
 
+def sentence_piece(path, texts):
+    import sentencepiece
+    theirs = sentencepiece.SentencePieceProcessor(model_file=str(path))
+    ours = Whet(path)
+    yield "ids", differences(texts, lambda s: ours.encode(s, 0), theirs.encode)
+    yield "text", differences(texts[:len(HOSTILE) + 200],
+                              lambda s: ours.decode(theirs.encode(s)).decode("utf-8", "replace"),
+                              lambda s: theirs.decode(theirs.encode(s)))
+    ours.close()
+
+
 def llama(path, texts):
     import llama_cpp
     theirs = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
@@ -300,6 +334,8 @@ def invalid(path):
 def checks(texts, have_llama):
     for path in sorted(TRAINED.glob("*.json")):
         yield path.stem, hugging_face(path, texts)
+    for path in sorted(TRAINED.glob("*.model")):
+        yield path.stem, sentence_piece(path, texts)
     yield "gpt2", invalid(TRAINED / "gpt2.json")
     minilm = MODELS / "all-minilm-l6-v2" / "tokenizer.json"
     if minilm.exists():
@@ -325,6 +361,7 @@ def main():
     if not made(TRAINED, stamp):
         with making(TRAINED, stamp) as folder:
             train(folder)
+            train_sentencepiece(folder)
     texts = HOSTILE + list(strings(args.strings))
     passed = failed = 0
     for name, results in checks(texts, group == "llama"):

@@ -12,6 +12,13 @@ static int by_content(const void *a, const void *b)
     return order ? order : x->len < y->len ? -1 : x->len > y->len;
 }
 
+static void put_in(wt_added_set *set, const wt_added_token *a)
+{
+    const uint8_t byte = (uint8_t)a->content.data[0];
+    set->first[byte >> 5] |= UINT32_C(1) << (byte & 31);
+    set->tokens[set->n++] = a;
+}
+
 static wt_status build_set(wt_tokenizer *t, wt_added_set *set, bool normalized, bool special, wt_err *err)
 {
     set->tokens = wt_arena_alloc(&t->arena, t->n_added, sizeof(void *), err);
@@ -21,9 +28,7 @@ static wt_status build_set(wt_tokenizer *t, wt_added_set *set, bool normalized, 
         const wt_added_token *a = &t->added[i];
         if (a->normalized != normalized || (a->special && !special) || !a->content.len)
             continue;
-        const uint8_t byte = (uint8_t)a->content.data[0];
-        set->first[byte >> 5] |= UINT32_C(1) << (byte & 31);
-        set->tokens[set->n++] = a;
+        put_in(set, a);
     }
     qsort(set->tokens, set->n, sizeof *set->tokens, by_content);
     return WT_OK;
@@ -54,8 +59,28 @@ wt_status wt_added_normalize(wt_tokenizer *t, wt_err *err)
     return st;
 }
 
+static wt_status build_user(wt_tokenizer *t, wt_err *err)
+{
+    wt_added_set *set = &t->user;
+    size_t n = 0;
+    for (size_t i = 0; i < t->info.tokens; i++)
+        n += t->type[i] == WT_TOKEN_USER;
+    wt_added_token *tokens = wt_arena_alloc(&t->arena, n, sizeof *tokens, err);
+    if (!tokens || !(set->tokens = wt_arena_alloc(&t->arena, n, sizeof(void *), err)))
+        return WT_ENOMEM;
+    for (size_t i = 0; i < t->info.tokens; i++)
+        if (t->type[i] == WT_TOKEN_USER && t->text[i].len) {
+            tokens[set->n] = (wt_added_token){ .content = t->text[i], .id = (int32_t)i };
+            put_in(set, &tokens[set->n]);
+        }
+    qsort(set->tokens, set->n, sizeof *set->tokens, by_content);
+    return WT_OK;
+}
+
 wt_status wt_added_build(wt_tokenizer *t, wt_err *err)
 {
+    if (t->sentencepiece)
+        WT_TRY(build_user(t, err));
 
     WT_TRY(build_set(t, &t->raw_always, false, false, err));
     WT_TRY(build_set(t, &t->raw_all, false, true, err));
@@ -77,8 +102,11 @@ static size_t narrow(const wt_added_set *set, size_t low, size_t high, size_t at
     return low;
 }
 
-static const wt_added_token *longest_at(const wt_added_set *set, const char *text, size_t len)
+const wt_added_token *wt_added_at(const wt_added_set *set, const char *text, size_t len)
 {
+    const uint8_t begin = len ? (uint8_t)text[0] : 0;
+    if (!set->n || !(set->first[begin >> 5] >> (begin & 31) & 1))
+        return NULL;
     const wt_added_token *found = NULL;
     size_t low = 0, high = set->n;
     for (size_t at = 0; at < len; at++) {
@@ -119,9 +147,7 @@ const wt_added_token *wt_added_find(const wt_added_set *set, const char *text, s
     const size_t floor = from;
     size_t size;
     while (set->n && from < len) {
-        const uint8_t byte = (uint8_t)text[from];
-        const wt_added_token *a = set->first[byte >> 5] >> (byte & 31) & 1 ? longest_at(set, text + from, len - from)
-                                                                           : NULL;
+        const wt_added_token *a = wt_added_at(set, text + from, len - from);
         if (!a) {
             from++;
             continue;

@@ -107,6 +107,8 @@ static uint32_t priority_of(float score)
 static bool pair_of(const wt_tokenizer *t, const char *word, const wt_symbol *a, const wt_symbol *b, uint32_t *priority,
                     int32_t *to)
 {
+    if (a->frozen || b->frozen)
+        return false;
     if (t->model == WT_TOK_SCORES) {
         *to = wt_vocab_find(t, word + a->at, a->len + b->len);
         if (*to < 0)
@@ -228,7 +230,11 @@ static wt_status split_word(const wt_tokenizer *t, wt_scratch *s, const char *wo
     size_t n = 0;
     for (size_t at = 0, size = 1; at < len; at += size, n++) {
         int32_t id;
-        if (t->byte_level) {
+        const wt_added_token *user = wt_added_at(&t->user, word + at, len - at);
+        if (user) {
+            id = user->id;
+            size = user->content.len;
+        } else if (t->byte_level) {
             id = t->byte_id[(uint8_t)word[at]];
             if (decorated) {
                 char letter[4];
@@ -244,7 +250,7 @@ static wt_status split_word(const wt_tokenizer *t, wt_scratch *s, const char *wo
             else
                 id = wt_vocab_find(t, word + at, size);
         }
-        s->symbols[n] = (wt_symbol){ at, (uint32_t)size, id, (int32_t)n - 1, (int32_t)n + 1 };
+        s->symbols[n] = (wt_symbol){ (uint32_t)at, (uint32_t)size, id, (int32_t)n - 1, (int32_t)n + 1, user != NULL };
     }
     s->n_symbols = n;
     s->symbols[n - 1].next = -1;

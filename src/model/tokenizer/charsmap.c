@@ -64,12 +64,19 @@ static size_t longest_key(const struct wt_charsmap *map, const char *text, size_
     return found;
 }
 
-void wt_charsmap_apply(wt_buf *out, const struct wt_charsmap *map, const char *text, size_t len)
+void wt_charsmap_apply(wt_buf *out, const struct wt_charsmap *map, const wt_added_set *keep, const char *text,
+                       size_t len)
 {
     for (size_t at = 0, size; at < len; at += size) {
         const char *by;
         size_t n;
-        size = longest_key(map, text + at, len - at, &by, &n);
+        const wt_added_token *kept = wt_added_at(keep, text + at, len - at);
+        if (kept) {
+            size = kept->content.len;
+            wt_buf_add(out, text + at, size);
+            continue;
+        }
+        size = map ? longest_key(map, text + at, len - at, &by, &n) : 0;
         if (size) {
             wt_buf_add(out, by, n);
             continue;

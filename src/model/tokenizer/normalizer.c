@@ -116,7 +116,7 @@ static void strip(const wt_norm_step *step, wt_buf *out, const char *text, size_
 static void spm_spaces(const wt_norm_step *step, wt_buf *out, const char *text, size_t len)
 {
     const char *space = step->content.data;
-    const size_t n = step->content.len, begin = out->len;
+    const size_t n = step->content.len;
     if (step->collapse)
         while (len && text[0] == ' ') {
             text++;
@@ -127,7 +127,6 @@ static void spm_spaces(const wt_norm_step *step, wt_buf *out, const char *text, 
     if (step->prepend && !step->suffix)
         wt_buf_add(out, space, n);
     bool was_space = step->collapse;
-    size_t plain = out->len; /* the end without what a trailing space would be */
     for (size_t at = 0; at < len; at++) {
         const bool is_space = text[at] == ' ';
         if (is_space && was_space && step->collapse)
@@ -136,12 +135,10 @@ static void spm_spaces(const wt_norm_step *step, wt_buf *out, const char *text, 
             wt_buf_add(out, space, n);
         else
             wt_buf_add(out, text + at, 1);
-        if (!is_space)
-            plain = out->len;
         was_space = is_space;
     }
-    if (step->collapse && plain > begin && !out->failed)
-        out->len = plain;
+    while (step->collapse && !out->failed && out->len >= n && memcmp(out->data + out->len - n, space, n) == 0)
+        out->len -= n;
     if (step->prepend && step->suffix)
         wt_buf_add(out, space, n);
 }
@@ -183,7 +180,8 @@ static wt_status bert(const wt_norm_step *step, wt_scratch *s, wt_buf *out, wt_s
     return st;
 }
 
-static wt_status run_step(const wt_norm_step *step, wt_scratch *s, wt_buf *out, wt_string text, wt_err *err)
+static wt_status run_step(const wt_tokenizer *t, const wt_norm_step *step, wt_scratch *s, wt_buf *out, wt_string text,
+                          wt_err *err)
 {
     switch (step->kind) {
     case WT_NORM_FORM: return wt_normalize(out, text.data, text.len, step->form, err);
@@ -202,7 +200,7 @@ static wt_status run_step(const wt_norm_step *step, wt_scratch *s, wt_buf *out, 
     case WT_NORM_STRIP: strip(step, out, text.data, text.len); break;
     case WT_NORM_ACCENTS: drop_marks(out, text.data, text.len, WT_MARKS); break;
     case WT_NORM_NMT: nmt(out, text.data, text.len); break;
-    case WT_NORM_CHARSMAP: wt_charsmap_apply(out, step->map, text.data, text.len); break;
+    case WT_NORM_CHARSMAP: wt_charsmap_apply(out, step->map, &t->user, text.data, text.len); break;
     case WT_NORM_BERT: return bert(step, s, out, text, err);
     case WT_NORM_LETTERS: wt_byte_letters_put(out, text.data, text.len); break;
     case WT_NORM_SPM: spm_spaces(step, out, text.data, text.len); break;
@@ -216,7 +214,7 @@ wt_status wt_normalizer_run(const wt_tokenizer *t, wt_scratch *s, wt_string text
     for (size_t i = 0; i < t->n_norm; i++) {
         wt_buf *to = &s->norm[i & 1];
         to->len = 0;
-        WT_TRY(run_step(&t->norm[i], s, to, *out, err));
+        WT_TRY(run_step(t, &t->norm[i], s, to, *out, err));
         WT_TRY(wt_buf_status(to, err));
         *out = (wt_string){ to->data ? to->data : "", to->len };
     }

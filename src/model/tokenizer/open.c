@@ -13,7 +13,7 @@ static wt_status open_weights(wt_tokenizer **out, wt_context *ctx, const char *p
     return st;
 }
 
-static wt_status open_json(wt_tokenizer **out, wt_context *ctx, const char *path, wt_err *err)
+static wt_status open_file(wt_tokenizer **out, wt_context *ctx, const char *path, wt_err *err)
 {
     char *text = NULL, *folder = NULL;
     size_t len;
@@ -21,7 +21,9 @@ static wt_status open_json(wt_tokenizer **out, wt_context *ctx, const char *path
     if (st == WT_OK)
         folder = wt_path_dir(ctx, path, err);
     if (st == WT_OK)
-        st = folder ? wt_tokenizer_from_json(out, ctx, text, len, folder, err) : WT_ENOMEM;
+        st = !folder                      ? WT_ENOMEM
+             : wt_str_ends(path, ".json") ? wt_tokenizer_from_json(out, ctx, text, len, folder, err)
+                                          : wt_tokenizer_from_spm(out, ctx, text, len, folder, err);
     if (st != WT_OK)
         wt_err_where(err, "%s", path);
     wt_free(ctx, text);
@@ -31,16 +33,20 @@ static wt_status open_json(wt_tokenizer **out, wt_context *ctx, const char *path
 
 static wt_status open_folder(wt_tokenizer **out, wt_context *ctx, const char *folder, wt_err *err)
 {
-    char *json = wt_path_join(ctx, folder, "tokenizer.json", err);
-    wt_status st = json ? WT_OK : WT_ENOMEM;
-    if (st == WT_OK && !wt_path_exists(json)) {
-        st = wt_fail(err, WT_EFORMAT, "no tokenizer.json in this folder");
-        wt_err_where(err, "%s", folder);
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "spiece.model" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(names); i++) {
+        char *path = wt_path_join(ctx, folder, names[i], err);
+        if (!path)
+            return WT_ENOMEM;
+        const bool there = wt_path_exists(path);
+        const wt_status st = there ? open_file(out, ctx, path, err) : WT_OK;
+        wt_free(ctx, path);
+        if (there)
+            return st;
     }
-    if (st == WT_OK)
-        st = open_json(out, ctx, json, err);
-    wt_free(ctx, json);
-    return st;
+    wt_fail(err, WT_EFORMAT, "neither tokenizer.json nor tokenizer.model is in this folder");
+    wt_err_where(err, "%s", folder);
+    return WT_EFORMAT;
 }
 
 wt_status wt_tokenizer_open(wt_tokenizer **out, wt_context *ctx, const char *path, wt_err *err)
@@ -48,7 +54,7 @@ wt_status wt_tokenizer_open(wt_tokenizer **out, wt_context *ctx, const char *pat
     *out = NULL;
     if (wt_path_is_dir(path))
         return open_folder(out, ctx, path, err);
-    if (wt_str_ends(path, ".json"))
-        return open_json(out, ctx, path, err);
+    if (wt_str_ends(path, ".json") || wt_str_ends(path, ".model"))
+        return open_file(out, ctx, path, err);
     return open_weights(out, ctx, path, err);
 }

@@ -333,6 +333,8 @@ static wt_status read_config(wt_tokenizer *t, const json_t *config, wt_err *err)
         *ids[k].to = named_id(t, config, ids[k].key);
     if (i->bos < 0)
         i->bos = named_id(t, config, "cls_token");
+    i->add_bos = flag(config, "add_bos_token", i->add_bos);
+    i->add_eos = flag(config, "add_eos_token", i->add_eos);
     for (size_t k = 0; k < json_array_size(chat); k++) { /* several, by name */
         const json_t *one = json_array_get(chat, k);
         const char *name = string_at(one, "name");
@@ -346,7 +348,7 @@ static wt_status read_config(wt_tokenizer *t, const json_t *config, wt_err *err)
     return WT_OK;
 }
 
-static wt_status load_beside(wt_tokenizer *t, const char *folder, wt_err *err)
+wt_status wt_read_beside(wt_tokenizer *t, const char *folder, wt_err *err)
 {
     wt_context *ctx = t->ctx;
     char *config = wt_path_join(ctx, folder, "tokenizer_config.json", err), *chat = NULL, *text = NULL;
@@ -393,7 +395,7 @@ static wt_status read_root(wt_tokenizer *t, const json_t *root, const char *fold
                    !t->ignore_merges;
     t->info.unk = t->unk;
     if (folder)
-        WT_TRY(load_beside(t, folder, err));
+        WT_TRY(wt_read_beside(t, folder, err));
     t->info.unk = t->info.unk < 0 ? t->unk : t->info.unk;
     t->info.add_bos = t->n_before > 0;
     t->info.add_eos = t->n_after > 0;

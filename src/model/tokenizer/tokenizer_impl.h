@@ -128,6 +128,7 @@ struct wt_tokenizer {
     bool plain_added;   /* added tokens are in running text as their names, whatever the decoder */
     bool byte_level;    /* the model works on bytes, names are byte-level letters */
     bool byte_fallback; /* <0xHH> for what has no token */
+    bool sentencepiece; /* what the user defined passes the normalizer and is never merged */
     bool fuse_unk, ignore_merges, bert_prefix;
     bool cut_words;                     /* a reader's choice: words may be cut where no token spans (see bpe.c) */
     wt_string word_prefix, word_suffix; /* "##" or "", "</w>" or "" */
@@ -154,6 +155,7 @@ struct wt_tokenizer {
     struct wt_lattice_trie *trie;
     double unk_score;
     uint8_t *is_special;
+    wt_added_set user;                                           /* sentencepiece */
     wt_added_set raw_always, raw_all, normal_always, normal_all; /* all: with those that PARSE_SPECIAL adds */
     _Atomic(struct wt_scratch *) slots[WT_SLOTS];
 };
@@ -168,9 +170,9 @@ typedef struct wt_spans {
     size_t n, cap;
 } wt_spans;
 typedef struct wt_symbol {
-    size_t at;
-    uint32_t len;
+    uint32_t at, len;
     int32_t id, prev, next; /* id -1: no token */
+    bool frozen;            /* merges with nothing */
 } wt_symbol;
 typedef struct wt_pair_item {
     uint64_t key; /* priority << 32 | left symbol: the smallest is merged first */
@@ -228,19 +230,28 @@ bool wt_is_byte_name(const wt_string *name, uint8_t *byte); /* "<0x0A>" */
 /* Normalizes what is looked for in normal text. */
 wt_status wt_added_normalize(wt_tokenizer *t, wt_err *err);
 wt_status wt_added_build(wt_tokenizer *t, wt_err *err);
+/* The longest that text begins with, or NULL. */
+const wt_added_token *wt_added_at(const wt_added_set *set, const char *text, size_t len);
 /* The next added token at or behind *from: *at, *len what it takes of the text, `floor` where lstrip must stop. */
 const wt_added_token *wt_added_find(const wt_added_set *set, const char *text, size_t len, size_t from, size_t *at,
                                     size_t *end);
 /* normalizer.c: *out borrows text or a buffer of the scratch. */
 wt_status wt_normalizer_run(const wt_tokenizer *t, wt_scratch *s, wt_string text, wt_string *out, wt_err *err);
 wt_status wt_charsmap_open(const struct wt_charsmap **out, wt_arena *arena, const void *blob, size_t len, wt_err *err);
-void wt_charsmap_apply(wt_buf *out, const struct wt_charsmap *map, const char *text, size_t len);
+/* map NULL: nothing is replaced; `keep` is passed as it is. */
+void wt_charsmap_apply(wt_buf *out, const struct wt_charsmap *map, const wt_added_set *keep, const char *text,
+                       size_t len);
 /* pretokenizer.c: s->spans[*which] over *text afterwards. `first`: the piece is the beginning of the text. */
 wt_status wt_pretokenize(const wt_tokenizer *t, wt_scratch *s, wt_string *text, bool first, int *which, wt_err *err);
 wt_status wt_pre_regex(wt_tokenizer *t, wt_pre_step *step, const char *pattern, size_t len, wt_err *err);
 /* read_json.c: folder: where the files beside it are; NULL: none. */
 wt_status wt_tokenizer_from_json(wt_tokenizer **out, wt_context *ctx, const char *text, size_t len, const char *folder,
                                  wt_err *err);
+/* read_spm.c */
+wt_status wt_tokenizer_from_spm(wt_tokenizer **out, wt_context *ctx, const void *data, size_t len, const char *folder,
+                                wt_err *err);
+/* tokenizer_config.json and chat_template.jinja of a folder: names of bos, eos, ...; the chat template. */
+wt_status wt_read_beside(wt_tokenizer *t, const char *folder, wt_err *err);
 /* read_json_steps.c: the normalizer and the pre-tokenizer of tokenizer.json; NULL: none. */
 wt_status wt_read_normalizer(wt_tokenizer *t, const json_t *json, wt_err *err);
 wt_status wt_read_pretokenizer(wt_tokenizer *t, const json_t *json, wt_err *err);

@@ -4,6 +4,7 @@
  * walking a trie whose edges are rows of one hash table. Sums are double and in the order of the text, so that ties
  * fall as they do elsewhere; of equals the token that was met first stays. A character without a token costs unk_score.
  */
+#include <float.h>
 #include "base/hash.h"
 #include "model/tokenizer/tokenizer_impl.h"
 
@@ -56,14 +57,14 @@ static bool takes_part(const wt_tokenizer *t, size_t id)
 wt_status wt_unigram_build(wt_tokenizer *t, wt_err *err)
 {
     size_t nodes = 1, rows = 16;
-    double least = 0, most = 0;
+    double least = 0, most = FLT_MIN; /* scores are logarithms: this is SentencePiece's beginning of a maximum */
     bool any = false;
     for (size_t i = 0; i < t->info.tokens; i++) {
         nodes += takes_part(t, i) ? t->text[i].len : 0;
         if (!takes_part(t, i) || (!t->outside && t->type[i] == WT_TOKEN_USER))
             continue;
         least = !any || t->score[i] < least ? t->score[i] : least;
-        most = !any || t->score[i] > most ? t->score[i] : most;
+        most = t->score[i] > most ? t->score[i] : most;
         any = true;
     }
     if (nodes > UINT32_MAX / 4)
@@ -85,10 +86,16 @@ wt_status wt_unigram_build(wt_tokenizer *t, wt_err *err)
     for (size_t i = 0; i < t->info.tokens && !t->outside;
          i++) /* what the user defined is better than any way around it */
         if (t->type[i] == WT_TOKEN_USER)
-            t->score[i] = (double)t->text[i].len * most - 0.1;
+            t->score[i] = t->sentencepiece ? (double)t->text[i].len * most - 0.1 : 0;
     t->trie = trie;
     t->unk_score = least - unk_penalty;
     return WT_OK;
+}
+
+/* SentencePiece adds in single precision, and ties fall accordingly. */
+static double plus(const wt_tokenizer *t, double a, double b)
+{
+    return t->sentencepiece ? (double)((float)a + (float)b) : a + b;
 }
 
 static void propose(struct wt_lattice_node *best, size_t from, size_t to, double score, int32_t id)
@@ -112,11 +119,11 @@ static void walk(const wt_tokenizer *t, struct wt_lattice_node *best, const char
             const int32_t id = trie->token[node];
             if (id < 0)
                 continue;
-            propose(best, at, i + 1, best[at].score + t->score[id], id);
+            propose(best, at, i + 1, plus(t, best[at].score, t->score[id]), id);
             single = single || i + 1 - at == size;
         }
         if (!single)
-            propose(best, at, at + size, best[at].score + t->unk_score, -1);
+            propose(best, at, at + size, plus(t, best[at].score, t->unk_score), -1);
     }
 }
 

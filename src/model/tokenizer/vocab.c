@@ -154,6 +154,10 @@ static wt_status spell(piece_maker *m, size_t id, const wt_string *name)
     wt_buf *out = &m->out;
     uint8_t byte;
     const bool plain = t->plain_added && (t->is_special[id] || t->type[id] == WT_TOKEN_USER);
+    if (t->sentencepiece && t->type[id] == WT_TOKEN_UNKNOWN) {
+        wt_buf_puts(out, " \xe2\x81\x87 "); /* its double question mark */
+        return wt_buf_status(out, m->err);
+    }
     if (t->decoder == WT_DECODE_JOINED)
         wt_buf_puts(out, " ");
     if (plain || t->decoder == WT_DECODE_PLAIN || t->decoder == WT_DECODE_JOINED) {
