@@ -11,14 +11,17 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    { "scheme", 's', CLI_CHOICE, offsetof(args, scheme), "SCHEME", "int8 (default) or fp16 (weights stored as halves)",
-      "int8/fp16" },
+    { "scheme", 's', CLI_CHOICE, offsetof(args, scheme), "SCHEME",
+      "int8 (default) or fp16 (weights stored as halves); of language models q4_k_m (default), q8_0, ...",
+      "int8/fp16/f32/f16/bf16/q8_0/q6_k/q5_k_m/q5_k_s/q5_1/q5_0/q4_k_m/q4_k_s/q4_1/q4_0/iq4_xs/iq4_nl/q3_k_l/q3_k_m/"
+      "q3_k_s/q2_k/mxfp4_moe/tq2_0/tq1_0" },
     DATA_ROWS(args, data),
     CLI_ROW(args, stats, "stats", 0, CLI_TEXT, "FILE", "statistics of `whet calibrate` instead of --data"),
     { "method", 'm', CLI_CHOICE, offsetof(args, method), "METHOD",
       "how ranges are chosen: minmax, average, percentile, entropy, mse (default)",
       "minmax/average/percentile/entropy/mse" },
-    CLI_ROW(args, keep, "keep", 0, CLI_LIST, "GLOB=float", "leaves nodes or tensors whose name matches in float"),
+    CLI_ROW(args, keep, "keep", 0, CLI_LIST, "GLOB=float",
+            "leaves nodes or tensors whose name matches in float; of language models also GLOB=TYPE"),
     CLI_ROW(args, symmetric, "symmetric", 0, CLI_FLAG, NULL,
             "activations as int8 around zero instead of uint8 with a zero point"),
     CLI_ROW(args, no_bias_correction, "no-bias-correction", 0, CLI_FLAG, NULL, "leave biases as they are"),
@@ -76,10 +79,13 @@ const cli_verb cmd_quantize = {
     .name = "quantize",
     .summary = "stores weights (and computes) in fewer bits",
     .usage = "MODEL -o OUT [--scheme int8 --data SET]",
-    .details = "int8: weights per output channel, activations per tensor, ranges from a stream of samples (one alive "
-               "at a time), biases\n"
-               "corrected for the rounding of the weights. Writes QuantizeLinear/DequantizeLinear pairs. -v prints "
-               "what each tensor got.",
+    .details =
+        "int8: weights per output channel, activations per tensor, ranges from a stream of samples (one alive "
+        "at a time), biases\n"
+        "corrected for the rounding of the weights. Writes QuantizeLinear/DequantizeLinear pairs. -v prints "
+        "what each tensor got.\n"
+        "Language models (GGUF) need no data: each tensor gets its type by a recipe, and what a row's length does "
+        "not allow, another.",
     .options = options,
     .args_size = sizeof(args),
     .min_inputs = 1,

@@ -18,12 +18,25 @@ WT_API wt_calibrate_options wt_calibrate_defaults(void);
 WT_API wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *options,
                               wt_err *err);
 
+/* The same model in another file: language models as GGUF, graphs as ONNX. */
+typedef struct wt_convert_options {
+    size_t size;
+    wt_exec_options exec;
+    const char *output;
+    int force;
+    const char *to;    /* "gguf", "onnx"; NULL: by the extension of output */
+    const char *dtype; /* "f32", "f16", "bf16": of the weights; NULL: as they are */
+} wt_convert_options;
+WT_API wt_convert_options wt_convert_defaults(void);
+WT_API wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model,
+                                  const wt_convert_options *options, wt_err *err);
+
 typedef struct wt_quantize_options {
     size_t size;
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *scheme;      /* "int8", "fp16" */
+    const char *scheme;      /* "int8", "fp16"; of language models "q4_k_m", "q8_0", ... */
     wt_data_options data;    /* path NULL: use stats */
     const char *stats;       /* file of wt_calibrate, or NULL */
     const char *method;      /* "minmax", "average", "percentile", "entropy", "mse"; NULL: "mse" */

@@ -131,6 +131,11 @@ uint64_t wt_weights_file_bytes(const wt_weights *w)
 size_t wt_weights_count(const wt_weights *w) { return w->n_weights; }
 const wt_weight *wt_weights_at(const wt_weights *w, size_t index) { return w->weights[index]; }
 
+size_t wt_weights_index(const wt_weights *w, const wt_weight *weight)
+{
+    return find(w, &w->weight_names, weight_name, weight->name.data, weight->name.len) - 1;
+}
+
 const wt_weight *wt_weights_find(const wt_weights *w, const char *name)
 {
     const size_t at = find(w, &w->weight_names, weight_name, name, strlen(name));

@@ -76,6 +76,7 @@ const char *wt_weights_format(const wt_weights *weights); /* "gguf", "safetensor
 uint64_t wt_weights_file_bytes(const wt_weights *weights);
 size_t wt_weights_count(const wt_weights *weights);
 const wt_weight *wt_weights_at(const wt_weights *weights, size_t index);
+size_t wt_weights_index(const wt_weights *weights, const wt_weight *weight);   /* the inverse */
 const wt_weight *wt_weights_find(const wt_weights *weights, const char *name); /* NULL: absent; hashed */
 /* The finished tensor; made (and kept) at the first call where form is not AS_IS. */
 wt_status wt_weight_data(wt_weights *weights, const wt_weight *weight, wt_tensor *out, wt_err *err);

@@ -5,6 +5,7 @@
 #include "model/format.h"
 #include "measure/open.h"
 #include "optimize/quantizer.h"
+#include "optimize/weights_verb.h"
 
 wt_calibrate_options wt_calibrate_defaults(void)
 {
@@ -60,15 +61,6 @@ wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, cons
 
 /* --- quantize
  * ----------------------------------------------------------------------------------------------------------------- */
-static json_t *written_json(const wt_written *w)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < w->count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "file", w->files[i].path, "bytes",
-                                              (json_int_t)w->files[i].bytes, "sha256", w->files[i].sha256));
-    return list;
-}
-
 static wt_status write_as(const wt_graph *graph, const char *path, const wt_write_options *o, wt_written *written,
                           wt_err *err)
 {
@@ -95,7 +87,7 @@ static void put_common(json_t *root, const wt_graph *source, const wt_graph *gra
     uint64_t as_float, as_stored, ignored;
     wt_weight_bytes(source, &as_float, &ignored);
     wt_weight_bytes(graph, &ignored, &as_stored);
-    json_object_set_new(root, "written", written_json(w));
+    json_object_set_new(root, "written", wt_written_json(w));
     json_object_set_new(root, "size_bytes", json_integer((json_int_t)written_bytes(w)));
     json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)as_float));
     json_object_set_new(root, "weight_bytes", json_integer((json_int_t)as_stored));
@@ -154,14 +146,32 @@ static wt_status quantize_fp16(wt_context *ctx, const char *model, const wt_quan
     return st;
 }
 
-static wt_status run_scheme(wt_context *ctx, const char *model, const wt_quantize_options *o, json_t *root, wt_err *err)
+static wt_status quantize_weights(wt_context *ctx, const char *model, const char *name, const wt_quantize_options *o,
+                                  json_t *root, wt_err *err)
 {
-    const char *scheme = o->scheme ? o->scheme : "int8";
+    const wt_scheme *scheme = wt_scheme_find(!strcmp(name, "fp16") ? "f16" : name);
+    if (!scheme)
+        return wt_fail(err, WT_EUSAGE,
+                       "there is no scheme '%s' for language models: q4_k_m, q8_0, f16 or the like "
+                       "were expected",
+                       name);
+    json_object_set_new(root, "recipe", json_string(WT_RECIPE_NAME));
+    return wt_rewrite_weights(ctx, model, scheme, o->keep, o->n_keep, o->output, o->force != 0, root, err);
+}
+
+static wt_status run_scheme(wt_context *ctx, const char *model, const char *scheme, const wt_quantize_options *o,
+                            json_t *root, wt_err *err)
+{
     wt_quantizer q;
+    if (wt_weights_sniff(model))
+        return quantize_weights(ctx, model, scheme, o, root, err);
     if (!strcmp(scheme, "fp16"))
         return quantize_fp16(ctx, model, o, root, err);
     if (strcmp(scheme, "int8"))
-        return wt_fail(err, WT_EUSAGE, "there is no scheme '%s': int8 or fp16 were expected", scheme);
+        return wt_fail(err, WT_EUSAGE,
+                       wt_is_weights_scheme(scheme) ? "scheme '%s' is for language models; int8 or fp16 were expected"
+                                                    : "there is no scheme '%s': int8 or fp16 were expected",
+                       scheme);
     if (!o->data.path && !o->stats)
         return wt_fail(err, WT_EUSAGE, "int8 needs calibration data: --data SET, or --stats FILE of whet calibrate");
     WT_TRY(wt_quantizer_open(&q, ctx, model, &o->exec, o->keep, o->n_keep, err));
@@ -174,15 +184,15 @@ wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const
 {
     *out = NULL;
     if (!o->output)
-        return wt_fail(err, WT_EUSAGE, "where to write the model is missing: -o OUT.onnx");
+        return wt_fail(err, WT_EUSAGE, "where to write the model is missing: -o OUT");
     if (!o->force && wt_path_exists(o->output))
         return wt_fail(err, WT_EUSAGE, "%s exists; --force overwrites it", o->output);
     const uint64_t start = wt_now_ns();
-    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "whet.quantize/1", "model", model, "scheme",
-                             o->scheme ? o->scheme : "int8");
+    const char *scheme = o->scheme ? o->scheme : wt_weights_sniff(model) ? "q4_k_m" : "int8";
+    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "whet.quantize/1", "model", model, "scheme", scheme);
     if (!root)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
-    const wt_status st = run_scheme(ctx, model, o, root, err);
+    const wt_status st = run_scheme(ctx, model, scheme, o, root, err);
     if (st != WT_OK) {
         json_decref(root);
         return st;

@@ -5,6 +5,8 @@ import struct
 import zipfile
 import zlib
 
+import tiny_gguf
+
 
 def varint(n):
     out = bytearray()
@@ -139,6 +141,7 @@ def files():
            "noise.onnx": bytes(range(256)) * 4, "empty.onnx": b"", "x.npy": npy([1, 4], [1, 2, 3, 4]),
            "y.npy": npy([1, 4], good), "wrong.npy": npy([1, 4], [v + 1 for v in good]), "lies.npy": npy([1000, 4], [1, 2])}
     out.update(hostile())
+    out.update(tiny_gguf.files())
     out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "cut.npz": npz(48)[:300],
                 "nan.npy": npy([1, 4], [1, float("nan"), 3, 4]), "inf.npy": npy([1, 4], [1, float("inf"), 3, 4])})
     for name, values in (("passing", good), ("failing", [v + 1 for v in good])):

@@ -1,0 +1,116 @@
+/* weights_verb.c - a set of weights through a recipe into a GGUF file, with the ledger. */
+#include "optimize/weights_verb.h"
+#include <math.h>
+#include <stdio.h>
+#include "base/json.h"
+#include "model/formats/gguf/gguf.h"
+
+json_t *wt_written_json(const wt_written *w)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < w->count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "file", w->files[i].path, "bytes",
+                                              (json_int_t)w->files[i].bytes, "sha256", w->files[i].sha256));
+    return list;
+}
+
+bool wt_is_weights_scheme(const char *scheme) { return scheme && wt_scheme_find(scheme); }
+
+typedef struct rewriting {
+    wt_weights *weights;
+    const wt_scheme *scheme;
+    wt_choice *choices;
+    wt_gguf_recoding *items;
+    size_t n;
+} rewriting;
+
+static json_t *ledger_json(const rewriting *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->n; i++) {
+        const wt_gguf_recoding *item = &r->items[i];
+        const wt_choice *c = &r->choices[i];
+        json_t *row = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o}", "tensor", wt_json_text(item->weight->name.data),
+                                "was", wt_dtype_name(item->weight->dtype), "asked", wt_dtype_name(c->asked), "got",
+                                wt_dtype_name(c->got), "why", c->why, "sqnr_db", wt_json_real(item->sqnr_db));
+        if (item->not_finite)
+            json_object_set_new(row, "not_finite", json_integer((json_int_t)item->not_finite));
+        json_array_append_new(list, row);
+    }
+    return list;
+}
+
+static void put_sizes(const rewriting *r, const wt_written *written, json_t *root)
+{
+    uint64_t elements = 0, stored = 0, file = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const wt_weight *w = r->items[i].weight;
+        const uint64_t n = (uint64_t)wt_shape_product(&w->shape, 0, w->shape.rank);
+        size_t bytes = 0;
+        wt_dtype_bytes(r->items[i].dtype, n, &bytes);
+        elements += n;
+        stored += bytes;
+    }
+    for (size_t i = 0; i < written->count; i++)
+        file += written->files[i].bytes;
+    json_object_set_new(root, "written", wt_written_json(written));
+    json_object_set_new(root, "size_bytes", json_integer((json_int_t)file));
+    json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)(4 * elements)));
+    json_object_set_new(root, "weight_bytes", json_integer((json_int_t)stored));
+    json_object_set_new(root, "weight_ratio", wt_json_real(elements ? (double)stored / (4.0 * (double)elements) : 1));
+    json_object_set_new(root, "bits_per_weight", wt_json_real(elements ? 8.0 * (double)stored / (double)elements : 32));
+    json_object_set_new(root, "ledger", ledger_json(r));
+}
+
+static wt_status choose(rewriting *r, const char *const *keep, size_t n_keep, wt_err *err)
+{
+    if (r->scheme) {
+        WT_TRY(wt_recipe_choose(r->weights, r->scheme, keep, n_keep, false, r->choices, err));
+        WT_TRY(wt_weights_set_int(r->weights, "general.file_type", WT_META_U32, r->scheme->file_type, err));
+        WT_TRY(wt_weights_set_int(r->weights, "general.quantization_version", WT_META_U32, 2, err));
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        const wt_weight *w = wt_weights_at(r->weights, i);
+        if (!r->scheme) {
+            r->choices[i].asked = r->choices[i].got = w->dtype;
+            snprintf(r->choices[i].why, sizeof r->choices[i].why, "as it was");
+        }
+        r->items[i] = (wt_gguf_recoding){ .weight = w, .dtype = r->choices[i].got };
+    }
+    return WT_OK;
+}
+
+static wt_status rewrite(rewriting *r, const char *const *keep, size_t n_keep, const char *output, bool force,
+                         json_t *root, wt_err *err)
+{
+    wt_context *ctx = wt_weights_context(r->weights);
+    wt_written written = { .ctx = ctx };
+    r->n = wt_weights_count(r->weights);
+    r->choices = wt_alloc(ctx, r->n, sizeof *r->choices, err);
+    r->items = r->choices ? wt_alloc(ctx, r->n, sizeof *r->items, err) : NULL;
+    wt_status st = r->items ? choose(r, keep, n_keep, err) : WT_ENOMEM;
+    if (st == WT_OK)
+        st = wt_gguf_recode(r->weights, r->items, r->n, output, force, &written, err);
+    if (st == WT_OK)
+        put_sizes(r, &written, root);
+    wt_written_free(&written);
+    wt_free(ctx, r->choices);
+    wt_free(ctx, r->items);
+    return st;
+}
+
+wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme *scheme, const char *const *keep,
+                             size_t n_keep, const char *output, bool force, json_t *root, wt_err *err)
+{
+    rewriting r = { .scheme = scheme };
+    const wt_format *format = wt_format_by_path(output);
+    if (format && strcmp(format->name, "gguf") != 0) {
+        wt_fail(err, WT_EUSAGE, "a language model cannot be written as %s", format->name);
+        wt_err_hint(err, "give the output a name that ends in .gguf");
+        return WT_EUSAGE;
+    }
+    WT_TRY(wt_weights_open(&r.weights, ctx, model, err));
+    const wt_status st = rewrite(&r, keep, n_keep, output, force, root, err);
+    wt_weights_close(r.weights);
+    return st;
+}

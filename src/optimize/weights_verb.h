@@ -1,0 +1,15 @@
+/* weights_verb.h - language models written again: what `whet convert` and `whet quantize` share. */
+#ifndef WT_WEIGHTS_VERB_H
+#define WT_WEIGHTS_VERB_H
+#include <jansson.h>
+#include "model/format.h"
+#include "optimize/recipe.h"
+#include "whet/optimize.h"
+
+json_t *wt_written_json(const wt_written *written);
+/* Whether --scheme names a recipe for language models. */
+bool wt_is_weights_scheme(const char *scheme);
+/* Adds ledger, written and sizes to `root`. scheme NULL: everything stays as it is. */
+wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme *scheme, const char *const *keep,
+                             size_t n_keep, const char *output, bool force, json_t *root, wt_err *err);
+#endif
