@@ -335,6 +335,23 @@ static bool concat_spans(const wt_points *p, const wt_node *n, double *least, do
     return true;
 }
 
+/* What is cut off behind a Concat needs no codes of its own in it: saturation does it, and the scale is as fine as that
+ * of the result. Besides, OpenVINO 2026.4 crashes on a ReLU between a Concat and another scale. */
+static bool cut_off(const wt_node *concat)
+{
+    const wt_value *v = concat->out[0];
+    return only_use(v) && saturates(v->uses[0].node);
+}
+
+static void join_cut(wt_points *p, const wt_node *n)
+{
+    const int32_t in = point_at(p, n->in[0]), out = point_at(p, n->out[0]);
+    if (in < 0 || out < 0 || !wt_node_is(n->in[0]->producer, WT_OP_CONCAT) || !cut_off(n->in[0]->producer))
+        return;
+    p->points[in].range = p->points[out].range;
+    join(p, n->in[0], n->out[0]);
+}
+
 /* Parts of a Concat share one scale only if their ranges agree within a factor of two. Beyond that each part keeps its
  * own scale up to the Concat; beyond eight the result would have no levels left for its smallest part and stays in
  * float. */
@@ -344,7 +361,7 @@ static void join_concat(wt_points *p, const wt_node *n)
     const int32_t out = point_at(p, n->out[0]);
     if (out < 0 || !concat_spans(p, n, &least, &most))
         return;
-    if (most <= 2 * least)
+    if (most <= 2 * least && !cut_off(n))
         for (size_t i = 0; i < n->n_in; i++)
             join(p, n->in[i], n->out[0]);
     else if (most > 8 * least)
@@ -409,6 +426,8 @@ wt_status wt_points_ranges(wt_points *p, wt_range_method method, bool symmetric,
             join_concat(p, n);
         else if (n->op && n->n_out && n->out[0] && wt_node_moves_only(n))
             join(p, n->in[0], n->out[0]);
+        else if (n->op && n->n_out && n->out[0] && saturates(n))
+            join_cut(p, n);
     drop_products(p);
     share_groups(p);
     return WT_OK;
