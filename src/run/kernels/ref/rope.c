@@ -100,8 +100,10 @@ static wt_status run(const wt_run *r, wt_err *err)
     size_t begin, end;
     (void)err;
     wt_split(q->tokens * q->heads, 1, r->tid, r->nthreads, &begin, &end);
-    for (size_t u = begin; u < end; u++)
-        wt_rope_turn(&q->rope, positions[u / q->heads], x + u * q->rope.head, y + u * q->rope.head);
+    for (size_t u = begin; u < end; u++) {
+        const size_t token = u / q->heads;
+        wt_rope_turn(&q->rope, positions[token], x + u * q->rope.head, y + u * q->rope.head);
+    }
     return WT_OK;
 }
 
