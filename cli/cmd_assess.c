@@ -2,6 +2,15 @@
 #include <string.h>
 #include "commands.h"
 
+typedef struct args {
+    int ctx;
+} args;
+
+static const cli_option options[] = {
+    CLI_ROW(args, ctx, "ctx", 0, CLI_INT, "N", "tokens that the memory of a language model is told for (default 4096)"),
+    { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
+};
+
 static void line(cli *c, const char *label, const char *text)
 {
     if (text && text[0])
@@ -49,15 +58,50 @@ static void print_sizes(cli *c, const wt_result *r)
     line(c, "activations", text);
 }
 
+/* What only language models have. */
+static void print_language(cli *c, const wt_result *r)
+{
+    char text[256], a[32], b[32], d[32], e[32];
+    if (!wt_result_has(r, "architecture"))
+        return;
+    snprintf(text, sizeof text, "%s: %.0f layers of %.0f, %.0f heads (%.0f for keys and values), vocabulary %.0f",
+             wt_result_string(r, "?", "architecture"), wt_result_number(r, 0, "layers"),
+             wt_result_number(r, 0, "width"), wt_result_number(r, 0, "heads"), wt_result_number(r, 0, "kv_heads"),
+             wt_result_number(r, 0, "vocabulary"));
+    line(c, "language", text);
+    text[0] = 0;
+    for (size_t i = 0; i < wt_result_count(r, "quantization"); i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%.0f %s", i ? ", " : "",
+                 wt_result_number(r, 0, "quantization[%zu].tensors", i),
+                 wt_result_string(r, "", "quantization[%zu].dtype", i));
+    snprintf(text + strlen(text), sizeof text - strlen(text), ": %.2f bits per weight",
+             wt_result_number(r, 0, "bits_per_weight"));
+    line(c, "weights", text);
+    snprintf(text, sizeof text, "%s for %.0f tokens: weights %s, keys and values %s, scratch %s",
+             cli_bytes(wt_result_number(r, 0, "memory.total_bytes"), a, sizeof a),
+             wt_result_number(r, 0, "memory.context"),
+             cli_bytes(wt_result_number(r, 0, "memory.weights_bytes"), b, sizeof b),
+             cli_bytes(wt_result_number(r, 0, "memory.kv_bytes"), d, sizeof d),
+             cli_bytes(wt_result_number(r, 0, "memory.scratch_bytes"), e, sizeof e));
+    line(c, "memory", text);
+    snprintf(text, sizeof text, "%.0f tokens at most; %s a token of keys and values",
+             wt_result_number(r, 0, "context_length"),
+             cli_bytes(wt_result_number(r, 0, "kv_bytes_per_token"), a, sizeof a));
+    line(c, "context", text);
+}
+
 static void print_values(cli *c, const wt_result *r, const char *list, const char *label)
 {
-    for (size_t i = 0; i < wt_result_count(r, "%s", list); i++) {
+    const size_t n = wt_result_count(r, "%s", list), shown = c->common.verbose || n < 14 ? n : 8;
+    for (size_t i = 0; i < shown; i++) {
         char text[512];
         snprintf(text, sizeof text, "%s  %s %s", wt_result_string(r, "", "%s[%zu].name", list, i),
                  wt_result_string(r, "", "%s[%zu].dtype", list, i),
                  wt_result_string(r, "", "%s[%zu].text_shape", list, i));
         line(c, i ? "" : label, text);
     }
+    if (shown < n)
+        printf("%s             and %zu more; -v shows all%s\n", cli_dim(c), n - shown, cli_reset(c));
 }
 
 static void print_operators(cli *c, const wt_result *r)
@@ -143,6 +187,7 @@ static void print(cli *c, const wt_result *r)
 {
     print_head(c, r);
     print_sizes(c, r);
+    print_language(c, r);
     print_metadata(c, r);
     print_values(c, r, "inputs", "inputs");
     print_values(c, r, "outputs", "outputs");
@@ -154,7 +199,9 @@ static int run(cli *c)
 {
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
-    const wt_exec_options exec = cli_exec(c);
+    const args *a = c->args;
+    wt_exec_options exec = cli_exec(c);
+    exec.context = a->ctx;
     const wt_status st = wt_assess(&result, c->ctx, c->inputs[0], &exec, &err);
     return cli_finish(c, st, &err, result, print);
 }
@@ -164,6 +211,8 @@ const cli_verb cmd_assess = {
     .summary = "says what a model is: size, operators, work, memory, and who can run it",
     .usage = "MODEL [--input-shape NAME=1x3x224x224]",
     .details = "Nothing is run. Work and memory need known shapes; --input-shape fixes what the model leaves open.",
+    .options = options,
+    .args_size = sizeof(args),
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,

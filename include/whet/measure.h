@@ -20,6 +20,7 @@ typedef struct wt_exec_options {
     size_t n_input_shapes;
     const char *const *passes_off;
     size_t n_passes_off;
+    int context; /* tokens that the memory of language models is told for; 0: their own, at most 4096 */
 } wt_exec_options;
 WT_API wt_exec_options wt_exec_defaults(void);
 

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include "base/json.h"
 #include "base/str.h"
+#include "model/weights.h"
+#include "measure/assess_weights.h"
 #include "measure/native_fit.h"
 #include "measure/open_model.h"
 
@@ -204,6 +206,8 @@ static wt_status assess(json_t *o, wt_model *m, const wt_model *sized, const wt_
     add_operators(o, sized ? sized : m);
     json_object_set_new(o, "batch", json_integer(1));
     add_values(o, m);
+    if (wt_weights_sniff(info.path))
+        WT_TRY(wt_assess_weights(o, wt_model_context(m), info.path, exec, err));
     return add_engines(o, m, exec, err);
 }
 

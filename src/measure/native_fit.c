@@ -8,6 +8,7 @@
 #include "measure/open.h"
 #include <stdio.h>
 #include "base/json.h"
+#include "model/weights.h"
 #include "measure/inputs.h"
 #include "run/kernel.h"
 #include "run/passes/pass.h"
@@ -122,7 +123,9 @@ static wt_status try_compile(json_t *o, const fit *f, const wt_model *model, con
     wt_tensor *inputs = wt_alloc(f->ctx, g->n_inputs + 1, sizeof *inputs, err);
     if (!inputs)
         return WT_ENOMEM;
-    const bool settled = settled_inputs(g, inputs, why, sizeof why), small = info.constant_bytes <= compile_limit;
+    const bool named = wt_weights_sniff(info.path); /* packing would read all weights, for a look at headers */
+    const bool settled = settled_inputs(g, inputs, why, sizeof why);
+    const bool small = !named && info.constant_bytes <= compile_limit;
     wt_status st = settled && small ? compile(model, exec, inputs, &memory, &e) : WT_OK;
     wt_free(f->ctx, inputs);
     if (st == WT_ECANCELLED) { /* too little memory is an answer: it does not run here */
@@ -132,7 +135,9 @@ static wt_status try_compile(json_t *o, const fit *f, const wt_model *model, con
     }
     if (!settled || !small) {
         json_object_set_new(o, "unchecked",
-                            json_string(settled ? "the model is too large to be compiled for a look" : why));
+                            json_string(named     ? "weights are packed when the model is run"
+                                        : settled ? "the model is too large to be compiled for a look"
+                                                  : why));
         return WT_OK;
     }
     json_object_set_new(o, "checked", json_string("compiled"));
