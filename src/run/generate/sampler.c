@@ -123,7 +123,7 @@ static void select_largest(wt_candidate *c, size_t n, size_t k)
 {
     size_t lo = 0, hi = n;
     while (hi - lo > 1 && k > lo && k < hi) {
-        const wt_candidate pivot = c[lo + (hi - lo) / 2];
+        const wt_candidate pivot = c[lo + (hi - lo - 1) / 2]; /* never the last: both sides get some */
         size_t i = lo, j = hi - 1;
         for (;;) {
             while (by_logit(&c[i], &pivot) < 0)
