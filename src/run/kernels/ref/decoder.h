@@ -23,6 +23,20 @@ wt_status wt_rope_read(wt_rope *out, const wt_attrs *attrs, int64_t width, const
                        wt_err *err);
 /* Turns one head in place of x -> y by a number of positions. */
 void wt_rope_turn(const wt_rope *rope, double position, const float *x, float *y);
+typedef struct wt_rope_params { /* of every row of Rope */
+    wt_rope rope;
+    size_t tokens, heads;
+} wt_rope_params;
+bool wt_rope_accepts(const wt_prep *p);
+wt_status wt_rope_prepare(wt_prep *p, wt_err *err);
+
+typedef struct wt_glu { /* params of every row of Glu */
+    wt_act_params act;
+    size_t rows, width;      /* of the result */
+    size_t gate, up, stride; /* where a row's halves start, and rows of the inputs */
+} wt_glu;
+bool wt_glu_accepts(const wt_prep *p);
+wt_status wt_glu_prepare(wt_prep *p, wt_err *err);
 
 extern const wt_kernel wt_embedding_rows[], wt_rope_rows[], wt_glu_rows[], wt_linear_block_rows[],
     wt_kv_attention_rows[], wt_experts_rows[];

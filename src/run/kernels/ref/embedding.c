@@ -58,21 +58,15 @@ const wt_kernel wt_embedding_rows[] = {
 };
 
 /* --- Glu ---------------------------------------------------------------------------------------------------------- */
-typedef struct glu_params {
-    wt_act_params act;
-    size_t rows, width;      /* of the result */
-    size_t gate, up, stride; /* where a row's halves start, and rows of the inputs */
-} glu_params;
-
-static bool glu_accepts(const wt_prep *p)
+bool wt_glu_accepts(const wt_prep *p)
 {
     return wt_in_is(p, 0, WT_F32) && wt_out_is(p, 0, WT_F32) && (!wt_has_in(p, 1) || wt_in_is(p, 1, WT_F32)) &&
            wt_all_plain(p);
 }
 
-static wt_status glu_prepare(wt_prep *p, wt_err *err)
+wt_status wt_glu_prepare(wt_prep *p, wt_err *err)
 {
-    glu_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
+    wt_glu *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const wt_shape *y = &p->out[0]->shape;
     const bool two = wt_has_in(p, 1), swap = wt_attr_int(p->attrs, "swap", 0) != 0;
     if (!q)
@@ -95,7 +89,7 @@ static wt_status glu_prepare(wt_prep *p, wt_err *err)
 
 static wt_status glu_run(const wt_run *r, wt_err *err)
 {
-    const glu_params *q = r->params;
+    const wt_glu *q = r->params;
     const float *gate = wt_in_f32(r, 0) + q->gate, *up = (wt_run_has(r, 1) ? wt_in_f32(r, 1) : wt_in_f32(r, 0)) + q->up;
     size_t begin, end;
     (void)err;
@@ -111,6 +105,6 @@ static wt_status glu_run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_glu_rows[] = {
-    { .name = "glu_f32_ref", .op = WT_OP_GLU, .accepts = glu_accepts, .prepare = glu_prepare, .run = glu_run },
+    { .name = "glu_f32_ref", .op = WT_OP_GLU, .accepts = wt_glu_accepts, .prepare = wt_glu_prepare, .run = glu_run },
     { .name = NULL },
 };

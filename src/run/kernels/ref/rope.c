@@ -2,11 +2,6 @@
 #include <math.h>
 #include "run/kernels/ref/decoder.h"
 
-typedef struct rope_params {
-    wt_rope rope;
-    size_t tokens, heads;
-} rope_params;
-
 /* Which pair turns n_rot times over the original context (YaRN, Peng et al. 2023). */
 static double yarn_dim(double dims, double orig_ctx, double n_rot, double base)
 {
@@ -64,16 +59,16 @@ void wt_rope_turn(const wt_rope *rope, double position, const float *x, float *y
         memcpy(y + 2 * rope->half, x + 2 * rope->half, (rope->head - 2 * rope->half) * sizeof *y);
 }
 
-static bool accepts(const wt_prep *p)
+bool wt_rope_accepts(const wt_prep *p)
 {
     return wt_in_is(p, 0, WT_F32) && wt_in_is(p, 1, WT_I32) && wt_out_is(p, 0, WT_F32) && wt_all_plain(p) &&
            (!wt_has_in(p, 2) || (wt_in_is(p, 2, WT_F32) && p->in[2]->data));
 }
 
-static wt_status prepare(wt_prep *p, wt_err *err)
+wt_status wt_rope_prepare(wt_prep *p, wt_err *err)
 {
     const wt_shape *x = &p->in[0]->shape;
-    rope_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
+    wt_rope_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
     if (x->rank != 2)
@@ -93,7 +88,7 @@ static wt_status prepare(wt_prep *p, wt_err *err)
 
 static wt_status run(const wt_run *r, wt_err *err)
 {
-    const rope_params *q = r->params;
+    const wt_rope_params *q = r->params;
     const int32_t *positions = r->in[1]->data;
     const float *x = wt_in_f32(r, 0);
     float *y = wt_out_f32(r, 0);
@@ -108,6 +103,11 @@ static wt_status run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_rope_rows[] = {
-    { .name = "rope_f32_ref", .op = WT_OP_ROPE, .accepts = accepts, .prepare = prepare, .run = run, .in_place = true },
+    { .name = "rope_f32_ref",
+      .op = WT_OP_ROPE,
+      .accepts = wt_rope_accepts,
+      .prepare = wt_rope_prepare,
+      .run = run,
+      .in_place = true },
     { .name = NULL },
 };

@@ -201,8 +201,13 @@ static void attend_tile(const wt_kv_plan *p, const wt_run *r, const wt_kv_tile *
 }
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
-/* s[0 .. n) = dots of q with n rows of k, n a multiple of VL. */
-static void scores(const float *q, const float *k, size_t dim, size_t n, float *s)
+WT_INLINE vf row_part(bool half, const void *rows, size_t i)
+{
+    return half ? vf_from_f16((const uint16_t *)rows + i) : vf_load((const float *)rows + i);
+}
+
+/* s[0 .. n) = dots of q with n rows of k (floats or halves), n a multiple of VL. */
+WT_INLINE void scores(bool half, const float *q, const void *k, size_t dim, size_t n, float *s)
 {
     for (size_t j = 0; j < n; j += VL) {
         vf sum[VL];
@@ -213,14 +218,14 @@ static void scores(const float *q, const float *k, size_t dim, size_t n, float *
             const vf x = vf_load(q + d);
             WT_UNROLL
             for (int i = 0; i < VL; i++)
-                sum[i] = vf_fma(x, vf_load(k + (j + (size_t)i) * dim + d), sum[i]);
+                sum[i] = vf_fma(x, row_part(half, k, (j + (size_t)i) * dim + d), sum[i]);
         }
         vf_store(s + j, vf_sums(sum));
     }
 }
 
 /* o = o * factor + s . v over n keys. */
-static void values(const float *s, const float *v, size_t dim, size_t n, vf factor, float *o)
+WT_INLINE void values(bool half, const float *s, const void *v, size_t dim, size_t n, vf factor, float *o)
 {
     for (size_t d = 0; d < dim; d += 4 * VL) {
         vf acc[4];
@@ -233,7 +238,7 @@ static void values(const float *s, const float *v, size_t dim, size_t n, vf fact
                 const vf w = vf_set(s[j]);
                 WT_UNROLL
                 for (int i = 0; i < 4; i++)
-                    acc[i] = vf_fma(w, vf_load(v + j * dim + d + (size_t)i * VL), acc[i]);
+                    acc[i] = vf_fma(w, row_part(half, v, j * dim + d + (size_t)i * VL), acc[i]);
             }
             WT_UNROLL
             for (int i = 0; i < 4; i++)
@@ -243,7 +248,7 @@ static void values(const float *s, const float *v, size_t dim, size_t n, vf fact
         for (size_t e = d; e < dim; e += VL) {
             vf one = vf_mul(factor, vf_load(o + e));
             for (size_t j = 0; j < n; j++)
-                one = vf_fma(vf_set(s[j]), vf_load(v + j * dim + e), one);
+                one = vf_fma(vf_set(s[j]), row_part(half, v, j * dim + e), one);
             vf_store(o + e, one);
         }
     }
@@ -285,32 +290,44 @@ static float soften_head(const wt_kv_plan *p, float *s, int64_t from, int64_t lo
     return factor;
 }
 
-static void attend_part(const wt_kv_plan *p, const wt_run *r, size_t t, size_t g, int64_t first, int64_t last,
-                        float *out, float *scratch)
+/* One page of one part. */
+WT_INLINE void part_page(const wt_kv_plan *p, const wt_run *r, size_t t, size_t g, int64_t page, float *out,
+                         float *scratch, bool half)
 {
     const size_t owner = (size_t)wt_kv_ints(r, WT_KV_OWNERS)[t], width = 2 + p->s.v_dim;
     const int64_t at = wt_kv_ints(r, WT_KV_POSITIONS)[t], low = wt_kv_first(&p->s, at), len = p->s.page_len;
-    float *k_page = scratch, *v_page = k_page + WT_KV_MAX_PAGE * p->s.k_dim, s[WT_KV_MAX_PAGE];
+    const size_t keys = (size_t)(at - page * len < len ? at - page * len + 1 : len), padded = wt_align_up(keys, VL);
+    const char *k_rows = page_at(p, r, WT_KV_K_CACHE, owner, page, g, p->s.k_row),
+               *v_rows = page_at(p, r, WT_KV_V_CACHE, owner, page, g, p->s.v_row);
+    float s[WT_KV_MAX_PAGE];
+    const void *k = half ? (const void *)k_rows
+                         : rows_of(p->s.k_dtype, k_rows, p->s.k_row, padded, p->s.k_dim, scratch);
+    const void *v = half ? (const void *)v_rows
+                         : rows_of(p->s.v_dtype, v_rows, p->s.v_row, keys, p->s.v_dim,
+                                   scratch + WT_KV_MAX_PAGE * p->s.k_dim);
     for (size_t h = 0; h < p->group; h++) {
+        const size_t head = g * p->group + h;
         float *o = out + h * width;
-        memset(o, 0, width * sizeof *o);
-        o[0] = -INFINITY;
+        scores(half, wt_in_f32(r, WT_KV_Q) + (t * p->s.heads + head) * p->s.k_dim, k, p->s.k_dim, padded, s);
+        const float factor = soften_head(p, s, page * len, low, at, p->slopes[head], o);
+        values(half, s, v, p->s.v_dim, keys, vf_set(factor), o + 2);
     }
-    for (int64_t page = first; page < last; page++) {
-        const size_t keys = (size_t)(at - page * len < len ? at - page * len + 1 : len);
-        const float *k = rows_of(p->s.k_dtype, page_at(p, r, WT_KV_K_CACHE, owner, page, g, p->s.k_row), p->s.k_row,
-                                 wt_align_up(keys, VL), p->s.k_dim, k_page),
-                    *v = rows_of(p->s.v_dtype, page_at(p, r, WT_KV_V_CACHE, owner, page, g, p->s.v_row), p->s.v_row,
-                                 keys, p->s.v_dim, v_page);
-        for (size_t h = 0; h < p->group; h++) {
-            const size_t head = g * p->group + h;
-            float *o = out + h * width;
-            scores(wt_in_f32(r, WT_KV_Q) + (t * p->s.heads + head) * p->s.k_dim, k, p->s.k_dim, wt_align_up(keys, VL),
-                   s);
-            const float factor = soften_head(p, s, page * len, low, at, p->slopes[head], o);
-            values(s, v, p->s.v_dim, keys, vf_set(factor), o + 2);
-        }
+}
+
+static void attend_part(const wt_kv_plan *p, const wt_run *r, size_t t, size_t g, int64_t first, int64_t last,
+                        float *out, float *scratch)
+{
+    const size_t width = 2 + p->s.v_dim;
+    const bool half = p->s.k_dtype == WT_F16 && p->s.v_dtype == WT_F16;
+    for (size_t h = 0; h < p->group; h++) {
+        memset(out + h * width, 0, width * sizeof *out);
+        out[h * width] = -INFINITY;
     }
+    for (int64_t page = first; page < last; page++)
+        if (half)
+            part_page(p, r, t, g, page, out, scratch, true);
+        else
+            part_page(p, r, t, g, page, out, scratch, false);
 }
 
 const wt_kv_fns WT_VEC_NAME(wt_kv_fns) = { attend_tile, attend_part };

@@ -1,0 +1,2 @@
+/* decoder_avx512.c - see decoder.h. */
+#include "run/kernels/x86/decoder_body.h"
