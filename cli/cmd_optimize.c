@@ -58,9 +58,11 @@ static void print_gates(cli *c, const wt_result *r)
 {
     for (size_t i = 0; i < wt_result_count(r, "gates"); i++) {
         const bool ok = wt_result_true(r, "gates[%zu].passed", i);
-        printf("%s%s%s  %s %.4g (%s %.4g)\n", ok ? cli_green(c) : cli_red(c), ok ? "passed" : "FAILED", cli_reset(c),
-               wt_result_string(r, "", "gates[%zu].title", i), wt_result_number(r, 0, "gates[%zu].value", i),
-               wt_result_string(r, "", "gates[%zu].comparison", i), wt_result_number(r, 0, "gates[%zu].threshold", i));
+        printf("%s%s%s  %s %.4g (%s %.4g)%s%s\n", ok ? cli_green(c) : cli_red(c), ok ? "passed" : "FAILED",
+               cli_reset(c), wt_result_string(r, "", "gates[%zu].title", i),
+               wt_result_number(r, 0, "gates[%zu].value", i), wt_result_string(r, "", "gates[%zu].comparison", i),
+               wt_result_number(r, 0, "gates[%zu].threshold", i), ok ? "" : ": ",
+               ok ? "" : wt_result_string(r, "", "gates[%zu].detail", i));
     }
 }
 

@@ -15,8 +15,9 @@ typedef struct wt_lane {
     wt_status status; /* not WT_OK: err says why it has no (more) numbers */
     wt_err err;
     double open_ms, plan_ms, first_run_ms;
-    double *ms; /* of each run, in the order they were measured */
-    size_t n, cap;
+    double *ms;           /* of each run, in the order they were measured */
+    uint8_t *interrupted; /* of each run: whether somebody else took a core away */
+    size_t n, cap, cap_interrupted;
     double *round_ms; /* the median of each round: pairs with the other lanes' */
     size_t rounds, cap_rounds;
     double wall_s, cpu_s;     /* of those runs */

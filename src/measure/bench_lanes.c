@@ -146,7 +146,9 @@ static wt_status ask_runs(bench_work *b, wt_lane *lane, lane_work *w, slice s, s
         return wt_fail(err, WT_EINTERNAL, "the worker counted %llu runs", (unsigned long long)runs);
     *got = (size_t)runs;
     WT_TRY(wt_grow(b->ctx, (void **)&lane->ms, &lane->cap, lane->n + *got, sizeof *lane->ms, err));
-    return wt_worker_bytes(w->worker, lane->ms + lane->n, *got * sizeof *lane->ms, b->timeout_s, err);
+    WT_TRY(wt_grow(b->ctx, (void **)&lane->interrupted, &lane->cap_interrupted, lane->n + *got, 1, err));
+    WT_TRY(wt_worker_bytes(w->worker, lane->ms + lane->n, *got * sizeof *lane->ms, b->timeout_s, err));
+    return wt_worker_bytes(w->worker, lane->interrupted + lane->n, *got, b->timeout_s, err);
 }
 
 static wt_status warm_up(bench_work *b, wt_lane *lane, lane_work *w, wt_err *err)
@@ -334,7 +336,9 @@ void wt_lanes_free(wt_lane *lanes, size_t n, wt_context *ctx)
 {
     for (size_t i = 0; i < n; i++) {
         wt_free(ctx, lanes[i].ms);
+        wt_free(ctx, lanes[i].interrupted);
         wt_free(ctx, lanes[i].round_ms);
         lanes[i].ms = lanes[i].round_ms = NULL;
+        lanes[i].interrupted = NULL;
     }
 }

@@ -19,8 +19,8 @@ static json_t *kept_samples(const wt_lane *lane)
     return list;
 }
 
-/* Standard deviation over mean of all but the slowest hundredth: what interrupts a machine shows in p99, and is not the
- * model's. v is sorted. */
+/* Standard deviation over mean of all but the slowest hundredth: what the machine does now and then shows in p99, and
+ * is not the model's. v is sorted. */
 static double spread_of(const double *v, size_t n)
 {
     const size_t m = n - n / 100;
@@ -33,15 +33,40 @@ static double spread_of(const double *v, size_t n)
     return m > 1 && mean > 0 ? sqrt(squares / (double)(m - 1)) / mean : 0;
 }
 
+/* How steady the model is, not the machine: of the runs during which nobody else took a core away, where there are
+ * enough of those (long runs all meet somebody). */
+enum { LEAST_ALONE = 20 };
+static wt_status steadiness(wt_optimizer *w, const wt_lane *lane, double *spread, double *interrupted, wt_err *err)
+{
+    wt_summary s;
+    size_t alone = 0;
+    double *v = wt_alloc_raw(w->ctx, lane->n, sizeof *v, err);
+    if (!v)
+        return WT_ENOMEM;
+    for (size_t i = 0; i < lane->n; i++)
+        if (!lane->interrupted[i])
+            v[alone++] = lane->ms[i];
+    const size_t n = alone >= LEAST_ALONE ? alone : lane->n;
+    if (n == lane->n)
+        memcpy(v, lane->ms, n * sizeof *v);
+    const wt_status st = wt_summarize(w->ctx, v, n, wt_context_seed(w->ctx), &s, err);
+    *spread = spread_of(v, n);
+    *interrupted = (double)(lane->n - alone) / (double)lane->n;
+    wt_free(w->ctx, v);
+    return st;
+}
+
 static wt_status lane_json(wt_optimizer *w, wt_lane *lane, const char *meter, json_t **out, wt_err *err)
 {
     wt_summary s;
+    double spread, interrupted;
     if (lane->status != WT_OK) {
         if (err)
             *err = lane->err;
         return lane->status;
     }
-    json_t *samples = kept_samples(lane);
+    WT_TRY(steadiness(w, lane, &spread, &interrupted, err));
+    json_t *samples = kept_samples(lane); /* in the order of the runs, which the next line changes */
     WT_TRY(wt_summarize(w->ctx, lane->ms, lane->n, wt_context_seed(w->ctx), &s, err));
     *out = json_pack(
         "{s:o, s:o, s:I, s:I, s:I, s:I, s:f, s:i}", "latency_ms", wt_summary_json(&s), "samples", samples,
@@ -50,7 +75,8 @@ static wt_status lane_json(wt_optimizer *w, wt_lane *lane, const char *meter, js
         (json_int_t)lane->activation_bytes, "open_ms", lane->open_ms + lane->plan_ms, "threads", lane->threads);
     if (!*out)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
-    json_object_set_new(*out, "spread", wt_json_real(spread_of(lane->ms, lane->n)));
+    json_object_set_new(*out, "spread", wt_json_real(spread));
+    json_object_set_new(*out, "interrupted", wt_json_real(interrupted));
     wt_lane_energy(lane, meter, 0, NULL, *out);
     return WT_OK;
 }

@@ -53,6 +53,7 @@ static json_t *stage_json(const stage *s, const stage *base)
         json_object_set(o, copied[i], json_object_get(s->lane, copied[i]));
     json_object_set_new(o, "speedup", wt_json_real(median(base->lane) / median(s->lane)));
     json_object_set_new(o, "spread", wt_json_real(number(s->lane, "spread")));
+    json_object_set_new(o, "interrupted", wt_json_real(number(s->lane, "interrupted")));
     json_object_set_new(o, "p99_over_p50", wt_json_real(tail(s->lane)));
     json_object_set_new(o, "memory_ratio", wt_json_real(held_by(s->lane) / held_by(base->lane)));
     json_object_set_new(o, "size_ratio", wt_json_real(file_bytes(s->artifact) / file_bytes(base->artifact)));
@@ -88,14 +89,61 @@ static double accuracy_kept(const json_t *proof)
     return b > 0 ? a / b : 1;
 }
 
-static const double MOST_SPREAD = 0.2;
+static const double MOST_SPREAD = 0.2, BUSY = 0.05;
 static double spread(const json_t *lane) { return number(lane, "spread"); }
+
+/* How much the original's runs vary: it was measured twice, and either of the two may have met the machine's worst. */
+static double own_spread(const wt_optimizer *w, const stage *base)
+{
+    const json_t *again = json_object_get(wt_journal_find(w->journal, "measure"), "again");
+    const bool same = number(again, "threads") == number(base->lane, "threads");
+    return same ? fmax(spread(base->lane), spread(again)) : spread(base->lane);
+}
+
+static double noise_floor(const wt_optimizer *w)
+{
+    return fabs(1 - inner(wt_journal_find(w->journal, "measure"), "again", "speedup"));
+}
+
+/* The artifact may vary by what the promise says, or by what the original shows in the same rounds where that is more.
+ */
+static bool spread_gate(const wt_optimizer *w, const stage *base, const stage *best, json_t *list)
+{
+    const double steady = fmax(MOST_SPREAD, own_spread(w, base)), mine = spread(best->lane),
+                 taken = fmax(number(best->lane, "interrupted"), number(base->lane, "interrupted"));
+    char how[512];
+    snprintf(
+        how, sizeof how,
+        "standard deviation over mean of the runs that nobody interrupted, the slowest hundredth left out%s; p99 is "
+        "%.2f times p50, the original's %.2f",
+        steady > MOST_SPREAD ? "; raised from 20 % to what the original shows in the same rounds" : "",
+        tail(best->lane), tail(base->lane));
+    if (!(mine <= steady) && (taken > BUSY || noise_floor(w) > BUSY))
+        snprintf(how + strlen(how), sizeof how - strlen(how),
+                 ". The machine was busy (other programs interrupted %.0f %% of the runs, the original against itself "
+                 "differs by %.0f %%): repeat on a quiet machine",
+                 100 * taken, 100 * noise_floor(w));
+    return add_gate(list, "spread", "Steady latency", "<=", steady, MOST_SPREAD, mine, NULL, "ratio", how);
+}
+
+static bool memory_gate(const wt_optimizer *w, const stage *base, const stage *best, json_t *list)
+{
+    const json_t *a = base->lane, *b = best->lane;
+    char how[256];
+    snprintf(
+        how, sizeof how,
+        "what the model needs while it runs: weights %.2f of %.2f MB, activations and scratch %.2f of %.2f MB; the "
+        "process grew by %.2f of %.2f MB over an empty one",
+        number(b, "weights_bytes") * 1e-6, number(a, "weights_bytes") * 1e-6, number(b, "activation_bytes") * 1e-6,
+        number(a, "activation_bytes") * 1e-6, memory_of(b) * 1e-6, memory_of(a) * 1e-6);
+    return add_gate(list, "memory", "Memory", "<=", w->o->max_memory_ratio, 0.5, held_by(b) / held_by(a), NULL, "ratio",
+                    how);
+}
 
 static bool gates_json(const wt_optimizer *w, const stage *base, const stage *best, const json_t *proof, json_t *list)
 {
     const wt_optimize_options *o = w->o;
-    const double speed = median(base->lane) / median(best->lane), steady = fmax(MOST_SPREAD, spread(base->lane));
-    char how[256];
+    const double speed = median(base->lane) / median(best->lane);
     const json_t *eq = json_object_get(proof, "equivalence");
     bool ok = add_gate(list, "accuracy", w->labelled ? "Accuracy kept" : "Agreement with the original",
                        ">=", o->min_accuracy, 0.95, accuracy_kept(proof), NULL, "ratio",
@@ -103,14 +151,8 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
                                    : "there are no labels; on samples that calibration never saw");
     ok &= add_gate(list, "speed", "Speed", ">=", o->min_speedup, 2, speed, json_object_get(best->lane, "speedup_ci95"),
                    "x", "median latency of the original over that of the artifact, measured in turn");
-    ok &= add_gate(list, "memory", "Memory", "<=", o->max_memory_ratio, 0.5, held_by(best->lane) / held_by(base->lane),
-                   NULL, "ratio", "weights and activations held while running");
-    snprintf(
-        how, sizeof how,
-        "standard deviation over mean, the slowest hundredth left out%s; p99 is %.2f times p50, the original's %.2f",
-        steady > MOST_SPREAD ? "; raised from 20 % to what the original shows on this machine" : "", tail(best->lane),
-        tail(base->lane));
-    ok &= add_gate(list, "spread", "Steady latency", "<=", steady, MOST_SPREAD, spread(best->lane), NULL, "ratio", how);
+    ok &= memory_gate(w, base, best, list);
+    ok &= spread_gate(w, base, best, list);
     ok &= add_gate(list, "equivalence", "Every output and channel alive", ">=", 1, 1,
                    json_is_true(json_object_get(eq, "passed")) ? 1 : 0, NULL, "",
                    "no channel erased, no new NaN, each output within the limits for int8");
@@ -340,7 +382,7 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     json_object_set_new(*out, "profile", profile);
     json_object_set_new(*out, "float_layers", float_layers(w->ledger));
     json_object_set_new(*out, "weight_ratio", wt_json_real((double)w->int8_weights / (double)w->float_weights));
-    json_object_set_new(*out, "noise_floor", wt_json_real(fabs(1 - inner(m, "again", "speedup"))));
+    json_object_set_new(*out, "noise_floor", wt_json_real(noise_floor(w)));
     json_object_set_new(*out, "pareto", pareto_json(stages, 3));
     json_object_set_new(*out, "commands",
                         commands_json(w, (int)number(s[0].lane, "threads"), (int)number(chosen, "threads")));

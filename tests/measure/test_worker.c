@@ -177,7 +177,9 @@ static void lanes_are_measured(void **state)
     for (int i = 0; i < 2; i++) {
         wt_test_ok(lanes[i].status, &lanes[i].err);
         assert_true(lanes[i].n >= 3 && lanes[i].rounds >= 3 && lanes[i].wall_s >= 0.1);
-        assert_true(lanes[i].ms[0] > 0 && lanes[i].first_run_ms > 0 && lanes[i].open_ms > 0);
+        for (size_t k = 0; k < lanes[i].n; k++)
+            assert_true(lanes[i].ms[k] > 0 && lanes[i].interrupted[k] <= 1);
+        assert_true(lanes[i].first_run_ms > 0 && lanes[i].open_ms > 0);
         assert_true(lanes[i].peak_rss_bytes >= lanes[i].empty_rss_bytes && lanes[i].peak_heap_bytes > 0);
     }
     assert_true(lanes[1].weights_bytes + lanes[1].mapped_bytes >= 256 * 256 * 4);

@@ -82,6 +82,9 @@ def check_result(result, out):
         s = stages[name]
         row(all(s.get(key) for key in ("latency_ms", "peak_memory_bytes", "size_bytes", "accuracy", "energy_j", "energy_source")),
             f"{name}: latency, memory, size, accuracy, energy ({s.get('energy_source')})")
+    row(all(0 <= s["interrupted"] <= 1 and s["spread"] >= 0 for s in stages.values()), "runs that others interrupted are counted")
+    memory = next(g for g in result["gates"] if g["name"] == "memory")
+    row("weights" in memory["detail"] and "activations" in memory["detail"], f"memory: {memory['detail']}")
     row("native, the only one" in stages["baseline"]["what"], "the baseline says on which engine, and why")
     gates = {g["name"] for g in result["gates"]}
     row({"accuracy", "speed", "memory", "spread", "equivalence"} <= gates, f"gates: {sorted(gates)}")

@@ -1,6 +1,7 @@
 /* serve.c - the side that is asked (worker.h has the messages). It serves one model in a context of its own, so that
  * what that context counted is what the model took. After the first failure it says why and ends. */
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <signal.h>
 #include <time.h>
 #include "base/clock.h"
@@ -19,7 +20,8 @@ typedef struct server {
     wt_inputs *samples;
     size_t n_samples, next;
     double *ms; /* room for the times of one request */
-    size_t ms_cap;
+    uint8_t *interrupted;
+    size_t ms_cap, interrupted_cap;
 } server;
 
 /* --- reading requests
@@ -143,13 +145,22 @@ static double cpu_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* How often somebody else got a core that one of our threads was using. */
+static long taken_away(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) == 0 ? u.ru_nivcsw : 0;
+}
+
 static wt_status timed_runs(server *s, double seconds, size_t least, size_t most, size_t *n, wt_err *err)
 {
     const uint64_t begin = wt_now_ns(), length = (uint64_t)(seconds * 1e9);
     for (*n = 0; *n < most && (*n < least || wt_now_ns() - begin < length);) {
+        const long before = taken_away();
         const uint64_t start = wt_now_ns();
         WT_TRY(run_once(s, err));
-        s->ms[(*n)++] = ms_since(start);
+        s->ms[*n] = ms_since(start);
+        s->interrupted[(*n)++] = taken_away() != before;
     }
     return WT_OK;
 }
@@ -165,10 +176,9 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
         return wt_fail(err, WT_EUSAGE, "run comes behind open");
     if (!(seconds >= 0 && seconds <= 86400) || least > most)
         return wt_fail(err, WT_EUSAGE, "run asks for what cannot be");
-    void *room = s->ms; /* of the caller's context: the model's counts what the model takes */
-    const wt_status st = wt_grow(s->line.ctx, &room, &s->ms_cap, most, sizeof *s->ms, err);
-    s->ms = room;
-    WT_TRY(st);
+    /* Of the caller's context: the model's counts what the model takes. */
+    WT_TRY(wt_grow(s->line.ctx, (void **)&s->ms, &s->ms_cap, most, sizeof *s->ms, err));
+    WT_TRY(wt_grow(s->line.ctx, (void **)&s->interrupted, &s->interrupted_cap, most, 1, err));
     for (size_t i = 0; i < drop; i++)
         WT_TRY(run_once(s, err));
     const double cpu = cpu_seconds();
@@ -248,7 +258,7 @@ static wt_status do_memory(server *s, const json_t *request, json_t *answer, wt_
 static const struct {
     const char *name;
     wt_status (*fn)(server *s, const json_t *request, json_t *answer, wt_err *err);
-    bool times; /* s->ms follows the answer */
+    bool times; /* s->ms and s->interrupted follow the answer */
 } requests[] = {
     { "hello", do_hello, false }, { "open", do_open, false },
     { "run", do_run, true },      { "open-language", do_open_language, false },
@@ -285,9 +295,12 @@ static wt_status answer_one(server *s, const json_t *request, wt_err *err)
         answer = refusal(st, &why);
     }
     wt_status sent = answer ? wt_channel_send(&s->line, answer, err) : out_of_memory(err);
-    if (sent == WT_OK && st == WT_OK && requests[i].times)
-        sent = wt_channel_send_bytes(&s->line, s->ms,
-                                     (size_t)json_integer_value(json_object_get(answer, "runs")) * sizeof *s->ms, err);
+    if (sent == WT_OK && st == WT_OK && requests[i].times) {
+        const size_t runs = (size_t)json_integer_value(json_object_get(answer, "runs"));
+        sent = wt_channel_send_bytes(&s->line, s->ms, runs * sizeof *s->ms, err);
+        if (sent == WT_OK)
+            sent = wt_channel_send_bytes(&s->line, s->interrupted, runs, err);
+    }
     json_decref(answer);
     if (st != WT_OK && err)
         *err = why;
@@ -303,6 +316,7 @@ static void server_close(server *s)
     if (s->ctx)
         wt_free(s->ctx, s->samples);
     wt_free(s->line.ctx, s->ms);
+    wt_free(s->line.ctx, s->interrupted);
     wt_context_close(s->ctx);
 }
 

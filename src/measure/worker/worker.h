@@ -8,7 +8,7 @@
  *   {"do":"open","model","threads","input_shapes":[],"passes_off":[],"batch","samples":[..]} + frames of the samples
  *        -> {"ok":true,"open_ms","plan_ms","first_run_ms"}       (without samples: random inputs)
  *   {"do":"run","seconds","min_runs","max_runs","drop"}          -> {"ok":true,"runs","cpu_s","wall_s"} + a frame of
- * doubles: ms of each
+ * doubles: ms of each, and one of bytes: whether somebody else took a core away meanwhile
  *   {"do":"open-language","model","threads","context"}           -> {"ok":true,"load_ms"}      (instead of open)
  *   {"do":"speak","prompt","gen"}                                -> {"ok":true,"prefill_s","decode_s"}
  *   {"do":"memory"} ->
