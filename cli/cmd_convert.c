@@ -8,8 +8,8 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    { "to", 0, CLI_CHOICE, offsetof(args, to), "FORMAT", "gguf or onnx, where the output's name does not say it",
-      "gguf/onnx" },
+    { "to", 0, CLI_CHOICE, offsetof(args, to), "FORMAT",
+      "gguf, safetensors (a folder) or onnx, where the output's name does not say it", "gguf/safetensors/onnx" },
     { "dtype", 0, CLI_CHOICE, offsetof(args, dtype), "TYPE",
       "type of the weights: f32, f16 or bf16 (default: as they are)", "f32/f16/bf16" },
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
@@ -34,8 +34,7 @@ static void print(cli *c, const wt_result *r)
         printf("%s%s%s: %s\n", cli_bold(c), wt_result_string(r, "", "written[%zu].file", i), cli_reset(c),
                cli_bytes(wt_result_number(r, 0, "written[%zu].bytes", i), text, sizeof text));
     if (wt_result_count(r, "ledger"))
-        printf("%zu of %zu tensors changed their type; %.1f s, peak memory %s\n", changed, wt_result_count(r, "ledger"),
-               wt_result_number(r, 0, "seconds"),
+        printf("%zu tensors changed their type; %.1f s, peak memory %s\n", changed, wt_result_number(r, 0, "seconds"),
                cli_bytes(wt_result_number(r, 0, "peak_rss_bytes"), text, sizeof text));
 }
 
@@ -58,9 +57,11 @@ const cli_verb cmd_convert = {
     .name = "convert",
     .summary = "writes a model as another file, or with another type of weights",
     .usage = "MODEL -o OUT [--dtype f16]",
-    .details = "Language models (GGUF) are written as GGUF, graphs as ONNX; what was written is read again and hashed. "
-               "With --dtype,\n"
-               "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",
+    .details =
+        "Language models are written as GGUF, or as a folder with safetensors; graphs as ONNX. What was written is "
+        "read again and hashed.\n"
+        "With --dtype,\n"
+        "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",
     .options = options,
     .args_size = sizeof(args),
     .min_inputs = 1,

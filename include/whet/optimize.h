@@ -18,13 +18,13 @@ WT_API wt_calibrate_options wt_calibrate_defaults(void);
 WT_API wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *options,
                               wt_err *err);
 
-/* The same model in another file: language models as GGUF, graphs as ONNX. */
+/* The same model in another file: language models as GGUF or Hugging Face folder, graphs as ONNX. */
 typedef struct wt_convert_options {
     size_t size;
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *to;    /* "gguf", "onnx"; NULL: by the extension of output */
+    const char *to;    /* "gguf", "safetensors" (a folder), "onnx"; NULL: by the name of output */
     const char *dtype; /* "f32", "f16", "bf16": of the weights; NULL: as they are */
 } wt_convert_options;
 WT_API wt_convert_options wt_convert_defaults(void);

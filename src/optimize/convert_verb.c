@@ -1,6 +1,7 @@
 /* convert_verb.c - whet convert. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "model/huggingface/huggingface.h"
 #include "measure/open.h"
 #include "optimize/weights_verb.h"
 
@@ -9,11 +10,60 @@ wt_convert_options wt_convert_defaults(void)
     return (wt_convert_options){ .size = sizeof(wt_convert_options), .exec = wt_exec_defaults() };
 }
 
+/* By --to, else by the name: a folder is written as Hugging Face's tools do. */
+static const char *format_of(const wt_convert_options *o)
+{
+    const wt_format *format = wt_format_by_path(o->output);
+    if (o->to)
+        return o->to;
+    if (format)
+        return format->name;
+    return strchr(wt_path_base(o->output), '.') && !wt_path_is_dir(o->output) ? "gguf" : "safetensors";
+}
+
+/* The folder's writer names types from and to; the ledger of all verbs says was and got. */
+static void rename_keys(json_t *ledger)
+{
+    size_t i = 0;
+    json_t *row = NULL;
+    json_array_foreach(ledger, i, row)
+    {
+        json_object_set(row, "was", json_object_get(row, "from"));
+        json_object_set(row, "got", json_object_get(row, "to"));
+        json_object_del(row, "from");
+        json_object_del(row, "to");
+    }
+}
+
+static wt_status write_folder(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
+                              wt_err *err)
+{
+    wt_weights *weights = NULL;
+    wt_written written = { .ctx = ctx };
+    const wt_scheme *scheme = o->dtype ? wt_scheme_find(o->dtype) : NULL;
+    json_t *ledger = json_array();
+    const wt_hf_write_options ho = { .force = o->force != 0,
+                                     .dtype = scheme ? scheme->base : WT_DTYPE_NONE,
+                                     .ledger = ledger };
+    json_object_set_new(root, "ledger", ledger);
+    WT_TRY(wt_weights_open(&weights, ctx, model, err));
+    const wt_status st = wt_hf_write(weights, o->output, &ho, &written, err);
+    if (st == WT_OK)
+        json_object_set_new(root, "written", wt_written_json(&written));
+    rename_keys(ledger);
+    wt_written_free(&written);
+    wt_weights_close(weights);
+    return st;
+}
+
 static wt_status convert_weights(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
                                  wt_err *err)
 {
-    if (o->to && strcmp(o->to, "gguf") != 0)
-        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf, not as '%s'", o->to);
+    const char *to = format_of(o);
+    if (!strcmp(to, "safetensors"))
+        return write_folder(ctx, model, o, root, err);
+    if (strcmp(to, "gguf") != 0)
+        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf or safetensors, not as %s", to);
     return wt_rewrite_weights(ctx, model, o->dtype ? wt_scheme_find(o->dtype) : NULL, NULL, 0, o->output, o->force != 0,
                               root, err);
 }

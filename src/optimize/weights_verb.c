@@ -110,6 +110,8 @@ wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme
         return WT_EUSAGE;
     }
     WT_TRY(wt_weights_open(&r.weights, ctx, model, err));
+    if (!wt_weights_meta(r.weights, "tokenizer.ggml.model"))
+        wt_log(ctx, WT_LOG_WARN, "%s brings no tokenizer in GGUF's keys: %s will have none", model, output);
     const wt_status st = rewrite(&r, keep, n_keep, output, force, root, err);
     wt_weights_close(r.weights);
     return st;

@@ -19,6 +19,9 @@ bool wt_gguf_sniff(const uint8_t *head, size_t len);
  * Data are views of the maps; a file in the other byte order is swapped into memory. */
 wt_status wt_gguf_open(wt_weights **out, wt_context *ctx, const char *path, wt_err *err);
 
+/* One file in memory, which the set borrows. */
+wt_status wt_gguf_read_bytes(wt_weights **out, wt_context *ctx, const void *bytes, size_t len, wt_err *err);
+
 /* --- writing: version 3, one file ------------------------------------------------------------------------------------
  * Header, keys and infos are written at once; then data follow, tensor after tensor, in pieces of any size. */
 typedef struct wt_gguf_entry {

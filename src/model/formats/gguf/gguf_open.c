@@ -28,17 +28,33 @@ static wt_status read_version(wt_gguf_reader *r, wt_err *err)
     return WT_OK;
 }
 
+static wt_status read_content(wt_gguf_reader *r, wt_err *err)
+{
+    if (!r->size)
+        return wt_gguf_refuse(r, err, 0, "the file is empty");
+    WT_TRY(read_version(r, err));
+    WT_TRY(wt_gguf_u64(r, "the header", &r->n_tensors, err));
+    WT_TRY(wt_gguf_u64(r, "the header", &r->n_keys, err));
+    WT_TRY(wt_gguf_read_keys(r, err));
+    return wt_gguf_read_tensors(r, err);
+}
+
+static wt_gguf_reader reader_of(wt_weights *set, const char *path, bool keep)
+{
+    return (wt_gguf_reader){ .set = set,
+                             .path = path,
+                             .keep = keep,
+                             .alignment = WT_GGUF_ALIGNMENT,
+                             .split_no = -1,
+                             .split_count = -1,
+                             .split_tensors = -1 };
+}
+
 /* Adds one file to the set. */
-static wt_status read_file(wt_gguf_reader *r, wt_weights *set, const char *path, uint32_t index, wt_err *err)
+static wt_status read_file(wt_gguf_reader *r, wt_weights *set, const char *path, bool first, wt_err *err)
 {
     wt_map map = { 0 };
-    *r = (wt_gguf_reader){ .set = set,
-                           .path = path,
-                           .keep = index == 0,
-                           .alignment = WT_GGUF_ALIGNMENT,
-                           .split_no = -1,
-                           .split_count = -1,
-                           .split_tensors = -1 };
+    *r = reader_of(set, path, first);
     WT_TRY(wt_map_open(&map, wt_weights_context(set), path, err));
     const wt_status st = wt_weights_add_map(set, &map, &r->file, err);
     if (st != WT_OK) {
@@ -47,13 +63,7 @@ static wt_status read_file(wt_gguf_reader *r, wt_weights *set, const char *path,
     }
     r->data = map.data;
     r->size = map.size;
-    if (!map.size)
-        return wt_gguf_refuse(r, err, 0, "the file is empty");
-    WT_TRY(read_version(r, err));
-    WT_TRY(wt_gguf_u64(r, "the header", &r->n_tensors, err));
-    WT_TRY(wt_gguf_u64(r, "the header", &r->n_keys, err));
-    WT_TRY(wt_gguf_read_keys(r, err));
-    return wt_gguf_read_tensors(r, err);
+    return read_content(r, err);
 }
 
 /* --- split models -------------------------------------------------------------------------------------------- */
@@ -110,7 +120,7 @@ static wt_status read_others(wt_weights *set, const wt_gguf_reader *first, int c
             wt_err_hint(err, "%s must lie beside it", wt_path_base(path));
             return WT_EFORMAT;
         }
-        WT_TRY(read_file(&r, set, path, (uint32_t)number - 1, err));
+        WT_TRY(read_file(&r, set, path, false, err));
         WT_TRY(check_part(&r, number, count, err));
     }
     if (first->split_tensors >= 0 && (uint64_t)first->split_tensors != wt_weights_count(set))
@@ -132,7 +142,7 @@ static wt_status read_all(wt_weights *set, const char *path, wt_err *err)
     }
     if (start != path && !wt_path_exists(start))
         start = path;
-    WT_TRY(read_file(&r, set, start, 0, err));
+    WT_TRY(read_file(&r, set, start, true, err));
     if (r.split_count <= 1)
         return WT_OK; /* also a name that only looks like a part */
     if (!is_part || (start == path && number > 1)) {
@@ -159,4 +169,20 @@ wt_status wt_gguf_open(wt_weights **out, wt_context *ctx, const char *path, wt_e
     }
     *out = set;
     return WT_OK;
+}
+
+wt_status wt_gguf_read_bytes(wt_weights **out, wt_context *ctx, const void *bytes, size_t len, wt_err *err)
+{
+    *out = NULL;
+    wt_weights *set = NULL;
+    WT_TRY(wt_weights_new(&set, ctx, "bytes", "gguf", err));
+    wt_gguf_reader r = reader_of(set, "bytes", true);
+    r.data = bytes;
+    r.size = len;
+    const wt_status st = read_content(&r, err);
+    if (st == WT_OK)
+        *out = set;
+    else
+        wt_weights_close(set);
+    return st;
 }
