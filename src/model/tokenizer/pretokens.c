@@ -79,42 +79,47 @@ static const char lines[] = "[^\\n]+|[\\n]+";
 
 enum { WHOLE = 1, BOS = 2, RAW = 4 }; /* words that are tokens go whole; add_bos; characters with U+2581, not bytes */
 typedef struct named {
-    const char *names; /* separated by blanks */
+    const char *first; /* the name that is written */
+    const char *names; /* all of them, separated by blanks */
     const char *patterns[6];
     unsigned flags;
 } named;
 static const named known[] = {
-    { "default", { punctuation, gpt2, numbers, three_digits }, 0 },
-    { "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano", { llama3 }, WHOLE | BOS },
-    { "dbrx smaug-bpe chatglm-bpe glm4", { llama3 }, 0 },
-    { "glm5", { llama3 }, WHOLE },
-    { "gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe gigachat mpt olmo jais "
+    { "default", "default", { punctuation, gpt2, numbers, three_digits }, 0 },
+    { "llama3",
+      "llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano",
+      { llama3 },
+      WHOLE | BOS },
+    { "dbrx", "dbrx smaug-bpe chatglm-bpe glm4", { llama3 }, 0 },
+    { "glm5", "glm5", { llama3 }, WHOLE },
+    { "gpt-2",
+      "gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe gigachat mpt olmo jais "
       "trillion exaone4 granite-docling mellum a.x-4.0 modern-bert",
       { gpt2 },
       0 },
-    { "qwen2 stablelm2 deepseek-r1-qwen megrez hunyuan kormo f2llmv2 solar-open grok-2", { qwen2 }, 0 },
-    { "qwen35", { qwen35 }, 0 },
-    { "smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", { number, gpt2 }, 0 },
-    { "falcon", { punctuation_tick, gpt2, three_digits }, 0 },
-    { "tekken", { tekken }, WHOLE | BOS },
-    { "gpt-4o llama4 minimax-m2 kanana2 talkie", { gpt4o }, 0 },
-    { "tiny_aya cohere2moe", { "\\d{1,3}(?=(?:\\d{3})*\\b)", gpt4o }, 0 },
-    { "deepseek-llm", { line_ends, deepseek_letters, deepseek_llm_punct, "\\s+$", cjk, numbers }, 0 },
-    { "deepseek-coder", { line_ends, deepseek_coder_letters, deepseek_punct, cjk, number }, 0 },
-    { "deepseek-v3 hunyuan-dense joyai-llm hy_v4", { to_three, east_asian, deepseek3 }, 0 },
-    { "bloom poro-chat gpt3-finnish", { bloom }, 0 },
-    { "viking", { bloom, number }, 0 },
-    { "minicpm5", { to_three, minicpm5 }, WHOLE },
-    { "seed-coder", { seed_coder }, 0 },
-    { "bailingmoe bailingmoe2 llada-moe", { bailing }, 0 },
-    { "exaone-moe", { exaone_moe }, 0 },
-    { "ufakzeka", { no_contractions }, 0 },
-    { "laguna", { lines, qwen2 }, 0 },
-    { "jais-2", { jais2 }, 0 },
-    { "superbpe", { numbers, "(?=(\\d{3})+(?!\\d))" }, 0 },
-    { "kimi-k2", { kimi }, 0 },
-    { "youtu", { youtu_scripts, youtu }, WHOLE },
-    { "gemma4 sarvam-moe", { lines }, RAW },
+    { "qwen2", "qwen2 stablelm2 deepseek-r1-qwen megrez hunyuan kormo f2llmv2 solar-open grok-2", { qwen2 }, 0 },
+    { "qwen35", "qwen35", { qwen35 }, 0 },
+    { "smollm", "smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", { number, gpt2 }, 0 },
+    { "falcon", "falcon", { punctuation_tick, gpt2, three_digits }, 0 },
+    { "tekken", "tekken", { tekken }, WHOLE | BOS },
+    { "gpt-4o", "gpt-4o llama4 minimax-m2 kanana2 talkie", { gpt4o }, 0 },
+    { "tiny_aya", "tiny_aya cohere2moe", { "\\d{1,3}(?=(?:\\d{3})*\\b)", gpt4o }, 0 },
+    { "deepseek-llm", "deepseek-llm", { line_ends, deepseek_letters, deepseek_llm_punct, "\\s+$", cjk, numbers }, 0 },
+    { "deepseek-coder", "deepseek-coder", { line_ends, deepseek_coder_letters, deepseek_punct, cjk, number }, 0 },
+    { "deepseek-v3", "deepseek-v3 hunyuan-dense joyai-llm hy_v4", { to_three, east_asian, deepseek3 }, 0 },
+    { "bloom", "bloom poro-chat gpt3-finnish", { bloom }, 0 },
+    { "viking", "viking", { bloom, number }, 0 },
+    { "minicpm5", "minicpm5", { to_three, minicpm5 }, WHOLE },
+    { "seed-coder", "seed-coder", { seed_coder }, 0 },
+    { "bailingmoe", "bailingmoe bailingmoe2 llada-moe", { bailing }, 0 },
+    { "exaone-moe", "exaone-moe", { exaone_moe }, 0 },
+    { "ufakzeka", "ufakzeka", { no_contractions }, 0 },
+    { "laguna", "laguna", { lines, qwen2 }, 0 },
+    { "jais-2", "jais-2", { jais2 }, 0 },
+    { "superbpe", "superbpe", { numbers, "(?=(\\d{3})+(?!\\d))" }, 0 },
+    { "kimi-k2", "kimi-k2", { kimi }, 0 },
+    { "youtu", "youtu", { youtu_scripts, youtu }, WHOLE },
+    { "gemma4", "gemma4 sarvam-moe", { lines }, RAW },
 };
 
 static bool has_word(const char *words, const char *word)
@@ -149,4 +154,56 @@ wt_status wt_pre_named(wt_tokenizer *t, const char *name, bool *add_bos, wt_err 
     *add_bos = row->flags & BOS;
     t->byte_level = !(row->flags & RAW);
     return WT_OK;
+}
+
+/* The pattern's next character, where \x{...}, \r and \n are what they stand for; *escaped otherwise. */
+static uint32_t next_of(const char *p, size_t len, size_t *at, bool *escaped)
+{
+    size_t size = 1;
+    uint32_t code = 0;
+    *escaped = false;
+    if (p[*at] != '\\' || *at + 1 == len) {
+        code = wt_utf8_get(p, len, *at, &size);
+        *at += size;
+        return code;
+    }
+    const char c = p[*at + 1];
+    if (c == 'x' && *at + 2 < len && p[*at + 2] == '{') {
+        size_t i = *at + 3;
+        for (; i < len && p[i] != '}'; i++)
+            code = code << 4 | (uint32_t)(p[i] <= '9' ? p[i] - '0' : (p[i] | 32) - 'a' + 10);
+        *at = i + 1;
+        return code;
+    }
+    *at += 2;
+    *escaped = c != 'r' && c != 'n';
+    return c == 'r' ? '\r' : c == 'n' ? '\n' : (uint8_t)c;
+}
+
+static bool same_pattern(const wt_string *a, const char *b)
+{
+    const size_t len = strlen(b);
+    size_t i = 0, k = 0;
+    while (i < a->len && k < len) {
+        bool x, y;
+        const uint32_t left = next_of(a->data, a->len, &i, &x), right = next_of(b, len, &k, &y);
+        if (left != right || x != y)
+            return false;
+    }
+    return i == a->len && k == len;
+}
+
+const char *wt_pre_name(const wt_tokenizer *t)
+{
+    for (size_t i = 0; i < WT_ARRAY_LEN(known); i++) {
+        size_t n = 0;
+        while (n < t->n_pre && n < WT_ARRAY_LEN(known[i].patterns) && known[i].patterns[n] &&
+               t->pre[n].kind == WT_PRE_REGEX && t->pre[n].split == WT_SPLIT_ISOLATED && !t->pre[n].invert &&
+               same_pattern(&t->pre[n].pattern, known[i].patterns[n]))
+            n++;
+        const bool all = n == WT_ARRAY_LEN(known[i].patterns) || !known[i].patterns[n];
+        if (n == t->n_pre && n && all && !(known[i].flags & RAW) && !(known[i].flags & WHOLE) == !t->ignore_merges)
+            return known[i].first;
+    }
+    return NULL;
 }

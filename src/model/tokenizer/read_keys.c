@@ -245,13 +245,36 @@ static wt_status read_all(wt_tokenizer *t, const wt_weights *w, wt_err *err)
     return wt_tokenizer_compile(t, err);
 }
 
-wt_status wt_tokenizer_from_weights(wt_tokenizer **out, wt_context *ctx, const wt_weights *weights, wt_err *err)
+/* A file that brings its tokenizer.json along is read from that; the keys say which ids are bos, eos, ... */
+static wt_status read_whole(wt_tokenizer **out, wt_context *ctx, const wt_weights *w, const wt_meta *json, wt_err *err)
 {
     wt_tokenizer *t;
+    wt_string chat;
+    WT_TRY(wt_tokenizer_from_json(&t, ctx, json->strings[0].data, json->strings[0].len, NULL, err));
+    *out = t;
+    const wt_tokenizer_info i = t->info;
+    WT_TRY(read_ids(t, w, (id_defaults){ i.bos, i.eos, i.unk, i.sep, i.pad, i.mask }, err));
+    WT_TRY(read_id(t, w, "tokenizer.ggml.cls_token_id", t->info.bos, &t->info.bos, err));
+    WT_TRY(wt_weights_string(w, "tokenizer.chat_template", NULL, &chat, err));
+    if (chat.data && !(t->chat_template = wt_arena_strndup(&t->arena, chat.data, chat.len, err)))
+        return WT_ENOMEM;
+    wt_tokenizer_find_ends(t);
+    return WT_OK;
+}
+
+wt_status wt_tokenizer_from_weights(wt_tokenizer **out, wt_context *ctx, const wt_weights *weights, wt_err *err)
+{
+    const wt_meta *json = wt_weights_meta(weights, "tokenizer.huggingface.json");
+    wt_tokenizer *t = NULL;
     *out = NULL;
-    wt_status st = wt_tokenizer_new(&t, ctx, err);
-    if (st == WT_OK)
-        st = read_all(t, weights, err);
+    wt_status st = WT_OK;
+    if (json && json->type == WT_META_STRING && !json->is_array) {
+        st = read_whole(&t, ctx, weights, json, err);
+    } else {
+        st = wt_tokenizer_new(&t, ctx, err);
+        if (st == WT_OK)
+            st = read_all(t, weights, err);
+    }
     if (st != WT_OK) {
         wt_err_where(err, "%s", wt_weights_path(weights));
         wt_tokenizer_close(t);

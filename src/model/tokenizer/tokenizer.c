@@ -98,7 +98,7 @@ static void add_end(wt_tokenizer *t, int32_t id)
 }
 
 /* Generation stops at eos, eot, and whatever has one of these names: models are often wrong about the first two. */
-static void find_ends(wt_tokenizer *t)
+void wt_tokenizer_find_ends(wt_tokenizer *t)
 {
     static const char *const names[] = { "<|eot_id|>",
                                          "<|im_end|>",
@@ -143,7 +143,7 @@ wt_status wt_tokenizer_compile(wt_tokenizer *t, wt_err *err)
         WT_TRY(wt_bpe_build(t, err));
     if (t->model == WT_TOK_UNIGRAM)
         WT_TRY(wt_unigram_build(t, err));
-    find_ends(t);
+    wt_tokenizer_find_ends(t);
     return WT_OK;
 }
 

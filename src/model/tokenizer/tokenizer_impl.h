@@ -219,6 +219,7 @@ wt_status wt_spans_add(wt_spans *spans, wt_context *ctx, size_t at, size_t len, 
 /* The struct with its arena; a reader's error path is wt_tokenizer_close. */
 wt_status wt_tokenizer_new(wt_tokenizer **out, wt_context *ctx, wt_err *err);
 wt_status wt_tokenizer_compile(wt_tokenizer *t, wt_err *err);
+void wt_tokenizer_find_ends(wt_tokenizer *t); /* again, when an id changed after compiling */
 /* vocab.c */
 wt_status wt_vocab_build(wt_tokenizer *t, wt_err *err);
 int32_t wt_vocab_find(const wt_tokenizer *t, const char *text, size_t len); /* -1: none */
@@ -257,6 +258,8 @@ wt_status wt_read_normalizer(wt_tokenizer *t, const json_t *json, wt_err *err);
 wt_status wt_read_pretokenizer(wt_tokenizer *t, const json_t *json, wt_err *err);
 /* pretokens.c: the steps of a name of GGUF's tokenizer.ggml.pre. */
 wt_status wt_pre_named(wt_tokenizer *t, const char *name, bool *add_bos, wt_err *err);
+/* The name that stands for this tokenizer's steps; NULL: none does. */
+const char *wt_pre_name(const wt_tokenizer *t);
 /* bpe.c, unigram.c, wordpiece.c: one word to ids. */
 wt_status wt_bpe_build(wt_tokenizer *t, wt_err *err);
 wt_status wt_bpe_word(const wt_tokenizer *t, wt_scratch *s, const char *word, size_t len, wt_sink *sink, wt_err *err);
