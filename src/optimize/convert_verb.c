@@ -1,6 +1,7 @@
 /* convert_verb.c - whet convert. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/str.h"
 #include "model/huggingface/huggingface.h"
 #include "measure/open.h"
 #include "optimize/weights_verb.h"
@@ -21,19 +22,8 @@ static const char *format_of(const wt_convert_options *o)
     return strchr(wt_path_base(o->output), '.') && !wt_path_is_dir(o->output) ? "gguf" : "safetensors";
 }
 
-/* The folder's writer names types from and to; the ledger of all verbs says was and got. */
-static void rename_keys(json_t *ledger)
-{
-    size_t i = 0;
-    json_t *row = NULL;
-    json_array_foreach(ledger, i, row)
-    {
-        json_object_set(row, "was", json_object_get(row, "from"));
-        json_object_set(row, "got", json_object_get(row, "to"));
-        json_object_del(row, "from");
-        json_object_del(row, "to");
-    }
-}
+/* As Hugging Face's own tools cut models. */
+static const uint64_t MOST_BYTES_OF_A_FILE = 5000000000;
 
 static wt_status write_folder(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
                               wt_err *err)
@@ -44,13 +34,13 @@ static wt_status write_folder(wt_context *ctx, const char *model, const wt_conve
     json_t *ledger = json_array();
     const wt_hf_write_options ho = { .force = o->force != 0,
                                      .dtype = scheme ? scheme->base : WT_DTYPE_NONE,
+                                     .max_shard_bytes = MOST_BYTES_OF_A_FILE,
                                      .ledger = ledger };
     json_object_set_new(root, "ledger", ledger);
     WT_TRY(wt_weights_open(&weights, ctx, model, err));
     const wt_status st = wt_hf_write(weights, o->output, &ho, &written, err);
     if (st == WT_OK)
         json_object_set_new(root, "written", wt_written_json(&written));
-    rename_keys(ledger);
     wt_written_free(&written);
     wt_weights_close(weights);
     return st;
@@ -60,6 +50,11 @@ static wt_status convert_weights(wt_context *ctx, const char *model, const wt_co
                                  wt_err *err)
 {
     const char *to = format_of(o);
+    if (!o->to && wt_str_ends(o->output, ".safetensors")) {
+        wt_fail(err, WT_EUSAGE, "a model in safetensors is a folder of several files, not one file");
+        wt_err_hint(err, "use --to safetensors -o FOLDER");
+        return WT_EUSAGE;
+    }
     if (!strcmp(to, "safetensors"))
         return write_folder(ctx, model, o, root, err);
     if (strcmp(to, "gguf") != 0)

@@ -112,7 +112,14 @@ wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme
     WT_TRY(wt_weights_open(&r.weights, ctx, model, err));
     if (!wt_weights_meta(r.weights, "tokenizer.ggml.model"))
         wt_log(ctx, WT_LOG_WARN, "%s brings no tokenizer in GGUF's keys: %s will have none", model, output);
-    const wt_status st = rewrite(&r, keep, n_keep, output, force, root, err);
+    wt_status st = WT_OK;
+    if (!wt_weights_meta(r.weights, "general.architecture")) {
+        st = wt_fail(err, WT_EFORMAT, "nothing says what these tensors are: there is no general.architecture");
+        wt_err_where(err, "%s", model);
+        wt_err_hint(err, "a safetensors file needs the config.json of its folder beside it");
+    }
+    if (st == WT_OK)
+        st = rewrite(&r, keep, n_keep, output, force, root, err);
     wt_weights_close(r.weights);
     return st;
 }

@@ -10,15 +10,15 @@ enum { NAME = 256, CHUNK = 1024 };
 
 /* --- element types -------------------------------------------------------------------------------------------------
  */
-static wt_status note(wt_hf_export *x, const wt_weight *v, wt_dtype from, const char *why, wt_err *err)
+static wt_status note(wt_hf_export *x, const wt_weight *v, wt_dtype was, const char *why, wt_err *err)
 {
-    if (!x->options->ledger || from == v->dtype)
+    if (!x->options->ledger || was == v->dtype)
         return WT_OK;
-    json_t *line = json_pack("{s:s%,s:s,s:s,s:s}", "tensor", v->name.data, v->name.len, "from", wt_dtype_name(from),
-                             "to", wt_dtype_name(v->dtype), "why", why);
-    return !line || json_array_append_new(x->options->ledger, line) != 0
-               ? wt_fail(err, WT_ENOMEM, "no memory for the ledger")
-               : WT_OK;
+    json_t *line = json_pack("{s:s%,s:s,s:s,s:s,s:s}", "tensor", v->name.data, v->name.len, "was", wt_dtype_name(was),
+                             "asked", wt_dtype_name(x->dtype), "got", wt_dtype_name(v->dtype), "why", why);
+    if (line && json_array_append_new(x->options->ledger, line) == 0)
+        return WT_OK;
+    return wt_fail(err, WT_ENOMEM, "no memory for the ledger");
 }
 
 /* Whether all values of v, whose type is float32, are values of `to`. */

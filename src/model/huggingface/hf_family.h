@@ -59,7 +59,7 @@ typedef struct wt_hf_export {
     const wt_hf_family *family;
     json_t *config;
     wt_dtype dtype;
-    int64_t layers, experts, heads, kv_heads;
+    int64_t layers, heads, kv_heads;
     const wt_weight **used;
     size_t n_used, used_cap;
 } wt_hf_export;
@@ -72,8 +72,8 @@ struct wt_hf_family {
     const wt_hf_tensor *tensors[WT_HF_TABLES]; /* likewise; the first row of the first is the embedding */
     const char *ignored[WT_HF_IGNORED];        /* globs of names that mean nothing to us */
     bool tied;                                 /* what an absent tie_word_embeddings means */
-    bool import_only;                          /* another row is written for this architecture */
-    bool with_experts;                         /* the row to be written when there are experts */
+    bool import_only;                          /* never written */
+    const char *written_with;                  /* a key: this row is written, not one before it, where it is above 0 */
     /* What the tables cannot say; may be NULL. read: the keys of the tables are set; write: config has theirs. */
     wt_status (*read)(wt_hf_model *m, wt_err *err);
     wt_status (*write)(wt_hf_export *x, wt_err *err);

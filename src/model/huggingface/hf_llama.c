@@ -44,7 +44,7 @@ const wt_hf_family wt_hf_mistral = { LLAMA,
                                      .class_name = "MistralForCausalLM",
                                      .keys = { wt_hf_decoder_keys, wt_hf_head_keys, wt_hf_window_keys },
                                      .tensors = { llama_tensors, dense_tensors },
-                                     .import_only = true,
+                                     .written_with = "attention.sliding_window",
                                      .read = llama_read };
 
 static const wt_hf_key mixtral_keys[] = {
@@ -68,7 +68,7 @@ const wt_hf_family wt_hf_mixtral = { LLAMA,
                                      .class_name = "MixtralForCausalLM",
                                      .keys = { wt_hf_decoder_keys, mixtral_keys },
                                      .tensors = { llama_tensors, mixtral_tensors },
-                                     .with_experts = true,
+                                     .written_with = "expert_count",
                                      .read = llama_read };
 
 /* --- SmolLM3: every fourth layer has no positions --- */
@@ -123,17 +123,34 @@ static const wt_hf_tensor granitemoe_tensors[] = {
     { "blk.#.ffn_down_shexp", "layers.#.shared_mlp.output_linear", WT_HF_SAME },
     { 0 },
 };
+/* Some have no positions, for which GGUF files use a key of another meaning. */
+static wt_status granite_read(wt_hf_model *m, wt_err *err)
+{
+    const char *places = json_string_value(wt_hf_get(m->config, "position_embedding_type"));
+    if (places && !strcmp(places, "nope")) {
+        const char *key = m->family->arch[7] ? "granitemoe.rope.scaling.finetuned" : "granite.rope.scaling.finetuned";
+        WT_TRY(wt_weights_set_int(m->set, key, WT_META_BOOL, 0, err));
+    }
+    return llama_read(m, err);
+}
+static wt_status granite_write(wt_hf_export *x, wt_err *err)
+{
+    if (wt_hf_int_of(x->set, x->family->arch, "rope.scaling.finetuned", 1))
+        return WT_OK;
+    return wt_hf_put(x, "position_embedding_type", json_string("nope"), err);
+}
 const wt_hf_family wt_hf_granite = { LLAMA,
                                      .arch = "granite",
                                      .model_type = "granite",
                                      .class_name = "GraniteForCausalLM",
                                      .keys = { wt_hf_decoder_keys, granite_keys },
                                      .tensors = { llama_tensors, dense_tensors },
-                                     .read = llama_read };
+                                     .read = granite_read,
+                                     .write = granite_write };
 #define GRANITEMOE                                                                                                     \
     LLAMA, .arch = "granitemoe", .keys = { wt_hf_decoder_keys, granite_keys, granitemoe_keys },                        \
-           .tensors = { llama_tensors, granitemoe_tensors }, .read = llama_read
+           .tensors = { llama_tensors, granitemoe_tensors }, .read = granite_read, .write = granite_write
 const wt_hf_family wt_hf_granitemoe = { GRANITEMOE, .model_type = "granitemoe", .class_name = "GraniteMoeForCausalLM",
                                         .import_only = true };
 const wt_hf_family wt_hf_granitemoeshared = { GRANITEMOE, .model_type = "granitemoeshared",
-                                              .class_name = "GraniteMoeSharedForCausalLM", .with_experts = true };
+                                              .class_name = "GraniteMoeSharedForCausalLM" };

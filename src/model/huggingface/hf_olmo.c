@@ -1,4 +1,4 @@
-/* hf_olmo.c - OLMo 2 (norms behind both halves only) and OLMoE. */
+/* hf_olmo.c - OLMo 2 and 3 (norms behind both halves only; 3: windows, under the same name in GGUF) and OLMoE. */
 #include "hf_family.h"
 
 static const wt_hf_tensor olmo2_tensors[] = {
@@ -26,6 +26,27 @@ const wt_hf_family wt_hf_olmo2 = { .prefixes = { "model.", "" },
                                    .keys = { wt_hf_decoder_keys },
                                    .tensors = { olmo2_tensors } };
 
+static wt_status olmo3_read(wt_hf_model *m, wt_err *err)
+{
+    const json_t *types = wt_hf_get(m->config, "layer_types");
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        const char *type = json_string_value(json_array_get(types, i));
+        if (!type || strcmp(type, (i + 1) % 4 ? "sliding_attention" : "full_attention") != 0)
+            return wt_hf_refuse(m, WT_EUNSUPPORTED, "only models with the usual layers can be run", err,
+                                "the layers with a window are not all but every 4th");
+    }
+    return WT_OK;
+}
+const wt_hf_family wt_hf_olmo3 = { .prefixes = { "model.", "" },
+                                   .ignored = { "*.rotary_emb.inv_freq" },
+                                   .arch = "olmo2",
+                                   .model_type = "olmo3",
+                                   .class_name = "Olmo3ForCausalLM",
+                                   .keys = { wt_hf_decoder_keys, wt_hf_window_keys },
+                                   .tensors = { olmo2_tensors },
+                                   .written_with = "attention.sliding_window",
+                                   .read = olmo3_read };
+
 static const wt_hf_key olmoe_keys[] = {
     { "expert_count", "num_experts", WT_HF_INT, WT_HF_DEFAULT, 64 },
     { "expert_used_count", "num_experts_per_tok", WT_HF_INT, WT_HF_DEFAULT, 8 },
@@ -52,5 +73,4 @@ const wt_hf_family wt_hf_olmoe = { .prefixes = { "model.", "" },
                                    .class_name = "OlmoeForCausalLM",
                                    .keys = { wt_hf_decoder_keys, olmoe_keys },
                                    .tensors = { wt_hf_decoder_tensors, olmoe_tensors },
-                                   .with_experts = true,
                                    .read = olmoe_read };

@@ -140,7 +140,6 @@ static wt_status read_generation(wt_hf_model *m, wt_err *err)
  */
 static wt_status read_model(wt_hf_model *m, wt_err *err)
 {
-    WT_TRY(wt_json_load(&m->root, m->ctx, m->path, err));
     if (!json_is_object(m->root))
         return wt_hf_refuse(m, WT_EFORMAT, "restore the file as the model's authors published it", err,
                             "a JSON object was expected");
@@ -152,65 +151,76 @@ static wt_status read_model(wt_hf_model *m, wt_err *err)
     return read_generation(m, err);
 }
 
-/* Takes raw, also on failure. path: what the set is called. */
-static wt_status make(wt_weights **out, wt_context *ctx, const char *path, const char *folder, wt_weights *raw,
-                      wt_err *err)
+wt_status wt_hf_translate(wt_weights **out, wt_weights *raw, const json_t *config, const char *folder, wt_err *err)
 {
-    wt_hf_model m = { .ctx = ctx, .raw = raw, .folder = folder };
-    char *config = wt_path_join(ctx, folder, "config.json", err);
-    wt_status st = config ? wt_weights_new(&m.set, ctx, path, "safetensors", err) : WT_ENOMEM;
-    if (st == WT_OK)
-        st = wt_weights_own(m.set, raw, err);
-    if (st != WT_OK)
-        wt_weights_close(raw);
-    m.path = config;
+    wt_context *ctx = wt_weights_context(raw);
+    wt_hf_model m = { .ctx = ctx, .raw = raw, .folder = folder, .root = (json_t *)(uintptr_t)config };
+    char *path = wt_path_join(ctx, folder, "config.json", err);
+    wt_status st = path ? wt_weights_new(&m.set, ctx, wt_weights_path(raw), "safetensors", err) : WT_ENOMEM;
+    m.path = path;
     if (st == WT_OK)
         st = read_model(&m, err);
     if (st == WT_OK)
+        st = wt_weights_own(m.set, raw, err);
+    if (st == WT_OK)
         *out = m.set;
     else
-        wt_err_where(err, "%s", path), wt_weights_close(m.set);
-    json_decref(m.root);
+        wt_err_where(err, "%s", wt_weights_path(raw)), wt_weights_close(m.set), wt_weights_close(raw);
     wt_free(ctx, m.used);
-    wt_free(ctx, config);
+    wt_free(ctx, path);
     return st;
 }
 
-static wt_status no_config(const char *folder, wt_err *err)
+/* Takes raw, also on failure. */
+static wt_status make(wt_weights **out, const char *folder, wt_weights *raw, wt_err *err)
 {
-    wt_fail(err, WT_EFORMAT, "there is no config.json in the folder");
-    wt_err_where(err, "%s", folder);
-    wt_err_hint(err, "a model's folder has config.json, tokenizer files and safetensors");
-    return WT_EFORMAT;
+    wt_context *ctx = wt_weights_context(raw);
+    char *path = wt_path_join(ctx, folder, "config.json", err);
+    json_t *config = NULL;
+    wt_status st = path ? wt_json_load(&config, ctx, path, err) : WT_ENOMEM;
+    if (st == WT_OK)
+        st = wt_hf_translate(out, raw, config, folder, err);
+    else
+        wt_weights_close(raw);
+    json_decref(config);
+    wt_free(ctx, path);
+    return st;
 }
 
-static bool has_config(wt_context *ctx, const char *folder)
+static wt_status has_config(wt_context *ctx, const char *folder, bool *out, wt_err *err)
 {
-    char *config = wt_path_join(ctx, folder, "config.json", NULL);
-    const bool there = config && wt_path_exists(config);
+    char *config = wt_path_join(ctx, folder, "config.json", err);
+    *out = config && wt_path_exists(config);
     wt_free(ctx, config);
-    return there;
+    return config ? WT_OK : WT_ENOMEM;
 }
 
 wt_status wt_hf_open(wt_weights **out, wt_context *ctx, const char *folder, wt_err *err)
 {
     wt_weights *raw = NULL;
+    bool there = false;
     *out = NULL;
-    if (!has_config(ctx, folder))
-        return no_config(folder, err);
+    WT_TRY(has_config(ctx, folder, &there, err));
+    if (!there) {
+        wt_fail(err, WT_EFORMAT, "there is no config.json in the folder");
+        wt_err_where(err, "%s", folder);
+        wt_err_hint(err, "a model's folder has config.json, tokenizer files and safetensors");
+        return WT_EFORMAT;
+    }
     WT_TRY(wt_safetensors_open_folder(&raw, ctx, folder, err));
-    return make(out, ctx, folder, folder, raw, err);
+    return make(out, folder, raw, err);
 }
 
 wt_status wt_hf_open_file(wt_weights **out, wt_context *ctx, const char *path, wt_err *err)
 {
     wt_weights *raw = NULL;
+    bool there = false;
     *out = NULL;
     WT_TRY(wt_safetensors_open(&raw, ctx, path, err));
     char *folder = wt_path_dir(ctx, path, err);
-    wt_status st = folder ? WT_OK : WT_ENOMEM;
-    if (st == WT_OK && has_config(ctx, folder))
-        st = make(out, ctx, path, folder, raw, err);
+    wt_status st = folder ? has_config(ctx, folder, &there, err) : WT_ENOMEM;
+    if (st == WT_OK && there)
+        st = make(out, folder, raw, err);
     else if (st == WT_OK)
         *out = raw;
     else

@@ -1,6 +1,7 @@
 /* hf_write.c - a folder: config.json from keys, the weights, what there is of the tokenizer. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/file.h"
 #include "base/json.h"
 #include "hf_family.h"
@@ -173,8 +174,7 @@ static wt_status choose_family(wt_hf_export *x, wt_err *err)
         const wt_hf_family *family = *f;
         if (strlen(family->arch) != arch.len || memcmp(family->arch, arch.data, arch.len) || family->import_only)
             continue;
-        x->experts = wt_hf_int_of(x->set, family->arch, "expert_count", 0);
-        if (!x->family || family->with_experts == (x->experts > 0))
+        if (!family->written_with || wt_hf_int_of(x->set, family->arch, family->written_with, 0) > 0)
             x->family = family;
     }
     if (!x->family)
@@ -207,16 +207,32 @@ static wt_status write_folder(wt_hf_export *x, const char *folder, wt_written *w
     return write_json(x, folder, "config.json", json_incref(x->config), written, err);
 }
 
+/* What a write that failed leaves would look like a model that lacks something. */
+static void remove_written(const wt_written *written, size_t before, const char *folder, bool made)
+{
+    for (size_t i = before; i < written->count; i++)
+        unlink(written->files[i].path);
+    if (made)
+        rmdir(folder);
+}
+
 wt_status wt_hf_write(wt_weights *set, const char *folder, const wt_hf_write_options *options, wt_written *written,
                       wt_err *err)
 {
     static const wt_hf_write_options defaults;
     wt_hf_export x = { .ctx = wt_weights_context(set), .set = set, .options = options ? options : &defaults };
+    wt_written own = { .ctx = x.ctx };
+    written = written ? written : &own;
+    const size_t before = written->count;
+    const bool made = !wt_path_exists(folder);
     const wt_status st = write_folder(&x, folder, written, err);
-    if (st != WT_OK)
+    if (st != WT_OK) {
+        remove_written(written, before, folder, made);
         wt_err_where(err, "%s", wt_weights_path(set));
+    }
     wt_weights_close(x.view);
     json_decref(x.config);
     wt_free(x.ctx, x.used);
+    wt_written_free(&own);
     return st;
 }

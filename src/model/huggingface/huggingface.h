@@ -14,6 +14,10 @@ wt_status wt_hf_open(wt_weights **out, wt_context *ctx, const char *folder, wt_e
 /* A safetensors file: with the config.json beside it; without one, as a set with the file's own names and no keys. */
 wt_status wt_hf_open_file(wt_weights **out, wt_context *ctx, const char *path, wt_err *err);
 
+/* The set of a folder whose tensors (by their own names) and config.json were read already; takes raw, also on failure.
+ */
+wt_status wt_hf_translate(wt_weights **out, wt_weights *raw, const json_t *config, const char *folder, wt_err *err);
+
 typedef struct wt_hf_write_options {
     bool force;               /* overwrite what is there */
     wt_dtype dtype;           /* F32, F16 or BF16; NONE: as most of the model has it (F16 for block formats), and what

@@ -2,9 +2,13 @@
 """Hugging Face folders as GGUF's tensors and keys: tiny random models of every family against tiny_folders.py.
 
     check_families.py WEIGHTS_TOOL
+
+Each is read; written again, from the folder and from a GGUF file of the `gguf` package; and, by the program of the
+variable WHET_PROGRAM, converted to GGUF and back.
 """
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -115,7 +119,27 @@ def check_family(tool, family, folder):
     gguf = folder.with_suffix(".gguf")
     write_gguf(family, gguf)
     return (check_export(tool, family, folder, folder.with_suffix(".again"), got) +
-            check_export(tool, family, gguf, folder.with_suffix(".back"), got))
+            check_export(tool, family, gguf, folder.with_suffix(".back"), got) + check_convert(family, folder))
+
+
+def check_convert(family, folder):
+    """`whet convert` to GGUF, which the gguf package reads, and from there back to the folder's bytes."""
+    from gguf import GGUFReader
+    from tiny_folders import to_bytes
+    whet = os.environ.get("WHET_PROGRAM")
+    if not whet:
+        return []
+    gguf, back = folder.with_suffix(".whet.gguf"), folder.with_suffix(".whet")
+    for words in (["convert", folder, "-o", gguf], ["convert", gguf, "-o", back, "--to", "safetensors"]):
+        done = subprocess.run([whet, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            return [f"convert: {done.stderr.strip()}"]
+    read = {t.name: (t.tensor_type.name, t.data.tobytes()) for t in GGUFReader(gguf).tensors}
+    want = {name: (dtype, to_bytes(x, dtype)) for name, (dtype, x) in family.expected().items()}
+    faults = [f"convert: {name} has other bytes in GGUF" for name in read.keys() | want.keys()
+              if read.get(name) != want.get(name) and not name.startswith("rope_f")]
+    first = folder.with_suffix(".again") / "model.safetensors"
+    return faults + ([] if (back / "model.safetensors").read_bytes() == first.read_bytes() else ["convert: other bytes"])
 
 
 def main():

@@ -192,9 +192,9 @@ def families():
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 8192}}, decoder(r), turned | {"rope.freq_base": 500000.0}, permute_llama,
         {"rope_freqs.weight": llama3_factors(500000.0, HEAD)}, dtype="F32")
-    f["mistral"] = Family("llama", LLAMA | {"model_type": "mistral", "sliding_window": None, "rope_parameters": {
+    f["mistral"] = Family("llama", LLAMA | {"model_type": "mistral", "sliding_window": 96, "rope_parameters": {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32, "rope_theta": 12345.0}}, decoder(r),
-        turned | {"rope.freq_base": 12345.0, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
+        turned | {"attention.sliding_window": 96, "rope.freq_base": 12345.0, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
                   "rope.scaling.original_context_length": 32}, permute_llama)
     t = decoder(r, mlp=False)
     for i in range(LAYERS):
@@ -210,8 +210,8 @@ def families():
     factors = {"attention_multiplier": 0.125, "embedding_multiplier": 12.0, "residual_multiplier": 0.25,
                "logits_scaling": 8.0}
     scales = {"attention.scale": 0.125, "embedding_scale": 12.0, "residual_scale": 0.25, "logit_scale": 8.0}
-    f["granite"] = Family("granite", LLAMA | {"model_type": "granite"} | factors, decoder(r), turned | scales,
-                          permute_llama)
+    f["granite"] = Family("granite", LLAMA | {"model_type": "granite", "position_embedding_type": "nope"} | factors,
+                          decoder(r), turned | scales | {"rope.scaling.finetuned": False}, permute_llama)
     t = decoder(r, mlp=False)
     for i in range(LAYERS):
         p = f"model.layers.{i}."
@@ -350,6 +350,8 @@ def plain_families(r):
                                        "attention.head_count_kv": kv, "tensor_data_layout": "jploski"}, split_qkv(kv))
     behind = ("post_attention_layernorm", "post_feedforward_layernorm")
     f["olmo2"] = Family("olmo2", LLAMA | {"model_type": "olmo2"}, decoder(r, norms=behind, q_norm="row"), KEYS)
+    f["olmo3"] = Family("olmo2", LLAMA | {"model_type": "olmo3", "sliding_window": 64}, f["olmo2"].tensors,
+                        KEYS | {"attention.sliding_window": 64})
     t = decoder(r, mlp=False, q_norm="row")
     for i in range(LAYERS):
         p = f"model.layers.{i}.mlp."
