@@ -16,6 +16,37 @@ static wt_status rewrite(wt_quantizer *q, const wt_exec_options *exec, wt_err *e
     return wt_graph_infer(q->canonical, err);
 }
 
+typedef struct hidden {
+    const wt_graph *graph;
+    const wt_node *inside; /* a product in a branch or a body */
+} hidden;
+
+static wt_status note_hidden(void *arg, wt_node *n, wt_err *err)
+{
+    hidden *h = arg;
+    (void)err;
+    if (!h->inside && n->graph != h->graph &&
+        (wt_node_is(n, WT_OP_CONV) || wt_node_is(n, WT_OP_MATMUL) || wt_node_is(n, WT_OP_GEMM)))
+        h->inside = n;
+    return WT_OK;
+}
+
+/* Weights that are out of reach are another trouble than none. */
+static wt_status nothing_to_do(wt_quantizer *q, const char *path, wt_err *err)
+{
+    hidden h = { .graph = q->canonical };
+    WT_TRY(wt_graph_visit(q->canonical, note_hidden, &h, err));
+    wt_fail(err, WT_EUNSUPPORTED, "the model has no weights that int8 quantization applies to");
+    if (h.inside) {
+        wt_fail(err, WT_EUNSUPPORTED,
+                "the weights that int8 applies to lie in branches or bodies of loops, which stay in float: %s",
+                h.inside->name);
+        wt_err_hint(err, "export the model for one case, such as one sample rate, so that nothing is left to decide");
+    }
+    wt_err_where(err, "%s", path);
+    return WT_EUNSUPPORTED;
+}
+
 wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, const wt_exec_options *exec,
                             const char *const *keep, size_t n_keep, wt_err *err)
 {
@@ -26,10 +57,8 @@ wt_status wt_quantizer_open(wt_quantizer *q, wt_context *ctx, const char *path, 
         st = rewrite(q, exec, err);
     if (st == WT_OK)
         st = wt_points_find(&q->points, q->canonical, &po, err);
-    if (st == WT_OK && !q->points.n_weighted) {
-        st = wt_fail(err, WT_EUNSUPPORTED, "the model has no weights that int8 quantization applies to");
-        wt_err_where(err, "%s", path);
-    }
+    if (st == WT_OK && !q->points.n_weighted)
+        st = nothing_to_do(q, path, err);
     if (st != WT_OK)
         wt_quantizer_close(q);
     return st;
