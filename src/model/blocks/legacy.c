@@ -23,6 +23,7 @@ static const nibbles q5_0 = { 22, 2, 31, false }, q5_1 = { 24, 4, 31, true };
 
 WT_INLINE void decode(const nibbles f, const uint8_t *p, float *out, size_t n)
 {
+    const int zero = (f.most + 1) / 2;
     for (size_t i = 0; i < n; i += WT_LEGACY, p += f.bytes, out += WT_LEGACY) {
         const float d = wt_load_f16(p), m = f.has_minimum ? wt_load_f16(p + 2) : 0;
         const uint8_t *q = p + f.bytes - HALF;
@@ -34,8 +35,8 @@ WT_INLINE void decode(const nibbles f, const uint8_t *p, float *out, size_t n)
                 out[j] = (float)low_code * d + m;
                 out[j + HALF] = (float)high_code * d + m;
             } else {
-                out[j] = (float)(low_code - (f.most + 1) / 2) * d;
-                out[j + HALF] = (float)(high_code - (f.most + 1) / 2) * d;
+                out[j] = (float)(low_code - zero) * d;
+                out[j + HALF] = (float)(high_code - zero) * d;
             }
         }
     }
