@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "hf_family.h"
 #include "model/formats/safetensors/safetensors.h"
+#include "model/tokenizer/tokenizer.h"
 
 /* --- which family --------------------------------------------------------------------------------------------------
  */
@@ -136,6 +137,74 @@ static wt_status read_generation(wt_hf_model *m, wt_err *err)
     return st;
 }
 
+/* --- the tokenizer -------------------------------------------------------------------------------------------------
+ */
+static bool has_tokenizer(const wt_hf_model *m)
+{
+    static const char *const names[] = { "tokenizer.json", "tokenizer.model", "spiece.model" };
+    char path[1024];
+    for (size_t i = 0; i < WT_ARRAY_LEN(names); i++)
+        if (snprintf(path, sizeof path, "%s/%s", m->folder, names[i]) < (int)sizeof path && wt_path_exists(path))
+            return true;
+    return false;
+}
+
+/* A list of numbers of four bytes, one a token, cut or continued with `fill`. */
+static wt_status resize_numbers(wt_hf_model *m, const char *key, uint64_t n, const void *fill, wt_err *err)
+{
+    enum { SIZE = 4 };
+    const wt_meta *meta = wt_weights_meta(m->set, key);
+    if (!meta || !meta->is_array || wt_meta_type_bytes(meta->type) != SIZE || meta->count == n)
+        return WT_OK;
+    wt_meta own = *meta;
+    uint8_t *data = wt_arena_alloc(wt_weights_arena(m->set), (size_t)n, SIZE, err);
+    if (!data)
+        return WT_ENOMEM;
+    memcpy(data, meta->data, (size_t)(meta->count < n ? meta->count : n) * SIZE);
+    for (uint64_t i = meta->count; i < n; i++)
+        memcpy(data + i * SIZE, fill, SIZE);
+    own.data = data;
+    own.count = n;
+    return wt_weights_borrow_meta(m->set, &own, err);
+}
+
+/* In GGUF a token has a row of the table and a row a token: rows that the tokenizer does not use get names of their
+ * own, as llama.cpp's converter gives them; tokens without a row (those of images) are left out. */
+static wt_status resize_tokens(wt_hf_model *m, wt_err *err)
+{
+    static const float score = -10000;
+    static const int32_t unused = 5;
+    wt_arena *arena = wt_weights_arena(m->set);
+    const wt_weight *table = wt_weights_find(m->set, "token_embd.weight");
+    const wt_meta *tokens = wt_weights_meta(m->set, "tokenizer.ggml.tokens");
+    const uint64_t n = table && table->shape.rank == 2 ? (uint64_t)table->shape.dim[0] : 0;
+    if (!n || !tokens || !tokens->is_array || tokens->type != WT_META_STRING || tokens->count == n)
+        return WT_OK;
+    wt_meta own = *tokens;
+    wt_string *strings = wt_arena_alloc(arena, (size_t)n, sizeof *strings, err);
+    if (!strings)
+        return WT_ENOMEM;
+    for (uint64_t i = 0; i < n; i++) {
+        const char *name = i < tokens->count ? "" : wt_arena_printf(arena, err, "[PAD%llu]", (unsigned long long)i);
+        if (!name)
+            return WT_ENOMEM;
+        strings[i] = i < tokens->count ? tokens->strings[i] : (wt_string){ name, strlen(name) };
+    }
+    own.strings = strings;
+    own.count = n;
+    WT_TRY(resize_numbers(m, "tokenizer.ggml.scores", n, &score, err));
+    WT_TRY(resize_numbers(m, "tokenizer.ggml.token_type", n, &unused, err));
+    return wt_weights_borrow_meta(m->set, &own, err);
+}
+
+static wt_status read_tokenizer(wt_hf_model *m, wt_err *err)
+{
+    if (!has_tokenizer(m))
+        return WT_OK;
+    WT_TRY(wt_tokenizer_keys_from_folder(m->set, m->folder, err));
+    return resize_tokens(m, err);
+}
+
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
 static wt_status read_model(wt_hf_model *m, wt_err *err)
@@ -148,6 +217,7 @@ static wt_status read_model(wt_hf_model *m, wt_err *err)
     WT_TRY(wt_hf_read_tensors(m, err));
     WT_TRY(set_name(m, err));
     WT_TRY(set_file_type(m, err));
+    WT_TRY(read_tokenizer(m, err));
     return read_generation(m, err);
 }
 

@@ -142,14 +142,54 @@ def check_convert(family, folder):
     return faults + ([] if (back / "model.safetensors").read_bytes() == first.read_bytes() else ["convert: other bytes"])
 
 
+def check_blocks(tool, family, folder):
+    """A GGUF file of blocks becomes what the gguf package decodes from it, rounded to float16."""
+    import gguf
+    import numpy as np
+    from gguf import quants
+    from safetensors.numpy import load_file
+    from tiny_folders import HEADS, KV, pairs
+    q8 = gguf.GGMLQuantizationType.Q8_0
+    folder.mkdir()
+    writer = gguf.GGUFWriter(folder / "q8.gguf", family.arch)
+    for key, value in family.keys.items():
+        {int: writer.add_uint32, float: writer.add_float32}[type(value)](f"{family.arch}.{key}", value)
+    decoded = {}
+    for name, (_, x) in family.expected().items():
+        kind = q8 if x.ndim == 2 and x.shape[1] % 32 == 0 else gguf.GGMLQuantizationType.F32
+        data = quants.quantize(x, kind)
+        writer.add_tensor(name, data, raw_dtype=kind)
+        decoded[name] = quants.dequantize(data, kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    done = tool("export", folder / "q8.gguf", folder / "out")
+    if done.returncode:
+        return [f"refused: {done.stderr.strip()}"]
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, family.keys["block_count"])
+    faults = []
+    for name, got in load_file(folder / "out" / "model.safetensors").items():
+        want = decoded[names.get_name(name, try_suffixes=(".weight",))]
+        for which, heads in (("q_proj", HEADS), ("k_proj", KV)):
+            if which in name:  # the inverse of pairs()
+                d = want.shape[0] // heads
+                want = want.reshape(heads, d // 2, 2, -1).swapaxes(1, 2).reshape(want.shape)
+                assert (pairs(want, heads) == decoded[names.get_name(name, try_suffixes=(".weight",))]).all()
+        if not np.array_equal(got, want.astype(got.dtype)):
+            faults.append(f"{name}: other numbers")
+    return faults
+
+
 def main():
     tool = Tool(sys.argv[1])
     from tiny_folders import families
     passed = failed = 0
     with tempfile.TemporaryDirectory() as tmp:
-        for name, family in families().items():
+        checks = [(name, check_family, family) for name, family in families().items()]
+        for name, check, family in [*checks, ("blocks", check_blocks, families()["llama"])]:
             try:
-                faults = check_family(tool, family, pathlib.Path(tmp) / name)
+                faults = check(tool, family, pathlib.Path(tmp) / name)
             except ValueError as error:
                 faults = [str(error)]
             passed, failed = passed + (not faults), failed + bool(faults)
