@@ -6,7 +6,9 @@
 #include "base/hash.h"
 #include <pthread.h>
 
-enum { BUCKETS = 256, PAGES_FROM = 1 << 20 };
+/* Large models have many packings that are smaller than a large page: from SLABS_FROM bytes on they share slabs, for
+ * small pages cost decoding a tenth of its speed. */
+enum { BUCKETS = 256, PAGES_FROM = 1 << 20, SLAB = 8 << 20, SLABS_FROM = 8 << 20 };
 typedef enum entry_state { ENTRY_FILLING, ENTRY_READY, ENTRY_FAILED } entry_state;
 
 typedef struct entry {
@@ -14,6 +16,7 @@ typedef struct entry {
     wt_pack_key key;
     size_t bytes;
     void *packed;
+    bool in_slab;
     entry_state state;
     unsigned waiting; /* a failed entry is freed by the last who looked at it */
 } entry;
@@ -27,12 +30,19 @@ typedef struct copy {
     bool keep;
 } copy;
 
+typedef struct slab {
+    struct slab *next;
+    char *data;
+    size_t used;
+} slab;
+
 struct wt_pack_cache {
     wt_context *ctx;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     entry *buckets[BUCKETS];
     copy *copies;
+    slab *slabs; /* the newest first */
     uint64_t bytes;
     /* a transient cache */
     wt_pack_cache *plan;
@@ -75,6 +85,28 @@ static void block_free(wt_pack_cache *cache, void *block, size_t bytes)
         wt_free(cache->ctx, block);
 }
 
+/* Room in a slab; NULL: take a block of its own. Called with the lock held. */
+static void *slab_take(wt_pack_cache *cache, size_t bytes)
+{
+    const size_t room = wt_align_up(bytes, 64);
+    slab *s = cache->slabs;
+    if (WT_ASAN || cache->bytes < SLABS_FROM || room > SLAB / 4)
+        return NULL;
+    if (!s || SLAB - s->used < room) {
+        s = wt_alloc(cache->ctx, 1, sizeof *s, NULL);
+        if (s && !(s->data = wt_alloc_pages(cache->ctx, SLAB, NULL))) {
+            wt_free(cache->ctx, s);
+            s = NULL;
+        }
+        if (!s)
+            return NULL;
+        s->next = cache->slabs;
+        cache->slabs = s;
+    }
+    s->used += room;
+    return s->data + s->used - room;
+}
+
 void wt_pack_close(wt_pack_cache *cache)
 {
     if (!cache)
@@ -82,9 +114,15 @@ void wt_pack_close(wt_pack_cache *cache)
     for (size_t b = 0; b < BUCKETS; b++)
         for (entry *e = cache->buckets[b], *next; e; e = next) {
             next = e->next;
-            block_free(cache, e->packed, e->bytes);
+            if (!e->in_slab)
+                block_free(cache, e->packed, e->bytes);
             wt_free(cache->ctx, e);
         }
+    for (slab *s = cache->slabs, *next; s; s = next) {
+        next = s->next;
+        wt_free_pages(cache->ctx, s->data);
+        wt_free(cache->ctx, s);
+    }
     for (copy *c = cache->copies, *next; c; c = next) {
         next = c->next;
         block_free(cache, c->data, c->bytes);
@@ -220,8 +258,11 @@ static wt_status fill_entry(wt_pack_cache *cache, const wt_pack_key *key, size_t
     e->bytes = bytes;
     e->next = cache->buckets[bucket];
     cache->buckets[bucket] = e;
+    void *packed = slab_take(cache, bytes);
+    e->in_slab = packed != NULL;
     pthread_mutex_unlock(&cache->lock);
-    void *packed = block_alloc(cache, bytes, err);
+    if (!packed)
+        packed = block_alloc(cache, bytes, err);
     const wt_status st = packed ? fn(arg, packed, err) : WT_ENOMEM;
     pthread_mutex_lock(&cache->lock);
     if (st == WT_OK) {
@@ -230,7 +271,7 @@ static wt_status fill_entry(wt_pack_cache *cache, const wt_pack_key *key, size_t
         cache->bytes += bytes;
         *out = packed;
     } else {
-        if (packed)
+        if (packed && !e->in_slab) /* a place in a slab stays unused */
             block_free(cache, packed, bytes);
         e->state = ENTRY_FAILED;
         unlink_entry(cache, e, bucket);

@@ -50,7 +50,8 @@ bool kc_make_linear(kc_case *c, size_t index, kc_random *r)
     const int rank = !gemm && deep ? 3 : 2;
     c->op = gemm ? WT_OP_GEMM : WT_OP_LINEAR;
     kc_input(c, 0, WT_F32, WT_PLAIN, false, r, rank, rank == 3 ? a3 : a2);
-    kc_input(c, 1, half ? WT_F16 : WT_F32, WT_PLAIN, true, r, 2, b);
+    const wt_dtype stored = !half ? WT_F32 : index % 2 ? WT_BF16 : WT_F16;
+    kc_input(c, 1, stored, WT_PLAIN, true, r, 2, b);
     const bool bias = kc_range(r, 0, 2) > 0, res = !gemm && kc_range(r, 0, 2) == 0;
     if (bias)
         kc_input(c, 2, WT_F32, WT_PLAIN, true, r, 1, &n);
@@ -61,9 +62,9 @@ bool kc_make_linear(kc_case *c, size_t index, kc_random *r)
         kc_attr_int(c, gemm ? "transB" : "trans_b", 1);
     kc_act_attrs(c, act);
     kc_expect(c, kc_count(&c->out[0]));
-    snprintf(c->text, sizeof c->text, "%zu: %s %d x %dx%dx%d%s%s act %d%s%s", index, gemm ? "gemm" : "linear",
-             (int)batch, (int)m, (int)k, (int)n, trans ? " transposed" : "", half ? " half" : "", (int)act.act,
-             bias ? " bias" : "", res ? " res" : "");
+    snprintf(c->text, sizeof c->text, "%zu: %s %d x %dx%dx%d%s %s act %d%s%s", index, gemm ? "gemm" : "linear",
+             (int)batch, (int)m, (int)k, (int)n, trans ? " transposed" : "", half ? wt_dtype_name(stored) : "",
+             (int)act.act, bias ? " bias" : "", res ? " res" : "");
     p.a_row = p.k, p.a_col = 1, p.b_row = trans ? 1 : p.n, p.b_col = trans ? p.k : 1;
     for (size_t i = 0; i < (size_t)batch * p.m; i++)
         for (size_t j = 0; j < p.n; j++) {

@@ -105,6 +105,7 @@ double kc_get(const wt_tensor *t, size_t logical)
     case WT_I32: return ((const int32_t *)t->data)[i];
     case WT_U8: return ((const uint8_t *)t->data)[i];
     case WT_F16: return wt_f16_to_f32(((const uint16_t *)t->data)[i]);
+    case WT_BF16: return wt_bf16_to_f32(((const uint16_t *)t->data)[i]);
     default: return ((const int8_t *)t->data)[i];
     }
 }
@@ -118,13 +119,14 @@ void kc_set(wt_tensor *t, size_t logical, double v)
     case WT_I32: ((int32_t *)data)[i] = (int32_t)v; break;
     case WT_U8: ((uint8_t *)data)[i] = (uint8_t)v; break;
     case WT_F16: ((uint16_t *)data)[i] = wt_f32_to_f16((float)v); break;
+    case WT_BF16: ((uint16_t *)data)[i] = wt_f32_to_bf16((float)v); break;
     default: ((int8_t *)data)[i] = (int8_t)v; break;
     }
 }
 
 static double random_value(wt_dtype t, kc_random *r)
 {
-    if (t == WT_F32 || t == WT_F16)
+    if (t == WT_F32 || t == WT_F16 || t == WT_BF16)
         return kc_uniform(r, -1, 1);
     if (t == WT_I32)
         return kc_range(r, -1000, 1000);

@@ -27,41 +27,46 @@ bool wt_block_weights_layout(wt_block_weights *w, const wt_tensor *t)
            !wt_add_overflows(all, WT_PACKED_HEAD, &w->bytes);
 }
 
-/* 32 codes of one row into the planes of a block. */
+static uint32_t four(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, 4);
+    return v;
+}
+
+/* 32 codes of one row into the planes of a block, four at a time. */
 static void put_codes(const wt_block_form *f, size_t row, const uint8_t *code, char *planes)
 {
-    uint8_t *to = (uint8_t *)planes + 4 * row;
-    if (f->bits == 8) {
-        for (size_t i = 0; i < QUADS; i++)
-            memcpy(to + 64 * i, code + 4 * i, 4);
+    char *to = planes + 4 * row;
+    for (size_t i = 0; f->bits == 8 && i < QUADS; i++)
+        memcpy(to + 64 * i, code + 4 * i, 4);
+    if (f->bits == 8)
         return;
+    for (size_t i = 0; f->bits >= 4 && i < 4; i++) {
+        const uint32_t v = (four(code + 4 * i) & 0x0f0f0f0f) | (four(code + 16 + 4 * i) & 0x0f0f0f0f) << 4;
+        memcpy(to + 64 * i, &v, 4);
     }
-    const bool nibble = f->bits >= 4;
-    if (nibble)
-        for (size_t i = 0; i < 4; i++)
-            for (size_t j = 0; j < 4; j++)
-                to[64 * i + j] = (uint8_t)((code[4 * i + j] & 15) | (code[16 + 4 * i + j] & 15) << 4);
-    if (nibble)
-        to += 256;
+    to += f->bits >= 4 ? 256 : 0;
     if (f->bits == 6 || f->bits < 4) {
         const int shift = f->bits == 6 ? 4 : 0;
-        for (size_t g = 0; g < 2; g++)
-            for (size_t j = 0; j < 4; j++) {
-                unsigned v = 0;
-                for (size_t s = 0; s < 4; s++)
-                    v |= (code[16 * g + 4 * s + j] >> shift & 3u) << (2 * s);
-                to[64 * g + j] = (uint8_t)v;
-            }
+        for (size_t g = 0; g < 2; g++) {
+            uint32_t v = 0;
+            for (size_t s = 0; s < 4; s++)
+                v |= (four(code + 16 * g + 4 * s) >> shift & 0x03030303) << (2 * s);
+            memcpy(to + 64 * g, &v, 4);
+        }
         to += 128;
     }
     if (f->bits & 1) {
-        const int shift = f->bits - 1;
-        uint8_t *bits = to - 4 * row + row / 2;
-        for (size_t i = 0; i < QUADS; i++)
-            for (size_t j = 0; j < 4; j++)
-                bits[8 * i] |= (uint8_t)((code[4 * i + j] >> shift & 1) << (4 * (row % 2) + j));
+        uint8_t *bits = (uint8_t *)to - 4 * row + row / 2;
+        for (size_t i = 0; i < QUADS; i++) {
+            const uint32_t v = four(code + 4 * i) >> (f->bits - 1) & 0x01010101;
+            bits[8 * i] |= (uint8_t)(((v | v >> 7 | v >> 14 | v >> 21) & 15) << (4 * (row % 2)));
+        }
     }
 }
+
+static float larger(float a, float b) { return a > b ? a : b; }
 
 static void put_half(char *to, size_t i, float v)
 {
@@ -78,7 +83,7 @@ static float put_block(const wt_block_weights *w, size_t row, const wt_codes *c,
     for (size_t b = 0; b < f->len / COLUMNS; b++, to += w->block_bytes) {
         for (size_t h = 0; h < halves; h++) {
             const float scale = c->scale[b * halves + h], offset = f->offset ? c->offset[b * halves + h] : 0;
-            top = fmaxf(top, fmaxf(fabsf(scale), fabsf(offset)));
+            top = larger(top, larger(fabsf(scale), fabsf(offset)));
             put_half(to, h * 16 + row, scale * factor);
             if (f->offset)
                 put_half(to, (halves + h) * 16 + row, offset * factor);
@@ -100,7 +105,7 @@ static float pack_with(const wt_block_weights *w, float factor, char *packed)
             char *to = packed + WT_PACKED_HEAD + (x * w->groups + r / WT_GROUP) * w->group_bytes;
             for (size_t i = 0; i < w->k / f->len; i++, to += f->len / COLUMNS * w->block_bytes) {
                 f->read(from + i * f->bytes, &codes);
-                top = fmaxf(top, put_block(w, r % WT_GROUP, &codes, factor, to));
+                top = larger(top, put_block(w, r % WT_GROUP, &codes, factor, to));
             }
             from += row_bytes;
         }

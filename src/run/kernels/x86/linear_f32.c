@@ -1,15 +1,15 @@
-/* linear_f32.c - products with a constant matrix: Linear (weights in float32 or half), MatMul and Gemm with a constant
- * right side. Weights are packed once; rows of the left side are packed band by band. */
+/* linear_f32.c - products with a constant matrix: Linear (weights in float32, half or bfloat16), MatMul and Gemm with a
+ * constant right side. Weights are packed once; rows of the left side are packed band by band. */
 #include "run/kernels/x86/band.h"
 #include "run/kernels/x86/matrix.h"
 #include "run/kernels/x86/rows.h"
 
 typedef struct isa {
-    const wt_tileset *f32, *f16;
+    const wt_tileset *f32, *f16, *bf16;
     wt_finish_fn *finish;
 } isa;
-static const isa avx2 = { &wt_tiles_f32_avx2, &wt_tiles_f16_avx2, wt_finish_f32_avx2 };
-static const isa avx512 = { &wt_tiles_f32_avx512, &wt_tiles_f16_avx512, wt_finish_f32_avx512 };
+static const isa avx2 = { &wt_tiles_f32_avx2, &wt_tiles_f16_avx2, &wt_tiles_bf16_avx2, wt_finish_f32_avx2 };
+static const isa avx512 = { &wt_tiles_f32_avx512, &wt_tiles_f16_avx512, &wt_tiles_bf16_avx512, wt_finish_f32_avx512 };
 
 static bool is_plain_f32(const wt_tensor *t) { return t->dtype == WT_F32 && t->layout == WT_PLAIN; }
 
@@ -31,7 +31,7 @@ static bool accepts_any(const wt_prep *p, bool transposed)
     wt_matrix m;
     const wt_dtype w = p->in[1]->dtype;
     return is_plain_f32(p->in[0]) && is_plain_f32(p->out[0]) && p->in[1]->data && p->in[1]->layout == WT_PLAIN &&
-           (w == WT_F32 || w == WT_F16) && sizes(&m, p, transposed);
+           (w == WT_F32 || w == WT_F16 || w == WT_BF16) && sizes(&m, p, transposed);
 }
 
 static bool is_vector(const wt_prep *p, size_t i, int64_t n)
@@ -67,7 +67,8 @@ static wt_status prepare(wt_prep *prep, const isa *set, const char *trans, wt_ac
     const bool transposed = trans && wt_attr_int(prep->attrs, trans, 0) != 0;
     if (!sizes(&m, prep, transposed))
         return wt_fail(err, WT_EINTERNAL, "%s: prepared without having been accepted", prep->op_type);
-    m.tiles = prep->in[1]->dtype == WT_F16 ? set->f16 : set->f32;
+    const wt_dtype stored = prep->in[1]->dtype;
+    m.tiles = stored == WT_F16 ? set->f16 : stored == WT_BF16 ? set->bf16 : set->f32;
     m.band = wt_band_matrix_f32;
     if (!wt_matrix_weights(&w, &m, prep->in[1], transposed))
         return wt_fail(err, WT_EFORMAT, "%s: the matrix is too large", prep->op_type);

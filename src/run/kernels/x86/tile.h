@@ -58,6 +58,7 @@ typedef struct wt_tileset {
 extern const wt_tileset wt_tiles_f32_avx512, wt_tiles_f32_avx2;               /* PIXEL */
 extern const wt_tileset wt_tiles_f32_scalar_avx512, wt_tiles_f32_scalar_avx2; /* SCALAR */
 extern const wt_tileset wt_tiles_f16_avx512, wt_tiles_f16_avx2;               /* PIXEL, weights in half precision */
+extern const wt_tileset wt_tiles_bf16_avx512, wt_tiles_bf16_avx2;             /* PIXEL, weights in bfloat16 */
 extern const wt_tileset wt_tiles_u8_avx512vnni, wt_tiles_u8_scalar_avx512vnni;
 extern const wt_tileset wt_tiles_s16_avx2, wt_tiles_s16_scalar_avx2;
 

@@ -1,16 +1,21 @@
 /* tile_f32_avx2.c - float32 tiles of up to 6 pixels x 1 block of 16 channels (two vectors of 8): 12 accumulators, two
- * vectors of weights and one broadcast pixel fill 15 of the 16 registers. Weights in half precision are widened as they
- * are loaded. */
+ * vectors of weights and one broadcast pixel fill 15 of the 16 registers. Weights in half precision or bfloat16 are
+ * widened as they are loaded. */
 #include <immintrin.h>
 #include "run/kernels/x86/tile.h"
+
+typedef enum weight_type { FLOATS, HALVES, BRAINS } weight_type;
 
 enum { MOST = 6 };
 
 WT_INLINE __m256 load_f32(const void *p, int part) { return _mm256_loadu_ps((const float *)p + 8 * part); }
-WT_INLINE __m256 load_w(const char *w, int part, const bool half)
+WT_INLINE __m256 load_w(const char *w, int part, const weight_type type)
 {
-    if (half)
+    if (type == HALVES)
         return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)w + part));
+    if (type == BRAINS)
+        return _mm256_castsi256_ps(
+            _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)w + part)), 16));
     return load_f32(w, part);
 }
 
@@ -34,7 +39,7 @@ WT_INLINE void store(const wt_tile *t, __m256 acc[MOST][2], const int MR)
     }
 }
 
-WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX, const bool half)
+WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX, const weight_type type)
 {
     const int full = PX == 1 ? 1 : 16;
     const char *in = t->in, *w = t->w;
@@ -48,8 +53,8 @@ WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX, const bool hal
             const int steps = full == 1 || block + 1 < t->blocks ? full : t->k_last;
             for (int x = 0; x < t->kw; x++) {
                 const float *p = (const float *)(const void *)(px + t->col[x]);
-                for (int k = 0; k < steps; k++, p++, w += half ? 32 : 64) {
-                    const __m256 b0 = load_w(w, 0, half), b1 = load_w(w, 1, half);
+                for (int k = 0; k < steps; k++, p++, w += type == FLOATS ? 64 : 32) {
+                    const __m256 b0 = load_w(w, 0, type), b1 = load_w(w, 1, type);
                     WT_UNROLL
                     for (int i = 0; i < MR; i++) {
                         const __m256 pixel = _mm256_broadcast_ss(p + i * PX);
@@ -65,17 +70,21 @@ WT_INLINE bool tile(const wt_tile *t, const int MR, const int PX, const bool hal
 }
 
 #define PIXEL(MR, NB)                                                                                                  \
-    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, false); }
+    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, FLOATS); }
 #define HALF(MR, NB)                                                                                                   \
-    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, true); }
+    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, HALVES); }
+#define BRAIN(MR, NB)                                                                                                  \
+    static bool brain_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 16, BRAINS); }
 #define SCALAR(MR, NB)                                                                                                 \
-    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 1, false); }
+    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, 1, FLOATS); }
 WT_TILES_6(PIXEL, 1)
 WT_TILES_6(HALF, 1)
+WT_TILES_6(BRAIN, 1)
 WT_TILES_6(SCALAR, 1)
 
 #define PIXEL_NAME(MR, NB)  pixel_##MR##x##NB,
 #define HALF_NAME(MR, NB)   half_##MR##x##NB,
+#define BRAIN_NAME(MR, NB)  brain_##MR##x##NB,
 #define SCALAR_NAME(MR, NB) scalar_##MR##x##NB,
 const wt_tileset wt_tiles_f32_avx2 = {
     .mr = MOST,
@@ -92,6 +101,14 @@ const wt_tileset wt_tiles_f16_avx2 = {
     .px = 64,
     .w_step = 32,
     .fn = { { WT_TILES_6(HALF_NAME, 1) } },
+};
+const wt_tileset wt_tiles_bf16_avx2 = {
+    .mr = MOST,
+    .nb = 1,
+    .steps = 16,
+    .px = 64,
+    .w_step = 32,
+    .fn = { { WT_TILES_6(BRAIN_NAME, 1) } },
 };
 const wt_tileset wt_tiles_f32_scalar_avx2 = {
     .mr = MOST,

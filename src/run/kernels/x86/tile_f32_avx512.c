@@ -1,13 +1,18 @@
 /* tile_f32_avx512.c - float32 tiles of up to 14 pixels x 2 blocks of 16 channels: 28 accumulators, two vectors of
- * weights and one broadcast pixel fill 31 of the 32 registers. Weights in half precision are widened as they are
- * loaded. */
+ * weights and one broadcast pixel fill 31 of the 32 registers. Weights in half precision or bfloat16 are widened as
+ * they are loaded. */
 #include <immintrin.h>
 #include "run/kernels/x86/tile.h"
 
-WT_INLINE __m512 load_w(const char *w, const bool half)
+typedef enum weight_type { FLOATS, HALVES, BRAINS } weight_type;
+
+WT_INLINE __m512 load_w(const char *w, const weight_type type)
 {
-    if (half)
+    if (type == HALVES)
         return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)w));
+    if (type == BRAINS)
+        return _mm512_castsi512_ps(
+            _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)w)), 16));
     return _mm512_loadu_ps(w);
 }
 
@@ -44,7 +49,7 @@ WT_INLINE void store(const wt_tile *t, __m512 acc[WT_TILE_MR][WT_TILE_NB], const
     }
 }
 
-WT_INLINE bool tile(const wt_tile *t, const int MR, const int NB, const int PX, const bool half)
+WT_INLINE bool tile(const wt_tile *t, const int MR, const int NB, const int PX, const weight_type type)
 {
     const int full = PX == 1 ? 1 : 16;
     const size_t w_block = t->w_block;
@@ -62,10 +67,10 @@ WT_INLINE bool tile(const wt_tile *t, const int MR, const int NB, const int PX, 
             const int steps = full == 1 || block + 1 < t->blocks ? full : t->k_last;
             for (int x = 0; x < t->kw; x++) {
                 const float *p = (const float *)(const void *)(px + t->col[x]);
-                for (int k = 0; k < steps; k++, p++, w += half ? 32 : 64) {
+                for (int k = 0; k < steps; k++, p++, w += type == FLOATS ? 64 : 32) {
                     WT_UNROLL
                     for (int j = 0; j < NB; j++)
-                        b[j] = load_w(w + (size_t)j * w_block, half);
+                        b[j] = load_w(w + (size_t)j * w_block, type);
                     step(p, b, acc, MR, NB, PX);
                 }
             }
@@ -76,20 +81,25 @@ WT_INLINE bool tile(const wt_tile *t, const int MR, const int NB, const int PX, 
 }
 
 #define PIXEL(MR, NB)                                                                                                  \
-    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, false); }
+    static bool pixel_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, FLOATS); }
 #define HALF(MR, NB)                                                                                                   \
-    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, true); }
+    static bool half_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, HALVES); }
+#define BRAIN(MR, NB)                                                                                                  \
+    static bool brain_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 16, BRAINS); }
 #define SCALAR(MR, NB)                                                                                                 \
-    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 1, false); }
+    static bool scalar_##MR##x##NB(const wt_tile *t) { return tile(t, MR, NB, 1, FLOATS); }
 WT_TILES_14(PIXEL, 1)
 WT_TILES_14(PIXEL, 2)
 WT_TILES_14(HALF, 1)
 WT_TILES_14(HALF, 2)
+WT_TILES_14(BRAIN, 1)
+WT_TILES_14(BRAIN, 2)
 WT_TILES_14(SCALAR, 1)
 WT_TILES_14(SCALAR, 2)
 
 #define PIXEL_NAME(MR, NB)  pixel_##MR##x##NB,
 #define HALF_NAME(MR, NB)   half_##MR##x##NB,
+#define BRAIN_NAME(MR, NB)  brain_##MR##x##NB,
 #define SCALAR_NAME(MR, NB) scalar_##MR##x##NB,
 const wt_tileset wt_tiles_f32_avx512 = {
     .mr = 14,
@@ -106,6 +116,14 @@ const wt_tileset wt_tiles_f16_avx512 = {
     .px = 64,
     .w_step = 32,
     .fn = { { WT_TILES_14(HALF_NAME, 1) }, { WT_TILES_14(HALF_NAME, 2) } },
+};
+const wt_tileset wt_tiles_bf16_avx512 = {
+    .mr = 14,
+    .nb = 2,
+    .steps = 16,
+    .px = 64,
+    .w_step = 32,
+    .fn = { { WT_TILES_14(BRAIN_NAME, 1) }, { WT_TILES_14(BRAIN_NAME, 2) } },
 };
 const wt_tileset wt_tiles_f32_scalar_avx512 = {
     .mr = 14,

@@ -36,7 +36,7 @@ typedef void pack_row_fn(const wt_weights *w, const void *src, size_t lanes, voi
                 }                                                                                                      \
     }
 PACK_FLOATS(pack_row_f32, float)
-PACK_FLOATS(pack_row_f16, uint16_t)
+PACK_FLOATS(pack_row_f16, uint16_t) /* bfloat16 too */
 
 static void pack_row_s8(const wt_weights *w, const void *src, size_t lanes, void *dst, int32_t *sums)
 {
@@ -60,8 +60,10 @@ static wt_status pack_all(void *arg, void *packed, wt_err *err)
 {
     const wt_weights *w = arg;
     const wt_dtype type = w->w->dtype;
-    pack_row_fn *pack_row = type == WT_F32 ? pack_row_f32 : type == WT_F16 ? pack_row_f16 : pack_row_s8;
-    const size_t size = type == WT_F32 ? 4 : type == WT_F16 ? 2 : 1;
+    pack_row_fn *pack_row = type == WT_F32                      ? pack_row_f32
+                            : type == WT_F16 || type == WT_BF16 ? pack_row_f16
+                                                                : pack_row_s8;
+    const size_t size = type == WT_F32 ? 4 : type == WT_F16 || type == WT_BF16 ? 2 : 1;
     char *dst = packed;
     int32_t *sums = (int32_t *)(void *)(dst + w->sums_at);
     (void)err;
@@ -78,9 +80,10 @@ wt_status wt_weights_pack(const wt_weights *w, const wt_prep *p, const void **pa
 {
     const wt_dtype type = w->w->dtype;
     wt_pack_key key = { .data = w->w->data,
-                        .kind = type == WT_F32   ? "x86 tiles f32"
-                                : type == WT_F16 ? "x86 tiles f16"
-                                                 : "x86 tiles s8" };
+                        .kind = type == WT_F32    ? "x86 tiles f32"
+                                : type == WT_F16  ? "x86 tiles f16"
+                                : type == WT_BF16 ? "x86 tiles bf16"
+                                                  : "x86 tiles s8" };
     const size_t dims[] = { w->oc_stride, w->ic_stride, w->kh_stride, w->kw_stride, w->groups,       w->ocg,
                             w->icg,       w->kh,        w->kw,        w->channels,  w->step_channels };
     for (size_t i = 0; i < WT_ARRAY_LEN(dims); i++)

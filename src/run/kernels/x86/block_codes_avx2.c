@@ -1,12 +1,13 @@
-/* block_codes.c - the block formats of files as codes, scales and offsets. The layouts are those of model/blocks/. */
+/* block_codes_avx2.c - the block formats of files as codes, scales and offsets. The layouts are those of model/blocks/.
+ * Plain loops; the compiler makes them vectors. */
+#include <immintrin.h>
 #include "base/base.h"
-#include "model/tensor.h"
 #include "run/kernels/x86/blocks.h"
 
 const int8_t wt_iq4_values[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
 
 static uint16_t u16_at(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static float half_at(const uint8_t *p) { return wt_f16_to_f32(u16_at(p)); }
+static float half_at(const uint8_t *p) { return _cvtsh_ss(u16_at(p)); }
 
 /* Halves of 16 bytes: the low ones first. */
 static void nibbles(const uint8_t *q, uint8_t *code)
