@@ -90,8 +90,8 @@ typedef struct wt_sampling {
     int mirostat;                                               /* 0, 1, 2 */
     double mirostat_tau, mirostat_eta;
     uint64_t seed;
-    const char *grammar;     /* GBNF; NULL: none */
-    const char *json_schema; /* becomes a grammar; NULL: none */
+    const char *grammar;     /* GBNF: only texts of rule `root`, and an end only where it may end; NULL: none */
+    const char *json_schema; /* becomes a grammar, members in the schema's order; NULL: none */
 } wt_sampling;
 WT_API wt_sampling wt_sampling_defaults(void);
 typedef struct wt_sampler wt_sampler;
@@ -100,7 +100,8 @@ WT_API wt_status wt_sampler_open(wt_sampler **out, wt_context *ctx, const wt_sam
 WT_API void wt_sampler_close(wt_sampler *sampler);
 /* Chooses from logits and remembers the choice (penalties, grammar, mirostat). */
 WT_API wt_status wt_sampler_next(wt_sampler *sampler, const float *logits, int32_t *token, wt_err *err);
-/* Tells the sampler of a token that was not its choice (the prompt, a draft that was accepted). */
+/* Tells the sampler of a token that was not its choice: of the prompt as long as it chose none, of the answer then
+ * (where a grammar must allow it). */
 WT_API wt_status wt_sampler_accept(wt_sampler *sampler, int32_t token, wt_err *err);
 
 /* --- text ----------------------------------------------------------------------------------------------------------

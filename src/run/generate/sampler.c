@@ -62,9 +62,12 @@ wt_status wt_sampler_open(wt_sampler **out, wt_context *ctx, const wt_sampling *
     s->mu = 2 * o.mirostat_tau;
     s->candidates = wt_alloc(ctx, s->vocab, sizeof *s->candidates, err);
     s->last = wt_alloc(ctx, (size_t)o.repeat_last + 1, sizeof *s->last, err);
-    if (!s->candidates || !s->last) {
+    wt_status st = s->candidates && s->last ? WT_OK : WT_ENOMEM;
+    if (st == WT_OK && (o.grammar || o.json_schema))
+        st = wt_guide_open(&s->guide, ctx, o.grammar, o.json_schema, tokenizer, s->vocab, err);
+    if (st != WT_OK) {
         wt_sampler_close(s);
-        return WT_ENOMEM;
+        return st;
     }
     *out = s;
     return WT_OK;
@@ -76,6 +79,7 @@ void wt_sampler_close(wt_sampler *s)
         return;
     wt_free(s->ctx, s->candidates);
     wt_free(s->ctx, s->last);
+    wt_guide_close(s->guide);
     wt_free(s->ctx, s);
 }
 
@@ -153,6 +157,56 @@ static size_t keep_top_k(const wt_sampler *s, wt_candidate *c, size_t n)
     }
     qsort(c, n, sizeof *c, by_logit);
     return n;
+}
+
+/* --- grammar -------------------------------------------------------------------------------------------------------
+ */
+/* Those of the first `most` candidates that the grammar allows, in order. */
+static wt_status keep_allowed(wt_sampler *s, wt_candidate *c, size_t most, size_t *kept, wt_err *err)
+{
+    *kept = 0;
+    for (size_t i = 0; i < most; i++) {
+        bool yes;
+        WT_TRY(wt_guide_allows(s->guide, c[i].token, &yes, err));
+        if (yes) { /* a swap: no candidate is lost if these turn out to be too few */
+            const wt_candidate t = c[*kept];
+            c[(*kept)++] = c[i];
+            c[i] = t;
+        }
+    }
+    return WT_OK;
+}
+
+/* Puts candidates in front that the grammar allows: enough for top-k, or all there are. The likeliest are asked for
+ * first, since a model that knows what is wanted of it proposes little else. */
+static wt_status allow(wt_sampler *s, wt_candidate *c, size_t *n, wt_err *err)
+{
+    const size_t wanted = s->options.temperature == 0                    ? 1
+                          : s->options.mirostat || s->options.top_k <= 0 ? *n
+                                                                         : (size_t)s->options.top_k;
+    const uint64_t *bits;
+    size_t kept;
+    if (wanted < *n / 8) {
+        const size_t tried = 2 * wanted + 32 < *n ? 2 * wanted + 32 : *n;
+        select_largest(c, *n, tried);
+        qsort(c, tried, sizeof *c, by_logit);
+        WT_TRY(keep_allowed(s, c, tried, &kept, err));
+        if (kept >= wanted) {
+            *n = kept;
+            return WT_OK;
+        }
+    }
+    WT_TRY(wt_guide_mask(s->guide, &bits, err));
+    kept = 0;
+    for (size_t i = 0; i < *n; i++)
+        if (bits[c[i].token >> 6] >> (c[i].token & 63) & 1)
+            c[kept++] = c[i];
+    *n = kept;
+    if (kept)
+        return WT_OK;
+    wt_fail(err, WT_EUNSUPPORTED, "no token of the vocabulary goes on with the text as the grammar wants");
+    wt_err_hint(err, "the vocabulary lacks bytes that the grammar needs, or a token that ends a text");
+    return WT_EUNSUPPORTED;
 }
 
 /* Probabilities of sorted candidates; the first has the largest logit. */
@@ -274,7 +328,7 @@ static int32_t greedy(const wt_candidate *c, size_t n)
 {
     size_t best = 0;
     for (size_t i = 1; i < n; i++)
-        if (c[i].logit > c[best].logit)
+        if (c[i].logit > c[best].logit || (c[i].logit == c[best].logit && c[i].token < c[best].token))
             best = i;
     return c[best].token;
 }
@@ -285,6 +339,9 @@ wt_status wt_sampler_next(wt_sampler *s, const float *logits, int32_t *token, wt
     size_t n = s->vocab;
     WT_TRY(load(s, logits, err));
     penalize(s, c, n);
+    if (s->guide)
+        WT_TRY(allow(s, c, &n, err));
+    s->begun = true;
     if (s->options.temperature == 0) {
         *token = greedy(c, n);
         return wt_sampler_accept(s, *token, err);
@@ -307,7 +364,8 @@ wt_status wt_sampler_next(wt_sampler *s, const float *logits, int32_t *token, wt
 wt_status wt_sampler_accept(wt_sampler *s, int32_t token, wt_err *err)
 {
     const size_t cap = (size_t)s->options.repeat_last;
-    (void)err;
+    if (s->guide && s->begun)
+        WT_TRY(wt_guide_accept(s->guide, token, err));
     if (!cap)
         return WT_OK;
     if (s->n_last == cap)

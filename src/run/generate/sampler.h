@@ -2,6 +2,7 @@
 #ifndef WT_SAMPLER_H
 #define WT_SAMPLER_H
 #include "base/base.h"
+#include "run/generate/grammar.h"
 #include "whet/language.h"
 
 typedef struct wt_candidate {
@@ -19,6 +20,8 @@ struct wt_sampler {
     int32_t *last;            /* the tokens that penalties look at, oldest first */
     size_t n_last;
     uint64_t random;
-    double mu; /* mirostat */
+    double mu;       /* mirostat */
+    wt_guide *guide; /* NULL: every text is allowed */
+    bool begun;      /* a token was chosen: those told before are the prompt, which no grammar speaks of */
 };
 #endif
