@@ -466,7 +466,7 @@ static wt_status name(jj_render *r, const jj_node *n, jj_value *out)
     return WT_OK;
 }
 
-wt_status jj_eval(jj_render *r, const jj_node *n, jj_value *out)
+static wt_status eval(jj_render *r, const jj_node *n, jj_value *out)
 {
     jj_value a, b;
     if (++r->steps > JJ_MAX_STEPS)
@@ -495,4 +495,14 @@ wt_status jj_eval(jj_render *r, const jj_node *n, jj_value *out)
     case JJ_TERNARY: return choice(r, n, out);
     default: return literal(r, n, out);
     }
+}
+
+/* Chains (a + b + c ...) make trees as deep as they are long. */
+wt_status jj_eval(jj_render *r, const jj_node *n, jj_value *out)
+{
+    if (++r->eval_depth > JJ_MAX_EVAL)
+        return jj_refuse(r, WT_ELIMIT, "an expression has more than %d parts in a row", JJ_MAX_EVAL);
+    const wt_status st = eval(r, n, out);
+    r->eval_depth--;
+    return st;
 }

@@ -178,10 +178,10 @@ struct jj_render {
     jj_scope *scope, *globals;
     jj_flow flow;
     uint64_t steps;
-    int depth, line;
+    int depth, eval_depth, line;
     wt_err *err;
 };
-enum { JJ_MAX_STEPS = 5000000, JJ_MAX_BYTES = 64 << 20, JJ_MAX_DEPTH = 200 };
+enum { JJ_MAX_STEPS = 5000000, JJ_MAX_BYTES = 64 << 20, JJ_MAX_DEPTH = 200, JJ_MAX_EVAL = 1000 };
 
 wt_status jj_refuse(jj_render *r, wt_status code, const char *fmt, ...) WT_PRINTF(3, 4);
 wt_status jj_statements(jj_render *r, const jj_node *first);

@@ -331,7 +331,8 @@ static wt_status filters_and_tests(parser *p, jj_node **out)
 
 /* --- operators, loosest last ---------------------------------------------------------------------------------------
  */
-static wt_status unary(parser *p, jj_node **out)
+/* Filters and tests are behind the sign: -2 | abs is 2. */
+static wt_status signed_primary(parser *p, jj_node **out)
 {
     jj_node *n;
     if (++p->depth > JJ_MAX_DEPTH)
@@ -340,13 +341,18 @@ static wt_status unary(parser *p, jj_node **out)
     if (op_is(p, "-") || op_is(p, "+")) {
         WT_TRY(node(p, JJ_UNARY, &n));
         n->op = p->tok++->text.data[0];
-        WT_TRY(unary(p, &n->a));
+        WT_TRY(signed_primary(p, &n->a));
         *out = n;
     } else {
         WT_TRY(primary(p, out));
-        WT_TRY(postfix(p, out));
     }
     p->depth--;
+    return postfix(p, out);
+}
+
+static wt_status unary(parser *p, jj_node **out)
+{
+    WT_TRY(signed_primary(p, out));
     return filters_and_tests(p, out);
 }
 
@@ -725,7 +731,10 @@ static wt_status statements(parser *p, jj_node **first, const char *const *ends)
         first = &(*first)->next;
     }
     p->depth--;
-    return ends ? expected(p, ends[0]) : WT_OK;
+    size_t last = 0; /* what closes the statement stands last */
+    while (ends && ends[last] && ends[last + 1])
+        last++;
+    return ends ? expected(p, ends[last]) : WT_OK;
 }
 
 wt_status jj_parse(wt_template *t, const jj_token *tokens, size_t n, wt_err *err)
