@@ -144,8 +144,7 @@ static wt_status soften_all(scorer *s, size_t n, wt_err *err)
     wt_pool_run(pool, wt_pool_threads(pool), soften_member, &w);
     for (size_t i = 0; i < n; i++)
         if (!s->soft[i].finite)
-            return wt_fail(err, WT_EVERDICT,
-                           "the model answers NaN or infinity: its weights or activations are broken");
+            return wt_language_blame(s->language, err);
     return WT_OK;
 }
 

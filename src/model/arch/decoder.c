@@ -33,7 +33,8 @@ static wt_status cache(wt_arch_builder *b, wt_value **out, const char *kind, int
     char name[32];
     wt_tensor t = { .dtype = dtype ? dtype : WT_F16,
                     .shape = { .rank = 4, .dim = { 0, b->kv_heads[il], WT_KV_PAGE, dim } } };
-    if (dim % wt_dtype_get(t.dtype)->block_len)
+    const bool known = t.dtype == WT_F32 || t.dtype == WT_F16 || t.dtype == WT_Q8_0 || t.dtype == WT_Q4_0;
+    if (!known || dim % wt_dtype_get(t.dtype)->block_len)
         return wt_fail(err, WT_EUNSUPPORTED, "heads of %lld numbers cannot be cached as %s", (long long)dim,
                        wt_dtype_name(t.dtype));
     WT_TRY(wt_graph_symbol(b->g, "pages", &t.shape.dim[0], err));

@@ -21,7 +21,12 @@ wt_status wt_b_float(wt_arch_builder *b, const char *name, double fallback, doub
 {
     char key[160];
     key_of(b, name, key, sizeof key);
-    return wt_weights_float(b->w, key, fallback, out, err);
+    WT_TRY(wt_weights_float(b->w, key, fallback, out, err));
+    if (isfinite(*out))
+        return WT_OK;
+    wt_fail(err, WT_EFORMAT, "the key %s is no finite number", key);
+    wt_err_where(err, "%s", wt_weights_path(b->w));
+    return WT_EFORMAT;
 }
 
 wt_status wt_b_bool(wt_arch_builder *b, const char *name, bool fallback, bool *out, wt_err *err)
@@ -112,7 +117,9 @@ static wt_status rope_keys(wt_arch_builder *b, wt_rope_style *r, wt_err *err)
     if (factor > 0 && !none)
         r->freq_scale = 1 / factor;
     r->ext_factor = yarn ? 1 : 0;
-    if (r->dims < 0 || r->dims > b->hp.head_dim || r->dims % 2 || r->base <= 0)
+    if (r->base <= 0)
+        return wt_fail(err, WT_EFORMAT, "rope.freq_base is %g, expected more than 0", r->base);
+    if (r->dims < 0 || r->dims > b->hp.head_dim || r->dims % 2)
         return wt_fail(err, WT_EFORMAT, "%lld of %lld numbers of a head cannot be turned", (long long)r->dims,
                        (long long)b->hp.head_dim);
     return WT_OK;

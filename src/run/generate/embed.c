@@ -130,7 +130,11 @@ static wt_status embed_text(embedder *e, const char *text, bool normalize, json_
         st = WT_ENOMEM;
     if (row) {
         pool(e->pooling, hidden, ids.n, width, row);
-        json_array_append_new(to, vector_json(row, width, normalize));
+        for (size_t j = 0; j < width && st == WT_OK; j++)
+            if (!isfinite(row[j]))
+                st = wt_language_blame(l, err);
+        if (st == WT_OK)
+            json_array_append_new(to, vector_json(row, width, normalize));
     }
     wt_free(l->ctx, row);
     wt_ids_free(&ids);

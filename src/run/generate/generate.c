@@ -129,13 +129,19 @@ static wt_status look_ahead(generation *g, size_t *n, wt_err *err)
     return wt_decoder_run(g->decoder, g->batch, *n, err);
 }
 
+static wt_status choose_one(generation *g, size_t place, int32_t *token, wt_err *err)
+{
+    const wt_status st = wt_sampler_next(g->sampler, wt_decoder_output(g->decoder, place), token, err);
+    return st == WT_EVERDICT ? wt_language_blame(g->language, err) : st;
+}
+
 /* Chooses at every place of the last pass, as long as the choice is what had been guessed. */
 static wt_status choose(generation *g, size_t n, wt_err *err)
 {
     const int64_t before = wt_seq_length(g->decoder, g->seq) - (int64_t)n;
     for (size_t i = 0; i < n && !g->reason; i++) {
         int32_t token;
-        WT_TRY(wt_sampler_next(g->sampler, wt_decoder_output(g->decoder, i), &token, err));
+        WT_TRY(choose_one(g, i, &token, err));
         WT_TRY(take(g, token, err));
         if (i + 1 == n || token != g->batch[i + 1].token)
             return wt_seq_truncate(g->decoder, g->seq, before + (int64_t)i + 1, err);
@@ -149,7 +155,7 @@ static wt_status answer(generation *g, wt_err *err)
     const uint64_t began = wt_now_ns();
     int32_t token;
     size_t n;
-    WT_TRY(wt_sampler_next(g->sampler, wt_decoder_output(g->decoder, 0), &token, err));
+    WT_TRY(choose_one(g, 0, &token, err));
     WT_TRY(take(g, token, err));
     while (!g->reason) {
         WT_TRY(wt_check_cancel(g->ctx, err));

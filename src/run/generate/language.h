@@ -54,6 +54,9 @@ struct wt_decoder {
     const float *out;
 };
 
+/* Says why the model answered NaN or infinity: WT_EVERDICT naming the broken tensor, or that there is none. */
+wt_status wt_language_blame(const wt_language *language, wt_err *err);
+
 /* Page number `at` of a sequence (the next one, or one it has) is there and shared with nobody afterwards: made, or
  * copied from the one that was shared. WT_ELIMIT when there is no free page. */
 wt_status wt_cache_own_page(wt_decoder *decoder, wt_pages *sequence, size_t at, wt_err *err);

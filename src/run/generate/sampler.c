@@ -3,6 +3,7 @@
  * The order is the field's: penalties, grammar, then top-k, typical, top-p, min-p on the candidates that are left, then
  * temperature and a draw. Candidates are never sorted as a whole vocabulary: the k-th largest is selected first. Greedy
  * takes the first of equal logits, so it is a function of the logits alone. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include "run/generate/sampler.h"
@@ -317,8 +318,9 @@ static size_t mirostat(wt_sampler *s, wt_candidate *c, size_t n)
 static wt_status load(wt_sampler *s, const float *logits, wt_err *err)
 {
     for (size_t i = 0; i < s->vocab; i++) {
-        if (logits[i] != logits[i])
-            return wt_fail(err, WT_EVERDICT, "the model answers NaN: its weights or activations are broken");
+        if (!(logits[i] <= FLT_MAX)) /* minus infinity is a token that cannot come */
+            return wt_fail(err, WT_EVERDICT,
+                           "the model answers NaN or infinity: its weights or activations are broken");
         s->candidates[i] = (wt_candidate){ .token = (int32_t)i, .logit = logits[i] };
     }
     return WT_OK;
