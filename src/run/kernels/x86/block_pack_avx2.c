@@ -6,7 +6,8 @@
 #include "base/base.h"
 #include "run/kernels/x86/blocks.h"
 
-enum { COLUMNS = 32, QUADS = 8 };
+/* Packing from SHARED_FROM bytes on is shared by the context's threads: p->threads is 1 where they are at work. */
+enum { COLUMNS = 32, QUADS = 8, SHARED_FROM = 1 << 18 };
 
 bool wt_block_weights_layout(wt_block_weights *w, const wt_tensor *t)
 {
@@ -93,48 +94,91 @@ static float put_block(const wt_block_weights *w, size_t row, const wt_codes *c,
     return top;
 }
 
-static float pack_with(const wt_block_weights *w, float factor, char *packed)
+typedef struct packing {
+    const wt_block_weights *w;
+    char *packed;
+    float factor;
+    float top[]; /* of each member: the largest scale or offset */
+} packing;
+
+/* Groups [begin, end) of all matrices. */
+static float pack_groups(const packing *p, size_t begin, size_t end)
 {
+    const wt_block_weights *w = p->w;
     const wt_block_form *f = w->form;
-    const size_t row_bytes = w->k / f->len * f->bytes;
-    const char *from = w->data;
     float top = 0;
     wt_codes codes;
-    for (size_t x = 0; x < w->matrices; x++)
-        for (size_t r = 0; r < w->n; r++) {
-            char *to = packed + WT_PACKED_HEAD + (x * w->groups + r / WT_GROUP) * w->group_bytes;
-            for (size_t i = 0; i < w->k / f->len; i++, to += f->len / COLUMNS * w->block_bytes) {
-                f->read(from + i * f->bytes, &codes);
-                top = larger(top, put_block(w, r % WT_GROUP, &codes, factor, to));
+    for (size_t g = begin; g < end; g++) {
+        const size_t first = g % w->groups * WT_GROUP, rows = w->n - first < WT_GROUP ? w->n - first : WT_GROUP;
+        const char *from = (const char *)w->data + (g / w->groups * w->n + first) * (w->k / f->len) * f->bytes;
+        for (size_t r = 0; r < rows; r++) {
+            char *to = p->packed + WT_PACKED_HEAD + g * w->group_bytes;
+            for (size_t i = 0; i < w->k / f->len; i++, to += f->len / COLUMNS * w->block_bytes, from += f->bytes) {
+                f->read(from, &codes);
+                top = larger(top, put_block(w, r, &codes, p->factor, to));
             }
-            from += row_bytes;
         }
+    }
     return top;
+}
+
+static void pack_member(void *arg, wt_team *team, int tid, int nthreads)
+{
+    packing *p = arg;
+    size_t begin, end;
+    (void)team;
+    wt_split(p->w->groups * p->w->matrices, 1, tid, nthreads, &begin, &end);
+    p->top[tid] = pack_groups(p, begin, end);
+}
+
+typedef struct pack_arg {
+    const wt_block_weights *w;
+    wt_context *ctx;
+    int threads;
+} pack_arg;
+
+static wt_status pack_with(const pack_arg *a, float factor, void *packed, float *top, wt_err *err)
+{
+    wt_pool *pool = NULL;
+    const int threads = a->w->bytes >= SHARED_FROM ? a->threads : 1;
+    packing *p = wt_alloc(a->ctx, 1, sizeof *p + (size_t)threads * sizeof *p->top, err);
+    if (!p)
+        return WT_ENOMEM;
+    *p = (packing){ .w = a->w, .packed = packed, .factor = factor };
+    const wt_status st = threads > 1 ? wt_context_pool(a->ctx, &pool, err) : WT_OK;
+    if (st == WT_OK && pool)
+        wt_pool_run(pool, threads, pack_member, p);
+    else if (st == WT_OK)
+        pack_member(p, NULL, 0, 1);
+    *top = 0;
+    for (int i = 0; i < threads; i++)
+        *top = larger(*top, p->top[i]);
+    wt_free(a->ctx, p);
+    return st;
 }
 
 static wt_status pack(void *arg, void *packed, wt_err *err)
 {
-    const wt_block_weights *w = arg;
-    float factor = 1;
-    (void)err;
-    const float top = pack_with(w, 1, packed);
+    const pack_arg *a = arg;
+    float factor = 1, top;
+    WT_TRY(pack_with(a, 1, packed, &top, err));
     if (top > 65504 && isfinite(top)) { /* beyond half precision: smaller scales here, larger ones of the activations */
-        memset(packed, 0, w->bytes);
+        memset(packed, 0, a->w->bytes);
         while (top / factor > 65504)
             factor *= 2;
-        pack_with(w, 1 / factor, packed);
+        WT_TRY(pack_with(a, 1 / factor, packed, &top, err));
     }
     *(float *)packed = factor;
     return WT_OK;
 }
 
-wt_status wt_block_weights_pack(const wt_block_weights *w, struct wt_pack_cache *packs, const void **packed,
-                                wt_err *err)
+wt_status wt_block_weights_pack(const wt_block_weights *w, const wt_prep *p, const void **packed, wt_err *err)
 {
     const wt_pack_key key = { .data = w->data,
                               .kind = "x86 block groups",
                               .dims = { (int64_t)w->form->dtype, (int64_t)w->matrices, (int64_t)w->n, (int64_t)w->k } };
-    return wt_pack_get(packs, &key, w->bytes, pack, (void *)(uintptr_t)w, packed, err);
+    pack_arg arg = { w, p->ctx, p->threads };
+    return wt_pack_get(p->packs, &key, w->bytes, pack, &arg, packed, err);
 }
 
 /* --- activations -------------------------------------------------------------------------------------------------- */

@@ -62,8 +62,7 @@ typedef struct wt_block_weights {
 } wt_block_weights;
 /* False when there is no form for it or it is too large. */
 bool wt_block_weights_layout(wt_block_weights *w, const wt_tensor *t);
-wt_status wt_block_weights_pack(const wt_block_weights *w, struct wt_pack_cache *packs, const void **packed,
-                                wt_err *err);
+wt_status wt_block_weights_pack(const wt_block_weights *w, const wt_prep *p, const void **packed, wt_err *err);
 /* What all scales of packed weights have to be multiplied with: 1, but for weights beyond half precision. */
 static inline float wt_packed_factor(const void *packed) { return *(const float *)packed; }
 static inline const char *wt_packed_group(const wt_block_weights *w, const void *packed, size_t matrix, size_t group)

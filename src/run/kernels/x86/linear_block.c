@@ -48,7 +48,7 @@ static wt_status prepare(wt_prep *p, const wt_block_tiles *tiles, wt_block_finis
             return WT_ENOMEM;
         memcpy(q->bias, p->in[2]->data, q->w.n * sizeof *q->bias);
     }
-    WT_TRY(wt_block_weights_pack(&q->w, p->packs, &q->packed, err));
+    WT_TRY(wt_block_weights_pack(&q->w, p, &q->packed, err));
     const size_t rows = q->m < CHUNK ? (q->m + WT_TILE_ROWS - 1) / WT_TILE_ROWS * WT_TILE_ROWS : CHUNK;
     q->panel = wt_align_up((q->m == 1 ? 1 : rows) * wt_act_row_bytes(&q->w), 64);
     p->flops = 2.0 * (double)q->m * (double)q->w.n * (double)q->w.k;
