@@ -3,6 +3,7 @@
  *   clip(x + b, 0, c) / c             -> HardSigmoid(alpha = 1/c, beta = b/c)
  *   x * HardSigmoid(x; 1/6, 1/2)      -> HardSwish(x)      (and x * clip(x + 3, 0, 6) / 6 in any order)
  *   x * 0.5 * (1 + erf(x / sqrt 2))   -> Gelu(x)           (in any order)
+ *   x * 0.5 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) -> Gelu(x), approximate = "tanh"
  *   (x - mean x) / sqrt(mean (x - mean x)^2 + eps) [* g] [+ b] over the last axis -> LayerNormalization
  * The results are operators of ai.onnx <= 20, so files may carry them. */
 #include <math.h>
@@ -161,7 +162,51 @@ static bool erf_part(const wt_pass_ctx *pc, wt_value *v, wt_value **x, float *fa
     return close_to(k, 0.70710678118654752);
 }
 
-static bool match_gelu(const wt_pass_ctx *pc, const wt_node *n, wt_value **x)
+/* v = k * x^n, written as products and powers: n, or 0 when it is something else. */
+static int power_of(const wt_pass_ctx *pc, const wt_value *v, const wt_value *x, float *k, int depth)
+{
+    wt_value *u;
+    float c;
+    if (v == x)
+        return 1;
+    const wt_node *n = inner(pc, v, WT_OP_MUL);
+    if (n && depth < 8) {
+        if (scalar_of(n, WT_OP_MUL, &u, &c)) {
+            *k *= c;
+            return power_of(pc, u, x, k, depth + 1);
+        }
+        const int a = power_of(pc, n->in[0], x, k, depth + 1), b = power_of(pc, n->in[1], x, k, depth + 1);
+        return a && b ? a + b : 0;
+    }
+    n = inner(pc, v, WT_OP_POW);
+    return n && scalar_of(n, WT_OP_POW, &u, &c) && u == x && (c == 2 || c == 3) ? (int)c : 0;
+}
+
+/* v = 1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)), maybe times a constant. */
+static bool tanh_part(const wt_pass_ctx *pc, wt_value *v, wt_value **x, float *factor)
+{
+    wt_value *u;
+    float one;
+    *factor = strip_factor(pc, &v);
+    const wt_node *add = inner(pc, v, WT_OP_ADD);
+    if (!add || !scalar_of(add, WT_OP_ADD, &u, &one) || one != 1)
+        return false;
+    const wt_node *tanh_node = inner(pc, u, WT_OP_TANH);
+    if (!tanh_node)
+        return false;
+    u = tanh_node->in[0];
+    const float k = strip_factor(pc, &u);
+    add = inner(pc, u, WT_OP_ADD);
+    for (int i = 0; add && add->n_in == 2 && close_to(k, 0.79788456080286536) && i < 2; i++) {
+        float cubic = 1;
+        *x = add->in[i];
+        if (power_of(pc, add->in[1 - i], *x, &cubic, 0) == 3 && close_to(cubic, 0.044715))
+            return true;
+    }
+    return false;
+}
+
+static bool match_gelu(const wt_pass_ctx *pc, const wt_node *n, wt_value **x, bool *by_tanh)
 {
     float outer = 1, c, factor;
     wt_value *u;
@@ -174,7 +219,8 @@ static bool match_gelu(const wt_pass_ctx *pc, const wt_node *n, wt_value **x)
         return false;
     for (int i = 0; i < 2; i++) {
         wt_value *other = mul->in[1 - i];
-        if (!erf_part(pc, mul->in[i], x, &factor))
+        *by_tanh = !erf_part(pc, mul->in[i], x, &factor);
+        if (*by_tanh && !tanh_part(pc, mul->in[i], x, &factor))
             continue;
         if (other == *x)
             return close_to(outer * factor, 0.5);
@@ -265,13 +311,21 @@ static wt_status layer_norm(wt_pass_ctx *pc, wt_node *div, wt_value *x, float ep
     return wt_node_set_attr_int(top, "axis", -1, err);
 }
 
+static wt_status gelu(wt_pass_ctx *pc, wt_node *n, wt_value *x, bool by_tanh, wt_err *err)
+{
+    const wt_attr how = { .name = "approximate", .type = WT_ATTR_STRING, .count = 1, .v.s = { "tanh", 4 } };
+    WT_TRY(become(pc, n, "Gelu", x, err));
+    return by_tanh ? wt_node_set_attr(n, &how, err) : WT_OK;
+}
+
 wt_status wt_pass_norm_idioms(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
 {
     for (wt_node *n = graph->first; n; n = n->next) {
         wt_value *x;
         float eps;
-        if (wt_node_is(n, WT_OP_MUL) && float_value(n) && match_gelu(pc, n, &x))
-            WT_TRY(become(pc, n, "Gelu", x, err));
+        bool by_tanh;
+        if (wt_node_is(n, WT_OP_MUL) && float_value(n) && match_gelu(pc, n, &x, &by_tanh))
+            WT_TRY(gelu(pc, n, x, by_tanh, err));
         else if (wt_node_is(n, WT_OP_DIV) && float_value(n) && n->in[0] && n->in[1] && match_norm(n, &x, &eps))
             WT_TRY(layer_norm(pc, n, x, eps, err));
     }

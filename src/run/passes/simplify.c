@@ -35,13 +35,13 @@ static bool perm_is_identity(const wt_node *n)
     return true;
 }
 
-static bool all_ints_zero(const wt_value *v)
+static bool all_ints(const wt_value *v, int64_t value)
 {
     int64_t n, x;
     if (!wt_value_is_const(v) || !wt_shape_count(&v->type.shape, &n))
         return false;
     for (int64_t i = 0; i < n; i++)
-        if (!wt_tensor_int(&v->type, i, &x) || x)
+        if (!wt_tensor_int(&v->type, i, &x) || x != value)
             return false;
     return true;
 }
@@ -83,13 +83,15 @@ static int handed_on(const wt_node *n)
     case WT_OP_EXPAND:
     case WT_OP_TILE:
     case WT_OP_FLATTEN: return same_type(in, out) ? 0 : -1;
+    case WT_OP_SLICE: /* all of every axis, in steps of one */
+        return same_type(in, out) && (n->n_in < 5 || !n->in[4] || all_ints(n->in[4], 1)) ? 0 : -1;
     case WT_OP_TRANSPOSE: return perm_is_identity(n) ? 0 : -1;
     case WT_OP_CONCAT:
     case WT_OP_SUM:
     case WT_OP_MAX:
     case WT_OP_MIN:
     case WT_OP_MEAN: return n->n_in == 1 ? 0 : -1;
-    case WT_OP_PAD: return n->n_in > 1 && all_ints_zero(n->in[1]) ? 0 : -1;
+    case WT_OP_PAD: return n->n_in > 1 && all_ints(n->in[1], 0) ? 0 : -1;
     case WT_OP_ADD:
     case WT_OP_SUB:
     case WT_OP_MUL:
