@@ -198,7 +198,7 @@ static wt_status write_sentencepiece(wt_hf_export *x, const char *folder, const 
     }
     put_trainer(x, &buf, &part, unigram, tokens->count);
     part.len = 0;
-    put_bytes(&part, 1, unigram ? "nmt_nfkc" : "identity", unigram ? 8 : 8);
+    put_bytes(&part, 1, unigram ? "nmt_nfkc" : "identity", 8);
     if (map && map->type <= WT_META_I8)
         put_bytes(&part, 2, map->data, (size_t)map->count);
     put_number(&part, 3, flag_of(x, "tokenizer.ggml.add_space_prefix", true));
