@@ -269,7 +269,7 @@ static wt_status repeated(jj_render *r, const jj_value *s, int64_t times, jj_val
 
 static bool integer(const jj_value *v, int64_t *out)
 {
-    *out = v->kind == JJ_INT ? v->v.i : v->v.b;
+    *out = v->kind == JJ_INT ? v->v.i : v->kind == JJ_BOOL ? v->v.b : 0;
     return v->kind == JJ_INT || v->kind == JJ_BOOL;
 }
 

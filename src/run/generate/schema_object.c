@@ -175,8 +175,8 @@ static wt_status members(wt_schema *s, json_t *all, json_t *required, size_t rul
     {
         size_t kid;
         const bool needed = is_required(required, name);
-        json_t *key = json_string(name);
         WT_TRY(wt_schema_rule(s, value, "/properties/", name, &kid));
+        json_t *key = json_string(name);
         wt_buf_printf(s->out, "s%zu-m%zu ::= ", rule, i);
         const wt_status st = key ? wt_schema_value(s, key, s->out) : wt_fail(s->err, WT_ENOMEM, "out of memory");
         json_decref(key);
