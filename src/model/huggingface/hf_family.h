@@ -127,6 +127,8 @@ const wt_weight *wt_hf_first_unused(const wt_weights *set, const wt_weight **use
 wt_status wt_hf_put(wt_hf_export *x, const char *name, json_t *value, wt_err *err); /* takes value; NULL: no memory */
 json_t *wt_hf_real(double value); /* the shortest decimal that is this float32 */
 wt_status wt_hf_write_vocabulary(wt_hf_export *x, const char *folder, wt_written *written, wt_err *err);
+/* tokenizer.json of byte-level BPE (hf_bpe.c); WT_OK without one where the pre-tokenizer's name is not known. */
+wt_status wt_hf_write_bpe(wt_hf_export *x, const char *folder, const wt_meta *tokens, wt_written *written, wt_err *err);
 wt_status wt_hf_write_text(wt_hf_export *x, const char *folder, const char *name, const char *text, size_t len,
                            wt_written *written, wt_err *err);
 #endif

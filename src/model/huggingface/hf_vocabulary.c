@@ -1,7 +1,8 @@
 /* hf_vocabulary.c - the tokenizer's files of a folder that is written.
  *
  * From a folder they are copied. From GGUF: tokenizer.json where the file carries it; else what its keys make without
- * guessing: vocab.json and merges.txt (byte-level BPE), tokenizer.model (SentencePiece), vocab.txt (WordPiece); and
+ * guessing: tokenizer.json, vocab.json and merges.txt (byte-level BPE), tokenizer.model (SentencePiece), vocab.txt
+ * (WordPiece); and
  * tokenizer_config.json with special tokens and the chat template. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,15 +142,31 @@ static void put_bytes(wt_buf *buf, uint64_t field, const void *bytes, size_t len
     wt_buf_add(buf, bytes, len);
 }
 
+/* llama.cpp's converter writes the spaces of user-defined pieces as they are: here they are U+2581 again. */
+static void put_text(wt_buf *piece, wt_string text, bool user_defined)
+{
+    size_t spaces = 0;
+    for (size_t i = 0; user_defined && i < text.len; i++)
+        spaces += text.data[i] == ' ';
+    put_varint(piece, 1 << 3 | 2);
+    put_varint(piece, text.len + 2 * spaces);
+    for (size_t i = 0; i < text.len; i++)
+        if (user_defined && text.data[i] == ' ')
+            wt_buf_add(piece, "\xe2\x96\x81", 3);
+        else
+            wt_buf_add(piece, text.data + i, 1);
+}
+
 static void put_piece(wt_buf *buf, wt_buf *piece, wt_string text, float score, int64_t type)
 {
+    enum { USER_DEFINED = 4 };
     uint8_t bits[4];
     uint32_t u;
     memcpy(&u, &score, sizeof u);
     for (int i = 0; i < 4; i++)
         bits[i] = (uint8_t)(u >> 8 * i);
     piece->len = 0;
-    put_bytes(piece, 1, text.data, text.len);
+    put_text(piece, text, type == USER_DEFINED);
     put_varint(piece, 2 << 3 | 5);
     wt_buf_add(piece, bits, sizeof bits);
     put_number(piece, 3, type);
@@ -157,7 +174,7 @@ static void put_piece(wt_buf *buf, wt_buf *piece, wt_string text, float score, i
     buf->failed |= piece->failed;
 }
 
-static void put_trainer(wt_hf_export *x, wt_buf *buf, wt_buf *part, bool unigram, uint64_t n)
+static void put_trainer(wt_hf_export *x, wt_buf *buf, wt_buf *part, bool unigram, const wt_meta *tokens)
 {
     static const struct {
         const char *name;
@@ -165,10 +182,15 @@ static void put_trainer(wt_hf_export *x, wt_buf *buf, wt_buf *part, bool unigram
     } ids[] = { { "unknown", 40 }, { "bos", 41 }, { "eos", 42 }, { "padding", 43 } };
     part->len = 0;
     put_number(part, 3, unigram ? 1 : 2);
-    put_number(part, 4, (int64_t)n);
+    put_number(part, 4, (int64_t)tokens->count);
     put_number(part, 35, !unigram); /* bytes for what no piece covers */
     for (size_t i = 0; i < WT_ARRAY_LEN(ids); i++)
         put_number(part, (uint64_t)ids[i].field, id_of(x, ids[i].name));
+    for (size_t i = 0; i < WT_ARRAY_LEN(ids); i++) { /* the library looks them up by name */
+        const int64_t id = id_of(x, ids[i].name);
+        if (id >= 0 && (uint64_t)id < tokens->count)
+            put_bytes(part, (uint64_t)ids[i].field + 5, tokens->strings[id].data, tokens->strings[id].len);
+    }
     put_bytes(buf, 2, part->data, part->len);
 }
 
@@ -196,7 +218,7 @@ static wt_status write_sentencepiece(wt_hf_export *x, const char *folder, const 
             wt_meta_int_at(types, i, &type);
         put_piece(&buf, &part, tokens->strings[i], (float)score, type > 0 ? type : 1);
     }
-    put_trainer(x, &buf, &part, unigram, tokens->count);
+    put_trainer(x, &buf, &part, unigram, tokens);
     part.len = 0;
     put_bytes(&part, 1, unigram ? "nmt_nfkc" : "identity", 8);
     if (map && map->type <= WT_META_I8)
@@ -254,6 +276,8 @@ wt_status wt_hf_write_vocabulary(wt_hf_export *x, const char *folder, wt_written
         return WT_OK;
     if (whole.len)
         WT_TRY(wt_hf_write_text(x, folder, "tokenizer.json", whole.data, whole.len, written, err));
+    if (is(model, "gpt2") && !whole.len)
+        WT_TRY(wt_hf_write_bpe(x, folder, tokens, written, err));
     if (is(model, "gpt2"))
         WT_TRY(write_bpe(x, folder, tokens, written, err));
     else if (is(model, "bert"))
@@ -262,7 +286,6 @@ wt_status wt_hf_write_vocabulary(wt_hf_export *x, const char *folder, wt_written
         WT_TRY(write_sentencepiece(x, folder, tokens, is(model, "t5"), written, err));
     const char *class_name = whole.len           ? "PreTrainedTokenizerFast"
                              : is(model, "bert") ? "BertTokenizer"
-                             : is(model, "gpt2") ? "GPT2Tokenizer"
                              : is(model, "t5")   ? "T5Tokenizer"
                                                  : "LlamaTokenizer";
     return write_config(x, folder, tokens, class_name, written, err);

@@ -131,12 +131,31 @@ static bool has_word(const char *words, const char *word)
     return false;
 }
 
+static const named *row_of(const char *name)
+{
+    for (size_t i = 0; i < WT_ARRAY_LEN(known); i++)
+        if (has_word(known[i].names, name))
+            return &known[i];
+    return NULL;
+}
+
+size_t wt_pre_patterns(const char *name, const char *const **patterns, bool *whole_words, bool *add_bos)
+{
+    const named *row = row_of(name);
+    size_t n = 0;
+    if (!row || row->flags & RAW)
+        return 0;
+    while (n < WT_ARRAY_LEN(row->patterns) && row->patterns[n])
+        n++;
+    *patterns = row->patterns;
+    *whole_words = row->flags & WHOLE;
+    *add_bos = row->flags & BOS;
+    return n;
+}
+
 wt_status wt_pre_named(wt_tokenizer *t, const char *name, bool *add_bos, wt_err *err)
 {
-    const named *row = NULL;
-    for (size_t i = 0; !row && i < WT_ARRAY_LEN(known); i++)
-        if (has_word(known[i].names, name))
-            row = &known[i];
+    const named *row = row_of(name);
     if (!row) {
         const wt_status st = wt_fail(err, WT_EUNSUPPORTED, "the pre-tokenizer \"%s\" is not known", name);
         wt_err_hint(err, "a Hugging Face folder with tokenizer.json says how its text is cut");

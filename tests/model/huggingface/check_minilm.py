@@ -77,6 +77,12 @@ def main():
                 good = cosine > LEAST and abs(np.linalg.norm(g) - 1) < 1e-4
                 passed, failed = passed + good, failed + (not good)
                 print(f"{'passed' if good else 'failed'}  {path.name}: {text[:30]!r}: cosine {cosine:.9f}")
+        back = pathlib.Path(tmp) / "back"
+        subprocess.run([whet, "convert", gguf, "-o", back, "--to", "safetensors", "-q"], check=True)
+        for name in ("tokenizer.json", "vocab.txt"):
+            good = (back / name).read_bytes().rstrip() == (FOLDER / name).read_bytes().rstrip()
+            passed, failed = passed + good, failed + (not good)
+            print(f"{'passed' if good else 'failed'}  {name} comes back")
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return failed > 0
 
