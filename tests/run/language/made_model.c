@@ -1,5 +1,6 @@
 /* made_model.c - see made_model.h. */
 #include "made_model.h"
+#include "gguf_put.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,49 +110,6 @@ void made_model_change(made_model *m, const char *start, const char *now)
 
 /* --- writing GGUF --------------------------------------------------------------------------------------------------
  */
-typedef struct bytes {
-    uint8_t *at;
-    size_t len, cap;
-} bytes;
-
-static void put(bytes *b, const void *from, size_t n)
-{
-    if (b->len + n > b->cap) {
-        b->cap = 2 * (b->len + n);
-        b->at = realloc(b->at, b->cap);
-        assert_non_null(b->at);
-    }
-    memcpy(b->at + b->len, from, n);
-    b->len += n;
-}
-
-static void put_number(bytes *b, uint64_t value, size_t size)
-{
-    uint8_t little[8];
-    for (size_t i = 0; i < size; i++)
-        little[i] = (uint8_t)(value >> 8 * i);
-    put(b, little, size);
-}
-
-static void put_float(bytes *b, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    put_number(b, bits, 4);
-}
-
-static void put_text(bytes *b, const char *s, size_t len)
-{
-    put_number(b, len, 8);
-    put(b, s, len);
-}
-
-static void pad(bytes *b, size_t from)
-{
-    while ((b->len - from) % 32)
-        put(b, "", 1);
-}
-
 /* The next word of a line; *at is behind it. */
 static const char *word(const char **at, size_t *len)
 {
@@ -163,18 +121,18 @@ static const char *word(const char **at, size_t *len)
     return start;
 }
 
-static void put_value(bytes *b, int type, const char *s, size_t len)
+static void put_value(gguf_bytes *b, int type, const char *s, size_t len)
 {
     if (type == 8)
-        put_text(b, s, len);
+        gp_text(b, s, len);
     else if (type == 6)
-        put_float(b, strtof(s, NULL));
+        gp_float(b, strtof(s, NULL));
     else
-        put_number(b, (uint64_t)strtoll(s, NULL, 10), type == 7 ? 1 : 4);
+        gp_number(b, (uint64_t)strtoll(s, NULL, 10), type == 7 ? 1 : 4);
 }
 
 /* "key KIND NAME VALUE..." */
-static void put_key(bytes *b, const char *line)
+static void put_key(gguf_bytes *b, const char *line)
 {
     static const struct {
         const char *name;
@@ -188,9 +146,9 @@ static void put_key(bytes *b, const char *line)
         if (!strncmp(kind, kinds[i].name, strlen(kinds[i].name)))
             type = kinds[i].type;
     assert_true(type >= 0);
-    put_text(b, name, name_len);
+    gp_text(b, name, name_len);
     if (kind[kind_len - 1] != 's') {
-        put_number(b, (uint64_t)type, 4);
+        gp_number(b, (uint64_t)type, 4);
         const char *value = word(&at, &len);
         put_value(b, type, value, len);
         return;
@@ -198,9 +156,9 @@ static void put_key(bytes *b, const char *line)
     uint64_t count = 0;
     for (const char *look = at; *word(&look, &len);)
         count++;
-    put_number(b, 9, 4);
-    put_number(b, (uint64_t)type, 4);
-    put_number(b, count, 8);
+    gp_number(b, 9, 4);
+    gp_number(b, (uint64_t)type, 4);
+    gp_number(b, count, 8);
     while (count--) {
         const char *value = word(&at, &len);
         put_value(b, type, value, len);
@@ -227,7 +185,7 @@ static void read_tensor(tensor_line *t, const char *line)
 }
 
 /* splitmix64 from the FNV-1a hash of the name, the top 24 bits as [-1, 1). */
-static void put_numbers(bytes *b, const tensor_line *t)
+static void put_numbers(gguf_bytes *b, const tensor_line *t)
 {
     uint64_t state = UINT64_C(0xCBF29CE484222325);
     for (const char *s = t->name; *s; s++)
@@ -238,11 +196,11 @@ static void put_numbers(bytes *b, const tensor_line *t)
         z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
         z ^= z >> 31;
         const double u = ((double)(z >> 40) - (1 << 23)) / (1 << 23);
-        put_float(b, (float)(t->offset + t->scale * u));
+        gp_float(b, (float)(t->offset + t->scale * u));
     }
 }
 
-static void poison(const made_model *m, bytes *b, const char *tensor, size_t at)
+static void poison(const made_model *m, gguf_bytes *b, const char *tensor, size_t at)
 {
     for (size_t i = 0; i < m->n_lines; i++) {
         char name[96];
@@ -256,28 +214,28 @@ static void poison(const made_model *m, bytes *b, const char *tensor, size_t at)
     }
 }
 
-static void put_infos(const made_model *m, bytes *b)
+static void put_infos(const made_model *m, gguf_bytes *b)
 {
     tensor_line t;
     uint64_t offset = 0;
     for (size_t i = 0; i < m->n_lines; i++)
         if (begins(m->line[i], "tensor")) {
             read_tensor(&t, m->line[i]);
-            put_text(b, t.name, strlen(t.name));
-            put_number(b, t.rank, 4);
+            gp_text(b, t.name, strlen(t.name));
+            gp_number(b, t.rank, 4);
             for (uint32_t k = 0; k < t.rank; k++)
-                put_number(b, t.dim[k], 8);
-            put_number(b, 0, 4);
-            put_number(b, offset, 8);
+                gp_number(b, t.dim[k], 8);
+            gp_number(b, 0, 4);
+            gp_number(b, offset, 8);
             offset += (4 * t.count + 31) / 32 * 32;
         }
-    pad(b, 0);
+    gp_pad(b, 0);
 }
 
 const char *made_model_write(const made_model *m, const char *file)
 {
     static const char *folder;
-    bytes b = { 0 };
+    gguf_bytes b = { 0 };
     size_t keys = 0, tensors = 0;
     if (!folder)
         folder = wt_test_tmpdir();
@@ -285,10 +243,10 @@ const char *made_model_write(const made_model *m, const char *file)
         keys += begins(m->line[i], "key");
         tensors += begins(m->line[i], "tensor");
     }
-    put(&b, "GGUF", 4);
-    put_number(&b, 3, 4);
-    put_number(&b, tensors, 8);
-    put_number(&b, keys, 8);
+    gp_bytes(&b, "GGUF", 4);
+    gp_number(&b, 3, 4);
+    gp_number(&b, tensors, 8);
+    gp_number(&b, keys, 8);
     for (size_t i = 0; i < m->n_lines; i++)
         if (begins(m->line[i], "key"))
             put_key(&b, m->line[i]);
@@ -300,7 +258,7 @@ const char *made_model_write(const made_model *m, const char *file)
             read_tensor(&t, m->line[i]);
             put_numbers(&b, &t);
             poison(m, &b, t.name, at);
-            pad(&b, at);
+            gp_pad(&b, at);
         }
     const char *path = wt_test_path(folder, file);
     wt_test_write(path, b.at, b.len);
