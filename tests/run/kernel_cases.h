@@ -28,6 +28,7 @@ bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r);
 bool kc_make_linear_block(kc_case *c, size_t index, kc_random *r);
 bool kc_make_kv_attention(kc_case *c, size_t index, kc_random *r);
 bool kc_make_decoder(kc_case *c, size_t index, kc_random *r);
+bool kc_make_experts(kc_case *c, size_t index, kc_random *r);
 bool kc_make_linear(kc_case *c, size_t index, kc_random *r);
 bool kc_make_matmul(kc_case *c, size_t index, kc_random *r);
 bool kc_make_quant_conv(kc_case *c, size_t index, kc_random *r);

@@ -115,3 +115,101 @@ bool kc_make_linear_block(kc_case *c, size_t index, kc_random *r)
     }
     return true;
 }
+
+/* --- Experts ------------------------------------------------------------------------------------------------------ */
+typedef struct network {
+    size_t width, hidden;
+    bool gated;
+    wt_act_params act;
+} network;
+
+static void expert_row(const kc_case *c, size_t i, size_t row, size_t k, float *out)
+{
+    const wt_dtype_info *d = wt_dtype_get(c->in[i].dtype);
+    wt_block_codec_get(c->in[i].dtype)
+        ->decode((const char *)c->in[i].data + row * (k / d->block_len) * d->block_bytes, out, k);
+}
+
+/* One expert's answer to x, and how far rounding x and the hidden values to 8 bits may move it. */
+static void one_expert(const kc_case *c, const network *n, size_t e, const float *x, double weight, double *y,
+                       double *bound, float *row)
+{
+    float *hidden = row + 1024;
+    double top = 0, slack[512], most[64] = { 0 };
+    for (size_t j = 0; j < n->hidden; j++) {
+        double gate = 1, steep = 0;
+        expert_row(c, 3, e * n->hidden + j, n->width, row);
+        const row_error up = product(x, row, n->width, false);
+        slack[j] = up.rounding;
+        double value = up.sum;
+        if (n->gated) {
+            expert_row(c, 2, e * n->hidden + j, n->width, row);
+            const row_error g = product(x, row, n->width, false);
+            gate = kc_act(n->act, g.sum);
+            steep = kc_act_bound(n->act, g.sum, g.rounding);
+            slack[j] = (fabs(gate) + steep) * up.rounding + fabs(up.sum) * steep;
+            value = gate * up.sum;
+        } else {
+            slack[j] = kc_act_bound(n->act, up.sum, up.rounding);
+            value = kc_act(n->act, up.sum);
+        }
+        hidden[j] = (float)value;
+        most[j / 32] = fmax(most[j / 32], fabs(value) + slack[j]);
+        top = fmax(top, fabs(value));
+    }
+    for (size_t k = 0; k < n->width; k++) {
+        double sum = 0, moved = 0;
+        expert_row(c, 4, e * n->width + k, n->hidden, row);
+        for (size_t j = 0; j < n->hidden; j++) {
+            sum += (double)hidden[j] * (double)row[j];
+            moved += fabs((double)row[j]) * (slack[j] + most[j / 32] / 127 * 0.501 + 1e-6 * top);
+        }
+        y[k] += weight * sum;
+        bound[k] += fabs(weight) * moved + 1e-6;
+    }
+}
+
+bool kc_make_experts(kc_case *c, size_t index, kc_random *r)
+{
+    static const wt_dtype types[][2] = {
+        { WT_Q8_0, WT_Q8_0 }, { WT_Q4_0, WT_Q8_0 }, { WT_Q4_K, WT_Q6_K }, { WT_Q5_0, WT_Q4_1 }
+    };
+    if (index >= 24)
+        return false;
+    const wt_dtype first = types[index % 4][0], second = types[index % 4][1];
+    const size_t unit = first == WT_Q4_K ? 256 : 32, tokens = index == 7 ? 300 : (size_t)kc_range(r, 1, 20),
+                 experts = (size_t)kc_range(r, 2, 6), top_k = (size_t)kc_range(r, 1, 2);
+    const network n = { unit * (size_t)kc_range(r, 1, 256 / (int)unit),
+                        unit * (size_t)kc_range(r, 1, 256 / (int)unit),
+                        index % 5 != 4,
+                        { WT_ACT_SILU, 1, 0 } };
+    c->op = WT_OP_EXPERTS;
+    kc_input(c, 0, WT_F32, WT_PLAIN, false, r, 2, (int64_t[]){ (int64_t)tokens, (int64_t)n.width });
+    kc_input(c, 1, WT_F32, WT_PLAIN, false, r, 2, (int64_t[]){ (int64_t)tokens, (int64_t)experts });
+    for (size_t i = n.gated ? 2 : 3; i <= 4; i++) {
+        const size_t rows = i == 4 ? n.width : n.hidden, k = i == 4 ? n.hidden : n.width;
+        raw_input(c, i, i == 4 ? second : first, experts * rows, k, r);
+        c->in[i].shape = (wt_shape){ .rank = 3, .dim = { (int64_t)experts, (int64_t)rows, (int64_t)k } };
+    }
+    kc_output(c, 0, WT_F32, WT_PLAIN, 2, (int64_t[]){ (int64_t)tokens, (int64_t)n.width });
+    kc_attr_int(c, "top_k", (int64_t)top_k);
+    kc_act_attrs(c, n.act);
+    kc_expect(c, tokens * n.width);
+    snprintf(c->text, sizeof c->text, "%zu: %zu of %zu experts %s, %s, %zu tokens, %zu to %zu%s", index, top_k, experts,
+             wt_dtype_name(first), wt_dtype_name(second), tokens, n.width, n.hidden, n.gated ? " gated" : "");
+    float *room = kc_alloc(c, 2048 * sizeof *room);
+    for (size_t t = 0; t < tokens; t++) {
+        const float *s = (const float *)c->in[1].data + t * experts;
+        size_t best = 0, next = SIZE_MAX;
+        for (size_t e = 1; e < experts; e++)
+            best = s[e] > s[best] ? e : best;
+        for (size_t e = 0; e < experts; e++)
+            next = e != best && (next == SIZE_MAX || s[e] > s[next]) ? e : next;
+        const double share = top_k == 1 ? 1 : 1 / (1 + exp((double)s[next] - (double)s[best]));
+        double *y = c->want + t * n.width, *bound = c->bound + t * n.width;
+        one_expert(c, &n, best, (const float *)c->in[0].data + t * n.width, share, y, bound, room);
+        if (top_k == 2)
+            one_expert(c, &n, next, (const float *)c->in[0].data + t * n.width, 1 - share, y, bound, room);
+    }
+    return true;
+}

@@ -38,6 +38,11 @@ static void decoder(void **state)
     (void)state;
     run("rms norm, rope, glu", kc_make_decoder);
 }
+static void experts(void **state)
+{
+    (void)state;
+    run("experts", kc_make_experts);
+}
 static void matmul(void **state)
 {
     (void)state;
@@ -57,9 +62,9 @@ static void quant_linear(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conv_f32),     cmocka_unit_test(linear),       cmocka_unit_test(linear_block),
-        cmocka_unit_test(kv_attention), cmocka_unit_test(decoder),      cmocka_unit_test(matmul),
-        cmocka_unit_test(quant_conv),   cmocka_unit_test(quant_linear),
+        cmocka_unit_test(conv_f32),     cmocka_unit_test(linear),     cmocka_unit_test(linear_block),
+        cmocka_unit_test(kv_attention), cmocka_unit_test(decoder),    cmocka_unit_test(experts),
+        cmocka_unit_test(matmul),       cmocka_unit_test(quant_conv), cmocka_unit_test(quant_linear),
     };
     return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
 }

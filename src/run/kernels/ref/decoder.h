@@ -38,6 +38,20 @@ typedef struct wt_glu { /* params of every row of Glu */
 bool wt_glu_accepts(const wt_prep *p);
 wt_status wt_glu_prepare(wt_prep *p, wt_err *err);
 
+enum { WT_EXPERTS_X, WT_EXPERTS_SCORES, WT_EXPERTS_GATE, WT_EXPERTS_UP, WT_EXPERTS_DOWN, WT_EXPERTS_BIAS };
+enum { WT_EXPERTS_MOST = 512 };
+typedef struct wt_experts {                 /* params of the portable row of Experts */
+    const wt_block_codec *gate, *up, *down; /* gate NULL: not gated */
+    wt_act_params act;
+    size_t tokens, width, hidden, experts, top_k, scratch;
+    bool normalize, softmax;
+    float scale;
+} wt_experts;
+bool wt_experts_accepts(const wt_prep *p);
+wt_status wt_experts_prepare(wt_prep *p, wt_err *err);
+/* The top_k experts of one token, the best first, and what their results are multiplied with. */
+void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen, float *weight);
+
 extern const wt_kernel wt_embedding_rows[], wt_rope_rows[], wt_glu_rows[], wt_linear_block_rows[],
     wt_kv_attention_rows[], wt_experts_rows[];
 #endif

@@ -2,19 +2,20 @@
 #include <math.h>
 #include "run/kernels/ref/decoder.h"
 
-enum { X, SCORES, GATE, UP, DOWN, GATE_BIAS, UP_BIAS, DOWN_BIAS, MAX_EXPERTS = 512 };
-
-typedef struct experts_params {
-    const wt_block_codec *gate, *up, *down; /* gate NULL: not gated */
-    wt_act_params act;
-    size_t tokens, width, hidden, experts, top_k, scratch;
-    bool normalize, softmax;
-    float scale;
-} experts_params;
+enum {
+    X = WT_EXPERTS_X,
+    SCORES = WT_EXPERTS_SCORES,
+    GATE = WT_EXPERTS_GATE,
+    UP = WT_EXPERTS_UP,
+    DOWN = WT_EXPERTS_DOWN,
+    GATE_BIAS = WT_EXPERTS_BIAS,
+    DOWN_BIAS = GATE_BIAS + 2,
+    MAX_EXPERTS = WT_EXPERTS_MOST
+};
 
 static bool stored(const wt_prep *p, size_t i) { return wt_has_in(p, i) && wt_block_codec_get(p->in[i]->dtype); }
 
-static bool accepts(const wt_prep *p)
+bool wt_experts_accepts(const wt_prep *p)
 {
     for (size_t i = GATE_BIAS; i <= DOWN_BIAS; i++)
         if (wt_has_in(p, i) && !wt_in_is(p, i, WT_F32))
@@ -33,9 +34,9 @@ static wt_status need_shape(const wt_prep *p, size_t i, size_t experts, size_t n
     return WT_OK;
 }
 
-static wt_status prepare(wt_prep *p, wt_err *err)
+wt_status wt_experts_prepare(wt_prep *p, wt_err *err)
 {
-    experts_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
+    wt_experts *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const wt_shape *x = &p->in[X]->shape, *s = &p->in[SCORES]->shape, *up = &p->in[UP]->shape;
     if (!q)
         return WT_ENOMEM;
@@ -80,7 +81,7 @@ static void soften(float *v, size_t n)
 }
 
 /* The best first; of equals the one with the smaller number. */
-static void choose(const experts_params *q, const float *scores, size_t *chosen, float *weight)
+void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen, float *weight)
 {
     float p[MAX_EXPERTS], sum = 0;
     bool taken[MAX_EXPERTS] = { false };
@@ -111,7 +112,7 @@ static float times(const wt_block_codec *codec, const wt_tensor *w, size_t row, 
     return wt_ref_dot(x, buffer, k) + (bias ? ((const float *)bias->data)[row] : 0);
 }
 
-static void one_expert(const experts_params *q, const wt_run *r, size_t e, float weight, const float *x, float *y,
+static void one_expert(const wt_experts *q, const wt_run *r, size_t e, float weight, const float *x, float *y,
                        float *hidden)
 {
     float *buffer = hidden + q->hidden;
@@ -130,7 +131,7 @@ static void one_expert(const experts_params *q, const wt_run *r, size_t e, float
 
 static wt_status run(const wt_run *r, wt_err *err)
 {
-    const experts_params *q = r->params;
+    const wt_experts *q = r->params;
     size_t begin, end, chosen[MAX_EXPERTS];
     float weight[MAX_EXPERTS], *hidden = (float *)((char *)r->scratch + (size_t)r->tid * q->scratch);
     (void)err;
@@ -138,7 +139,7 @@ static wt_status run(const wt_run *r, wt_err *err)
     for (size_t t = begin; t < end; t++) {
         float *y = wt_out_f32(r, 0) + t * q->width;
         memset(y, 0, q->width * sizeof *y);
-        choose(q, wt_in_f32(r, SCORES) + t * q->experts, chosen, weight);
+        wt_experts_choose(q, wt_in_f32(r, SCORES) + t * q->experts, chosen, weight);
         for (size_t c = 0; c < q->top_k; c++)
             one_expert(q, r, chosen[c], weight[c], wt_in_f32(r, X) + t * q->width, y, hidden);
     }
@@ -146,6 +147,10 @@ static wt_status run(const wt_run *r, wt_err *err)
 }
 
 const wt_kernel wt_experts_rows[] = {
-    { .name = "experts_ref", .op = WT_OP_EXPERTS, .accepts = accepts, .prepare = prepare, .run = run },
+    { .name = "experts_ref",
+      .op = WT_OP_EXPERTS,
+      .accepts = wt_experts_accepts,
+      .prepare = wt_experts_prepare,
+      .run = run },
     { .name = NULL },
 };
