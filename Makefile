@@ -4,7 +4,7 @@ PREFIX       ?= /usr/local
 FUZZ_SECONDS ?= 60
 OFFLINE      ?=
 
-.PHONY: all demo demo-bytes test test-long test-tsan test-aarch64 prepare-build prepare-demo prepare-test bench bench-llm fuzz check format install clean help
+.PHONY: all demo demo-bytes demo-llm test test-long test-tsan test-aarch64 prepare-build prepare-demo prepare-test bench bench-llm fuzz check format install clean help
 .DEFAULT_GOAL := all
 
 all: prepare-build ## build build/release/whet and libwhet.{a,so}
@@ -16,6 +16,9 @@ demo: prepare-demo all ## optimize trained models on labelled pictures, with the
 
 demo-bytes: all ## the same on the machine's own files, with a model that tells file types
 	@tools/run-demo-bytes
+
+demo-llm: all ## a language model assessed, answering, quantized and measured (fetches 98 MB)
+	@tools/run-demo-llm
 
 test: prepare-test ## set up, build and run every test; the last line is the count
 	@cmake --preset release -DWHET_TESTS=ON --log-level=WARNING >/dev/null
