@@ -79,7 +79,7 @@ static wt_status run(const wt_run *r, wt_err *err)
     size_t begin, end;
     wt_split(c->tokens, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t t = begin; t < end && st == WT_OK; t++)
-        st = wt_kv_append(c, r, t, err);
+        st = wt_kv_append(c, r, t, wt_kv_store, err);
     if (r->team)
         wt_team_barrier(r->team, r->tid);
     wt_split(c->tokens * c->kv_heads, 1, r->tid, r->nthreads, &begin, &end);

@@ -68,7 +68,7 @@ wt_status wt_kv_shape_read(wt_kv_shape *q, const wt_prep *p, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_kv_append(const wt_kv_shape *q, const wt_run *r, size_t t, wt_err *err)
+wt_status wt_kv_append(const wt_kv_shape *q, const wt_run *r, size_t t, wt_kv_store_fn *store, wt_err *err)
 {
     const int32_t slot = wt_kv_ints(r, WT_KV_SLOTS)[t];
     if (slot < 0 || slot >= q->pages * q->page_len)
@@ -77,10 +77,10 @@ wt_status wt_kv_append(const wt_kv_shape *q, const wt_run *r, size_t t, wt_err *
     char *k = (char *)(uintptr_t)r->in[WT_KV_K_CACHE]->data, *v = (char *)(uintptr_t)r->in[WT_KV_V_CACHE]->data;
     for (int64_t g = 0; g < heads; g++) {
         const size_t row = t * q->kv_heads + (size_t)g;
-        wt_kv_store(q->k_dtype, wt_in_f32(r, WT_KV_K) + row * q->k_dim,
-                    k + wt_kv_offset(page, g, place, heads, q->page_len, q->k_row), q->k_dim);
-        wt_kv_store(q->v_dtype, wt_in_f32(r, WT_KV_V) + row * q->v_dim,
-                    v + wt_kv_offset(page, g, place, heads, q->page_len, q->v_row), q->v_dim);
+        store(q->k_dtype, wt_in_f32(r, WT_KV_K) + row * q->k_dim,
+              k + wt_kv_offset(page, g, place, heads, q->page_len, q->k_row), q->k_dim);
+        store(q->v_dtype, wt_in_f32(r, WT_KV_V) + row * q->v_dim,
+              v + wt_kv_offset(page, g, place, heads, q->page_len, q->v_row), q->v_dim);
     }
     return WT_OK;
 }

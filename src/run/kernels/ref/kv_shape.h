@@ -28,8 +28,9 @@ typedef struct wt_kv_shape {
 
 bool wt_kv_accepts(const wt_prep *p);
 wt_status wt_kv_shape_read(wt_kv_shape *q, const wt_prep *p, wt_err *err);
-/* Token t's keys and values go to their page. */
-wt_status wt_kv_append(const wt_kv_shape *q, const wt_run *r, size_t t, wt_err *err);
+/* Token t's keys and values go to their page, by `store`: wt_kv_store, or what does the same. */
+typedef void wt_kv_store_fn(wt_dtype dtype, const float *x, void *row, size_t n);
+wt_status wt_kv_append(const wt_kv_shape *q, const wt_run *r, size_t t, wt_kv_store_fn *store, wt_err *err);
 /* Every place that token t will look at exists. */
 wt_status wt_kv_check(const wt_kv_shape *q, const wt_run *r, size_t t, wt_err *err);
 /* How fast a head forgets (ALiBi, Press et al. 2022). */

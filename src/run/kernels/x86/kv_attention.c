@@ -158,7 +158,7 @@ static wt_status run(const wt_run *r, wt_err *err)
         st = wt_kv_check(&q->s, r, t, err); /* every thread finds the same */
     wt_split(q->s.tokens, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t t = begin; t < end && st == WT_OK; t++)
-        st = wt_kv_append(&q->s, r, t, err);
+        st = wt_kv_append(&q->s, r, t, row->fns->store, err);
     if (r->team)
         wt_team_barrier(r->team, r->tid);
     const bool few = q->s.tokens <= WT_KV_FEW;

@@ -32,6 +32,7 @@ typedef void wt_kv_part_fn(const wt_kv_plan *p, const wt_run *r, size_t t, size_
 typedef struct wt_kv_fns {
     wt_kv_tile_fn *tile;
     wt_kv_part_fn *part;
+    wt_kv_store_fn *store;
 } wt_kv_fns;
 extern const wt_kv_fns wt_kv_fns_avx2, wt_kv_fns_avx512;
 #endif

@@ -29,6 +29,17 @@ static const float *rows_of(wt_dtype dtype, const char *from, size_t row_bytes, 
     return to;
 }
 
+static void store_row(wt_dtype dtype, const float *x, void *row, size_t n)
+{
+    uint16_t *to = row;
+    if (dtype != WT_F16) {
+        wt_kv_store(dtype, x, row, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i += VL)
+        vf_to_f16(to + i, vf_load(x + i));
+}
+
 static const char *page_at(const wt_kv_plan *p, const wt_run *r, size_t cache, size_t owner, int64_t page, size_t g,
                            size_t row)
 {
@@ -330,4 +341,4 @@ static void attend_part(const wt_kv_plan *p, const wt_run *r, size_t t, size_t g
             part_page(p, r, t, g, page, out, scratch, false);
 }
 
-const wt_kv_fns WT_VEC_NAME(wt_kv_fns) = { attend_tile, attend_part };
+const wt_kv_fns WT_VEC_NAME(wt_kv_fns) = { attend_tile, attend_part, store_row };

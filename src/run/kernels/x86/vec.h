@@ -60,6 +60,10 @@ WT_INLINE vf vf_from_f16(const uint16_t *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
+WT_INLINE void vf_to_f16(uint16_t *p, vf v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
 /* The sums of VL vectors. */
 WT_INLINE vf vf_sums4(const vf *v) /* of four, in each quarter apart */
 {
@@ -165,6 +169,10 @@ WT_INLINE vf vf_from_i8(const void *p) { return _mm256_cvtepi32_ps(_mm256_cvtepi
 WT_INLINE vf vf_from_f16(const uint16_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
+WT_INLINE void vf_to_f16(uint16_t *p, vf v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
 }
 WT_INLINE vf vf_sums(const vf *v)
 {
