@@ -16,7 +16,7 @@ import numpy as np
 import language
 
 TEXT = ("the cat and the hat, the rain in the town and the end of it all. was he the one that ran to the river? "
-        "no, it was her, and that was the end of the story, as it ever was. ")  # three times in the test
+        "no, it was her, and that was the end of the story, as it ever was, ever.")  # in the test three times, one behind the other
 TIMES, CHUNK = 3, 50
 
 
