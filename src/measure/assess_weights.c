@@ -118,13 +118,22 @@ static wt_status scratch_bytes(uint64_t *out, wt_weights *w, int64_t tokens, int
     return st;
 }
 
+/* Weights in memory: each once, in the order that products want, and a table that serves both ends of a decoder twice:
+ * its rows are read where they lie, too. */
+static uint64_t weights_in_memory(const json_t *o, const wt_weights *w, const wt_hparams *hp)
+{
+    const uint64_t all = (uint64_t)json_integer_value(json_object_get(o, "weights_bytes"));
+    const wt_weight *table = wt_weights_find(w, "token_embd.weight");
+    return all + (hp->causal && table && !wt_weights_find(w, "output.weight") ? table->bytes : 0);
+}
+
 static wt_status add_memory(json_t *o, wt_weights *w, const wt_hparams *hp, const wt_exec_options *exec, wt_err *err)
 {
     const int64_t own = hp->context > 0 && hp->context < CONTEXT ? hp->context : CONTEXT;
     const int64_t context = exec && exec->context > 0 ? exec->context : own;
     const int64_t pages = (context + WT_KV_PAGE - 1) / WT_KV_PAGE;
     const uint64_t per_token = hp->causal ? kv_bytes_per_token(hp) : 0, kv = per_token * (uint64_t)pages * WT_KV_PAGE;
-    const uint64_t weights = (uint64_t)json_integer_value(json_object_get(o, "weights_bytes"));
+    const uint64_t weights = weights_in_memory(o, w, hp);
     uint64_t scratch = 0;
     WT_TRY(scratch_bytes(&scratch, w, context < PREFILL ? context : PREFILL, context, err));
     json_object_set_new(o, "kv_bytes_per_token", json_integer((json_int_t)per_token));

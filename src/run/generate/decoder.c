@@ -5,6 +5,7 @@
  * a few numbers only. */
 #include "run/generate/language.h"
 #include <stdio.h>
+#include "run/plan.h"
 
 wt_decoder_options wt_decoder_defaults(void)
 {
@@ -191,7 +192,7 @@ wt_decoder_memory wt_decoder_memory_use(wt_decoder *d)
     const wt_plan_memory m = wt_plan_memory_use(d->language->plan);
     return (wt_decoder_memory){ .weights_bytes = m.weights_bytes + m.mapped_bytes,
                                 .kv_bytes = d->memory_bytes,
-                                .scratch_bytes = m.activation_bytes };
+                                .scratch_bytes = wt_session_bytes(d->session) };
 }
 
 /* --- pages ---------------------------------------------------------------------------------------------------------

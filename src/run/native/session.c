@@ -130,6 +130,8 @@ static wt_status memory_for(wt_session *s, const wt_spec *spec, wt_err *err)
     return WT_OK;
 }
 
+uint64_t wt_session_bytes(const wt_session *session) { return session->memory_bytes; }
+
 static bool same_shapes(const wt_spec *spec, const wt_tensor *inputs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
