@@ -319,7 +319,8 @@ def llama(path, texts):
     theirs = llama_cpp.Llama(str(path), vocab_only=True, verbose=False)
     ours = Whet(path)
     yield "ids", differences(texts, ours.encode, lambda s: theirs.tokenize(s.encode(), add_bos=True, special=True))
-    yield "text", differences(texts[:len(HOSTILE) + 200], lambda s: ours.decode(ours.encode(s, 0)),
+    some = [s for s in texts[:len(HOSTILE) + 200] if "▁" not in s]  # it comes back as the blank it stands for
+    yield "text", differences(some, lambda s: ours.decode(ours.encode(s, 0)),
                               lambda s: s.encode())
     ours.close()
 
