@@ -25,14 +25,15 @@ SCHEMES = ("f16", "q8_0", "q4_0", "q4_k_m", "q6_k")
 
 PEER = r"""
 import json, sys, time
-import llama_cpp, random
+import llama_cpp, numpy, random
 path, prompt, gen, threads = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 began = time.perf_counter()
 model = llama_cpp.Llama(path, n_ctx=prompt + gen, n_batch=512, n_threads=threads, n_threads_batch=threads, verbose=False)
 load = time.perf_counter() - began
 random.seed(0)
 tokens = [random.randrange(model.n_vocab()) for _ in range(prompt)]
-best = lambda: int(model.scores[model.n_tokens - 1].argmax())
+logits = lambda: numpy.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(model.ctx, -1), (model.n_vocab(),))
+best = lambda: int(logits().argmax())
 print(json.dumps({"load_ms": load * 1e3}), flush=True)
 for line in sys.stdin:
     model.reset()
