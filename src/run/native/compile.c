@@ -25,8 +25,16 @@ static wt_status aligned_const(compiler *c, const wt_tensor *t, wt_tensor *out, 
     const size_t align = wt_dtype_get(t->dtype)->block_bytes;
     *out = *t;
     *copied = false;
-    if (!t->bytes || !wt_plan_owns(c->plan, t->data) || !((uintptr_t)t->data & ((align > 8 ? 8 : align) - 1)))
+    if (!t->bytes || !((uintptr_t)t->data & ((align > 8 ? 8 : align) - 1)))
         return WT_OK;
+    if (!wt_plan_owns(c->plan, t->data)) { /* of this specialization alone: so is the copy */
+        void *copy = wt_arena_alloc(&c->spec->arena, t->bytes, 1, c->err);
+        if (!copy)
+            return WT_ENOMEM;
+        memcpy(copy, t->data, t->bytes);
+        out->data = copy;
+        return WT_OK;
+    }
     WT_TRY(wt_pack_aligned(c->plan->packs, t->data, t->bytes, &out->data, c->err));
     *copied = true;
     return WT_OK;
@@ -118,7 +126,9 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
     if (k && k->prepare)
         st = k->prepare(&prep, c->err);
     for (size_t i = 0; i < node->n_in; i++)
-        if (copied[i]) {
+        if (!copied[i] && in[i] && wt_value_is_const(node->in[i]) && in[i]->data != node->in[i]->type.data)
+            spec->slots[node->in[i]->id].data = in[i]->data;
+        else if (copied[i]) {
             const bool packed = k && st == WT_OK && (k->packs >> i & 1);
             if (!packed)
                 spec->slots[node->in[i]->id].data = copies[i].data;

@@ -108,6 +108,35 @@ static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tens
     return k->run(&run, err);
 }
 
+static bool misaligned(const wt_tensor *t)
+{
+    const size_t unit = t ? wt_dtype_get(t->dtype)->block_bytes : 0, align = unit > 8 ? 8 : unit;
+    return align > 1 && t->data && t->bytes && ((uintptr_t)t->data & (align - 1));
+}
+
+/* Constants of a mapped file may lie anywhere; kernels see a copy of those that lie badly. */
+static wt_status aligned_inputs(const wt_eval *e, const wt_tensor *const **in, size_t n, wt_err *err)
+{
+    const wt_tensor **list = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!misaligned((*in)[i]))
+            continue;
+        wt_tensor *t = wt_arena_alloc(e->arena, 1, sizeof *t, err);
+        void *data = t ? wt_arena_alloc(e->arena, (*in)[i]->bytes, 1, err) : NULL;
+        if (data && !list && (list = wt_arena_alloc(e->arena, n, sizeof *list, err)))
+            memcpy(list, *in, n * sizeof *list);
+        if (!data || !list)
+            return WT_ENOMEM;
+        memcpy(data, (*in)[i]->data, (*in)[i]->bytes);
+        *t = *(*in)[i];
+        t->data = data;
+        list[i] = t;
+    }
+    if (list)
+        *in = list;
+    return WT_OK;
+}
+
 wt_status wt_eval_node(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, wt_tensor *out, wt_err *err)
 {
     if (!node->op)
@@ -130,5 +159,6 @@ wt_status wt_eval_node(const wt_eval *e, const wt_node *node, const wt_tensor *c
         return WT_OK;
     }
     WT_TRY(outputs_alloc(e, node, out, err));
+    WT_TRY(aligned_inputs(e, &in, node->n_in, err));
     return kernel_run(e, node, in, out, err);
 }

@@ -18,7 +18,9 @@ bool wt_quant_fits(const wt_prep *p, int64_t n, int64_t depth)
         if ((b->dtype != WT_I32 && b->dtype != WT_F32) || !b->data || b->shape.rank != 1 || b->shape.dim[0] != n)
             return false;
         for (int64_t i = 0; i < n && b->dtype == WT_I32; i++) {
-            const int64_t v = ((const int32_t *)b->data)[i], size = v < 0 ? -v : v;
+            int32_t v; /* a pass may ask with the file's own bytes, which have no alignment */
+            memcpy(&v, (const char *)b->data + 4 * i, sizeof v);
+            const int64_t size = v < 0 ? -(int64_t)v : v;
             most = size > most ? size : most;
         }
     }
