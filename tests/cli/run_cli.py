@@ -3,7 +3,7 @@
 
     case: what it is about            begins a block
     need: WORD...                     else it is skipped: model:FILE (in the cache), /a/path, children (of a process, in /proc),
-                                      workers (the program can start itself)
+                                      workers (the program can start itself), plain (no sanitizer)
     run: COMMAND                      for sh; $WHET is the program, the working folder is fresh and holds tiny_models.py's files
     exit: N                           0 when not said
     out: REGEX   err: REGEX           found in standard output, standard error; `out!:` and `err!:` are not found there
@@ -57,6 +57,8 @@ def missing(case):
                 return "the kernel does not list children"
             if word == "workers" and os.environ.get("WHET_EMULATOR"):
                 return "an emulated program cannot start itself"
+            if word == "plain" and os.environ.get("WHET_SANITIZED"):
+                return "the sanitizer takes more memory than the case leaves"
             if word.startswith("/") and not os.path.exists(word):
                 return f"{word} is absent"
     return None

@@ -97,9 +97,9 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
         if (!node->in[i])
             continue;
         copies[i] = node->in[i]->type;
-        if (wt_value_is_const(node->in[i])) {
+        if (copies[i].data) { /* a default of an input, too */
             WT_TRY(aligned_const(c, &node->in[i]->type, &copies[i], &copied[i]));
-            if (wt_plan_owns(c->plan, node->in[i]->type.data))
+            if (wt_value_is_const(node->in[i]) && wt_plan_owns(c->plan, node->in[i]->type.data))
                 lasting[n_lasting++] = copies[i].data;
         }
         in[i] = &copies[i];
