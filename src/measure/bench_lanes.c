@@ -201,7 +201,7 @@ static wt_status one_slice(bench_work *b, wt_lane *lane, lane_work *w, wt_err *e
     const double before = wt_meter_read(&b->meter);
     const uint64_t start = wt_now_ns();
     WT_TRY(ask_runs(b, lane, w, s, &got, &wall_s, &cpu_s, err));
-    const double elapsed = (double)(wt_now_ns() - start) * 1e-9, spent = wt_meter_read(&b->meter) - before;
+    const double elapsed = wt_seconds_since(start), spent = wt_meter_read(&b->meter) - before;
     lane->joules += elapsed > 0 ? spent * wall_s / elapsed : NAN;
     lane->wall_s += wall_s;
     lane->cpu_s += cpu_s;

@@ -213,7 +213,7 @@ wt_status wt_compare(wt_result **out, wt_context *ctx, const char *reference, co
     if (st == WT_OK)
         st = compare(&c, reference, o, err);
     if (st == WT_OK) {
-        json_object_set_new(c.root, "seconds", json_real((double)(wt_now_ns() - start) * 1e-9));
+        json_object_set_new(c.root, "seconds", json_real(wt_seconds_since(start)));
         st = wt_result_take(out, ctx, json_incref(c.root), err);
     }
     close_comparison(&c);

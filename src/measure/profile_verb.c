@@ -43,17 +43,15 @@ static wt_status run_once(work *w, wt_err *err)
     return st;
 }
 
-static double ms_since(uint64_t start) { return (double)(wt_now_ns() - start) * 1e-6; }
-
 /* Runs for `seconds`, or exactly `runs` times; times may be NULL. */
 static wt_status run_for(work *w, double seconds, size_t runs, double *times, size_t *n, wt_err *err)
 {
     const uint64_t begin = wt_now_ns();
-    for (*n = 0; runs ? *n < runs : *n < MOST_RUNS && (*n < LEAST_RUNS || ms_since(begin) < seconds * 1e3);) {
+    for (*n = 0; runs ? *n < runs : *n < MOST_RUNS && (*n < LEAST_RUNS || wt_ms_since(begin) < seconds * 1e3);) {
         const uint64_t start = wt_now_ns();
         WT_TRY(run_once(w, err));
         if (times)
-            times[*n] = ms_since(start);
+            times[*n] = wt_ms_since(start);
         (*n)++;
     }
     return WT_OK;
@@ -102,7 +100,7 @@ static wt_status time_whole_runs(work *w, double seconds, wt_err *err)
     const double cpu = cpu_seconds();
     const uint64_t start = wt_now_ns();
     wt_status st = run_for(w, seconds, w->o->runs > 0 ? (size_t)w->o->runs : 0, times, &n, err);
-    const double wall_s = ms_since(start) * 1e-3, own_s = cpu_seconds() - cpu;
+    const double wall_s = wt_ms_since(start) * 1e-3, own_s = cpu_seconds() - cpu;
     w->p.cpus_used = wall_s > 0 ? own_s / wall_s : 0;
     w->p.others = known && machine_ticks(&busy[1], &total[1])
                       ? other_load(busy[1] - busy[0], total[1] - total[0], own_s)

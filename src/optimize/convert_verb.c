@@ -112,7 +112,7 @@ wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model, 
         json_decref(root);
         return st;
     }
-    json_object_set_new(root, "seconds", json_real((double)(wt_now_ns() - start) * 1e-9));
+    json_object_set_new(root, "seconds", json_real(wt_seconds_since(start)));
     json_object_set_new(root, "peak_rss_bytes", json_integer((json_int_t)wt_peak_rss()));
     return wt_result_take(out, ctx, root, err);
 }

@@ -227,7 +227,7 @@ wt_status wt_optimize_search(wt_optimizer *w, bool **float_nodes, wt_err *err)
         wt_free(w->ctx, s.worst);
         wt_free(w->ctx, s.without);
         if (st == WT_OK) {
-            json_object_set_new(doc, "seconds", json_real((double)(wt_now_ns() - start) * 1e-9));
+            json_object_set_new(doc, "seconds", json_real(wt_seconds_since(start)));
             return wt_journal_add(w->journal, "search", WT_STEP_MADE, doc, err);
         }
         json_decref(doc);

@@ -4,8 +4,6 @@
 #include "model/format.h"
 #include "optimize/optimize_impl.h"
 
-static double seconds_since(uint64_t start) { return (double)(wt_now_ns() - start) * 1e-9; }
-
 wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part, const char *task, wt_evaluation **e,
                             wt_err *err)
 {
@@ -32,7 +30,7 @@ static wt_status convert(wt_optimizer *w, wt_err *err)
     if (wt_journal_find(w->journal, "convert") && wt_path_exists(w->float_path))
         return WT_OK;
     WT_TRY(wt_format_by_name("onnx")->write(w->q.canonical, w->float_path, &wo, NULL, err));
-    return wt_journal_add(w->journal, "convert", WT_STEP_MADE, json_pack("{s:f}", "seconds", seconds_since(start)),
+    return wt_journal_add(w->journal, "convert", WT_STEP_MADE, json_pack("{s:f}", "seconds", wt_seconds_since(start)),
                           err);
 }
 
@@ -44,9 +42,9 @@ static wt_status calibrate(wt_optimizer *w, wt_err *err)
     WT_TRY(wt_quantizer_announce(&w->q, err));
     WT_TRY(wt_calibrate_points(&w->q.points, w->calibration, &w->o->exec, &w->q.samples, err));
     WT_TRY(wt_stats_save(&w->q.points, w->q.samples, w->data_hash, w->stats_path, true, err));
-    return wt_journal_add(w->journal, "calibrate", WT_STEP_MADE,
-                          json_pack("{s:I, s:f}", "samples", (json_int_t)w->q.samples, "seconds", seconds_since(start)),
-                          err);
+    return wt_journal_add(
+        w->journal, "calibrate", WT_STEP_MADE,
+        json_pack("{s:I, s:f}", "samples", (json_int_t)w->q.samples, "seconds", wt_seconds_since(start)), err);
 }
 
 wt_status wt_optimize_prepare(wt_optimizer *w, wt_err *err)

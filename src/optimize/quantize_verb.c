@@ -52,7 +52,7 @@ wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, cons
                        ? json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:f, s:I, s:I}", "schema", "whet.calibrate/1",
                                    "model", model, "samples", (json_int_t)q.samples, "tensors",
                                    (json_int_t)q.points.n_points, "data_hash", hash, "file", o->output, "seconds",
-                                   (double)(wt_now_ns() - start) * 1e-9, "peak_rss_bytes", (json_int_t)wt_peak_rss(),
+                                   wt_seconds_since(start), "peak_rss_bytes", (json_int_t)wt_peak_rss(),
                                    "estimated_bytes", (json_int_t)wt_quantizer_estimate(&q))
                        : NULL;
     wt_quantizer_close(&q);
@@ -197,7 +197,7 @@ wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const
         json_decref(root);
         return st;
     }
-    json_object_set_new(root, "seconds", json_real((double)(wt_now_ns() - start) * 1e-9));
+    json_object_set_new(root, "seconds", json_real(wt_seconds_since(start)));
     json_object_set_new(root, "peak_rss_bytes", json_integer((json_int_t)wt_peak_rss()));
     json_object_set_new(root, "peak_memory_bytes", json_integer((json_int_t)wt_context_memory_peak(ctx)));
     return wt_result_take(out, ctx, root, err);

@@ -92,7 +92,7 @@ static wt_status measure(table *t, wt_err *err)
         WT_TRY(wt_check_cancel(t->ctx, err));
         for (size_t i = 0; i < all; i++)
             speak(t, &t->lanes[round % 2 ? all - 1 - i : i], true);
-        const double spent = (double)(wt_now_ns() - began) * 1e-9;
+        const double spent = wt_seconds_since(began);
         wt_report_progress(t->ctx, "bench", "%", (uint64_t)fmin(100, 100 * spent / seconds), 100);
         if (round + 1 >= LEAST_ROUNDS && spent >= seconds)
             break;

@@ -196,7 +196,7 @@ static wt_status score_all(scorer *s, wt_err *err)
         WT_TRY(score_chunk(s, c, err));
         wt_report_progress(s->ctx, "perplexity", "chunks", c + 1, s->chunks);
     }
-    s->seconds = (double)(wt_now_ns() - began) * 1e-9;
+    s->seconds = wt_seconds_since(began);
     return WT_OK;
 }
 

@@ -1,5 +1,6 @@
 /* reference.c - see reference.h. */
 #include "measure/language/reference.h"
+#include "base/bytes.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -8,13 +9,9 @@ static const char ours[8] = { 'w', 'h', 'e', 't', 'r', 'e', 'f', '1' };
 static const char theirs[8] = { '_', 'l', 'o', 'g', 'i', 't', 's', '_' };
 static const double smallest_tail = 1e-5;
 
-static uint32_t u32_at(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 static float f32_at(const uint8_t *p)
 {
-    const uint32_t u = u32_at(p);
+    const uint32_t u = wt_le32(p);
     float f;
     memcpy(&f, &u, sizeof f);
     return f;
@@ -40,7 +37,7 @@ static wt_status read_tokens(wt_reference *r, wt_err *err)
     if (!tokens)
         return WT_ENOMEM;
     for (uint64_t i = 0; i < n; i++, r->at += 4) {
-        tokens[i] = (int32_t)u32_at(r->map.data + r->at);
+        tokens[i] = (int32_t)wt_le32(r->map.data + r->at);
         if (tokens[i] < 0 || (uint32_t)tokens[i] >= r->vocab)
             return damaged(r, "has a token outside its vocabulary", err);
     }
@@ -53,9 +50,9 @@ static wt_status read_head(wt_reference *r, wt_err *err)
     if (r->map.size < 24 || (memcmp(p, ours, 8) && memcmp(p, theirs, 8)))
         return damaged(r, "is no file of reference logits", err);
     r->foreign = !memcmp(p, theirs, 8);
-    r->vocab = u32_at(p + (r->foreign ? 12 : 8));
-    r->chunk = u32_at(p + (r->foreign ? 8 : 12));
-    r->chunks = u32_at(p + 16);
+    r->vocab = wt_le32(p + (r->foreign ? 12 : 8));
+    r->chunk = wt_le32(p + (r->foreign ? 8 : 12));
+    r->chunks = wt_le32(p + 16);
     r->at = r->foreign ? 20 : 24;
     if (r->vocab < 1 || r->vocab > 1 << 24 || r->chunk < 4 || r->chunk > 1 << 20 || r->chunks < 1)
         return damaged(r, "has impossible sizes", err);
@@ -92,14 +89,16 @@ static wt_status next_of_ours(wt_reference *r, wt_ref_row *row, wt_err *err)
     const uint8_t *p = r->map.data + r->at;
     if (r->map.size - r->at < 16)
         return damaged(r, "ends too early", err);
-    *row = (wt_ref_row){ .n = u32_at(p), .best = (int32_t)u32_at(p + 4), .nll = f32_at(p + 8), .tail = f32_at(p + 12) };
+    *row = (wt_ref_row){
+        .n = wt_le32(p), .best = (int32_t)wt_le32(p + 4), .nll = f32_at(p + 8), .tail = f32_at(p + 12)
+    };
     if (row->n > r->cap || row->n > (r->map.size - r->at - 16) / 8)
         return damaged(r, "has a place with too many tokens", err);
     if (!(row->tail >= 0 && row->tail <= 1) || !isfinite(row->nll))
         return damaged(r, "has a place that is no distribution", err);
     p += 16;
     for (uint32_t i = 0; i < row->n; i++) {
-        r->token[i] = (int32_t)u32_at(p + 4 * (size_t)i);
+        r->token[i] = (int32_t)wt_le32(p + 4 * (size_t)i);
         r->log_p[i] = f32_at(p + 4 * ((size_t)row->n + i));
         if (r->token[i] < 0 || (uint32_t)r->token[i] >= r->vocab || !(r->log_p[i] <= 1e-3f))
             return damaged(r, "has a place that is no distribution", err);

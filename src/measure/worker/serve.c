@@ -94,8 +94,6 @@ static wt_status run_once(server *s, wt_err *err)
     return wt_session_run(s->model.session, in->tensors, in->n, err);
 }
 
-static double ms_since(uint64_t start) { return (double)(wt_now_ns() - start) * 1e-6; }
-
 static wt_status open_timed(server *s, const json_t *request, const char *path, double ms[3], wt_err *err)
 {
     const char *shapes[MOST_TEXTS], *off[MOST_TEXTS];
@@ -108,15 +106,15 @@ static wt_status open_timed(server *s, const json_t *request, const char *path, 
     s->model.ctx = s->ctx;
     uint64_t start = wt_now_ns();
     WT_TRY(wt_open_graph(&s->model.graph, s->ctx, path, &o, err));
-    ms[0] = ms_since(start);
+    ms[0] = wt_ms_since(start);
     WT_TRY(take_inputs(s, request, err));
     start = wt_now_ns();
     WT_TRY(wt_open_plan(&s->model, &o, NULL, 0, err));
     WT_TRY(wt_session_prepare(s->model.session, s->samples[0].tensors, s->samples[0].n, err));
-    ms[1] = ms_since(start);
+    ms[1] = wt_ms_since(start);
     start = wt_now_ns();
     WT_TRY(run_once(s, err));
-    ms[2] = ms_since(start);
+    ms[2] = wt_ms_since(start);
     return WT_OK;
 }
 
@@ -159,7 +157,7 @@ static wt_status timed_runs(server *s, double seconds, size_t least, size_t most
         const long before = taken_away();
         const uint64_t start = wt_now_ns();
         WT_TRY(run_once(s, err));
-        s->ms[*n] = ms_since(start);
+        s->ms[*n] = wt_ms_since(start);
         s->interrupted[(*n)++] = taken_away() != before;
     }
     return WT_OK;
@@ -184,7 +182,7 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
     const double cpu = cpu_seconds();
     const uint64_t start = wt_now_ns();
     WT_TRY(timed_runs(s, seconds, least, most, &n, err));
-    const double wall_s = ms_since(start) * 1e-3, cpu_s = cpu_seconds() - cpu;
+    const double wall_s = wt_ms_since(start) * 1e-3, cpu_s = cpu_seconds() - cpu;
     return json_object_set_new(answer, "runs", json_integer((json_int_t)n)) ||
                    json_object_set_new(answer, "cpu_s", json_real(cpu_s)) ||
                    json_object_set_new(answer, "wall_s", json_real(wall_s))
@@ -204,7 +202,7 @@ static wt_status do_open_language(server *s, const json_t *request, json_t *answ
         wt_err_file(err, path);
         return st;
     }
-    return json_object_set_new(answer, "load_ms", json_real(ms_since(start))) ? out_of_memory(err) : WT_OK;
+    return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? out_of_memory(err) : WT_OK;
 }
 
 static wt_status do_speak(server *s, const json_t *request, json_t *answer, wt_err *err)

@@ -1,21 +1,19 @@
 /* wav.c - reading WAVE files. */
 #include "model/dataset/wav.h"
+#include "base/bytes.h"
 
 enum { PCM = 1, IEEE_FLOAT = 3, EXTENSIBLE = 0xfffe, MAX_CHANNELS = 64 };
-
-static uint16_t le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t le32(const uint8_t *p) { return (uint32_t)le16(p) | (uint32_t)le16(p + 2) << 16; }
 
 static wt_status parse_format(wt_wav *wav, const uint8_t *p, uint64_t len, uint64_t at, wt_err *err)
 {
     if (len < 16)
         return wt_fail_at(err, WT_EFORMAT, at, "WAV: the format chunk is too short");
-    unsigned format = le16(p);
-    wav->channels = le16(p + 2);
-    wav->rate = le32(p + 4);
-    wav->bits = le16(p + 14);
+    unsigned format = wt_le16(p);
+    wav->channels = wt_le16(p + 2);
+    wav->rate = wt_le32(p + 4);
+    wav->bits = wt_le16(p + 14);
     if (format == EXTENSIBLE && len >= 40)
-        format = le16(p + 24); /* first two bytes of the GUID that all plain formats share */
+        format = wt_le16(p + 24); /* first two bytes of the GUID that all plain formats share */
     const bool known = (format == PCM && (wav->bits == 8 || wav->bits == 16 || wav->bits == 24 || wav->bits == 32)) ||
                        (format == IEEE_FLOAT && (wav->bits == 32 || wav->bits == 64));
     if (!known) {
@@ -26,9 +24,9 @@ static wt_status parse_format(wt_wav *wav, const uint8_t *p, uint64_t len, uint6
     wav->is_float = format == IEEE_FLOAT;
     if (wav->channels < 1 || wav->channels > MAX_CHANNELS || wav->rate < 1 || wav->rate > 10000000)
         return wt_fail_at(err, WT_EFORMAT, at, "WAV: %d channels at %u Hz", wav->channels, wav->rate);
-    if (le16(p + 12) != wav->channels * wav->bits / 8)
+    if (wt_le16(p + 12) != wav->channels * wav->bits / 8)
         return wt_fail_at(err, WT_EFORMAT, at + 12, "WAV: a frame of %u bytes does not hold %d channels of %d bits",
-                          le16(p + 12), wav->channels, wav->bits);
+                          wt_le16(p + 12), wav->channels, wav->bits);
     return WT_OK;
 }
 
@@ -38,7 +36,7 @@ wt_status wt_wav_parse(wt_wav *out, const uint8_t *bytes, uint64_t len, wt_err *
     if (len < 12 || memcmp(bytes, "RIFF", 4) != 0 || memcmp(bytes + 8, "WAVE", 4) != 0)
         return wt_fail_at(err, WT_EFORMAT, 0, "not a WAV file");
     for (uint64_t at = 12; at <= len && len - at >= 8;) {
-        uint64_t size = le32(bytes + at + 4);
+        uint64_t size = wt_le32(bytes + at + 4);
         const uint64_t there = len - at - 8;
         const bool data = memcmp(bytes + at, "data", 4) == 0;
         if (data && size == UINT32_MAX)
@@ -66,12 +64,12 @@ static float sample(const wt_wav *wav, const uint8_t *p)
     double d;
     switch (wav->bits) {
     case 8: return ((float)p[0] - 128) / 128;
-    case 16: return (float)(int16_t)le16(p) / 32768;
+    case 16: return (float)(int16_t)wt_le16(p) / 32768;
     case 24:
         return (float)((int32_t)((uint32_t)p[0] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 24) >> 8) / 8388608;
     case 32:
         if (!wav->is_float)
-            return (float)((double)(int32_t)le32(p) / 2147483648.0);
+            return (float)((double)(int32_t)wt_le32(p) / 2147483648.0);
         memcpy(&f, p, sizeof f);
         return f;
     default: memcpy(&d, p, sizeof d); return (float)d;

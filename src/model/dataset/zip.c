@@ -5,6 +5,7 @@
  * packed size (deflate cannot), packed sizes together cannot exceed the archive (so members cannot share bytes), and
  * the number of members is bounded by the directory's own length. */
 #include "model/dataset/zip.h"
+#include "base/bytes.h"
 #include "base/str.h"
 #include <stdlib.h>
 
@@ -24,10 +25,6 @@ enum {
     MAX_MEMBERS = 1 << 16
 };
 
-static uint16_t le16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t le32(const uint8_t *p) { return (uint32_t)le16(p) | (uint32_t)le16(p + 2) << 16; }
-static uint64_t le64(const uint8_t *p) { return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32; }
-
 static wt_status bad(wt_err *err, uint64_t offset, const char *what)
 {
     wt_fail_at(err, WT_EFORMAT, offset, "zip archive: %s", what);
@@ -45,7 +42,7 @@ static wt_status find_end(const wt_zip *zip, uint64_t *at, wt_err *err)
         return bad(err, 0, "too short to be one");
     const uint64_t lowest = zip->len > END_LEN + 65535 ? zip->len - END_LEN - 65535 : 0;
     for (uint64_t i = zip->len - END_LEN + 1; i-- > lowest;)
-        if (le32(zip->bytes + i) == END_SIG && le16(zip->bytes + i + 20) == zip->len - i - END_LEN) {
+        if (wt_le32(zip->bytes + i) == END_SIG && wt_le16(zip->bytes + i + 20) == zip->len - i - END_LEN) {
             *at = i;
             return WT_OK;
         }
@@ -57,15 +54,16 @@ static wt_status find_directory(const wt_zip *zip, directory *dir, wt_err *err)
     uint64_t end = 0;
     WT_TRY(find_end(zip, &end, err));
     const uint8_t *p = zip->bytes + end;
-    if (le16(p + 4) != 0 || le16(p + 6) != 0 || le16(p + 8) != le16(p + 10))
+    if (wt_le16(p + 4) != 0 || wt_le16(p + 6) != 0 || wt_le16(p + 8) != wt_le16(p + 10))
         return wt_fail_at(err, WT_EUNSUPPORTED, end, "zip archive in several volumes is not supported");
-    *dir = (directory){ .offset = le32(p + 16), .size = le32(p + 12), .count = le16(p + 10) };
-    if (end >= LOCATOR_LEN && le32(p - LOCATOR_LEN) == LOCATOR_SIG) {
-        const uint64_t at = le64(p - LOCATOR_LEN + 8);
-        if (end < LOCATOR_LEN + END64_LEN || at > end - LOCATOR_LEN - END64_LEN || le32(zip->bytes + at) != END64_SIG)
+    *dir = (directory){ .offset = wt_le32(p + 16), .size = wt_le32(p + 12), .count = wt_le16(p + 10) };
+    if (end >= LOCATOR_LEN && wt_le32(p - LOCATOR_LEN) == LOCATOR_SIG) {
+        const uint64_t at = wt_le64(p - LOCATOR_LEN + 8);
+        if (end < LOCATOR_LEN + END64_LEN || at > end - LOCATOR_LEN - END64_LEN ||
+            wt_le32(zip->bytes + at) != END64_SIG)
             return bad(err, end - LOCATOR_LEN, "the zip64 end record is not where it should be");
         p = zip->bytes + at;
-        *dir = (directory){ .offset = le64(p + 48), .size = le64(p + 40), .count = le64(p + 32) };
+        *dir = (directory){ .offset = wt_le64(p + 48), .size = wt_le64(p + 40), .count = wt_le64(p + 32) };
         end = at;
     }
     if (dir->offset > end || dir->size > end - dir->offset)
@@ -83,7 +81,7 @@ static wt_status apply_zip64(wt_zip_member *m, const uint8_t *extra, size_t len,
 {
     uint64_t *const wide[] = { &m->size, &m->packed, &m->header };
     while (len >= 4) {
-        const size_t id = le16(extra), n = le16(extra + 2);
+        const size_t id = wt_le16(extra), n = wt_le16(extra + 2);
         if (n > len - 4)
             break;
         if (id == ZIP64_EXTRA) {
@@ -93,7 +91,7 @@ static wt_status apply_zip64(wt_zip_member *m, const uint8_t *extra, size_t len,
                     continue;
                 if (n - at < 8)
                     return bad(err, offset, "a zip64 field is too short");
-                *wide[i] = le64(extra + 4 + at);
+                *wide[i] = wt_le64(extra + 4 + at);
                 at += 8;
             }
             return WT_OK;
@@ -132,23 +130,23 @@ static wt_status read_members(wt_zip *zip, const directory *dir, wt_err *err)
     uint64_t at = dir->offset, left = dir->size, packed = 0;
     for (uint64_t i = 0; i < dir->count; i++) {
         const uint8_t *p = zip->bytes + at;
-        if (left < CENTRAL_LEN || le32(p) != CENTRAL_SIG)
+        if (left < CENTRAL_LEN || wt_le32(p) != CENTRAL_SIG)
             return bad(err, at, "the directory is cut off");
-        const size_t name = le16(p + 28), extra = le16(p + 30), comment = le16(p + 32);
+        const size_t name = wt_le16(p + 28), extra = wt_le16(p + 30), comment = wt_le16(p + 32);
         if (name + extra + comment > left - CENTRAL_LEN)
             return bad(err, at, "the directory is cut off");
         wt_zip_member *m = &zip->members[zip->count++];
-        *m = (wt_zip_member){ .header = le32(p + 42),
-                              .packed = le32(p + 20),
-                              .size = le32(p + 24),
-                              .crc = le32(p + 16),
-                              .method = le16(p + 10) };
+        *m = (wt_zip_member){ .header = wt_le32(p + 42),
+                              .packed = wt_le32(p + 20),
+                              .size = wt_le32(p + 24),
+                              .crc = wt_le32(p + 16),
+                              .method = wt_le16(p + 10) };
         if (!wt_utf8_valid((const char *)p + CENTRAL_LEN, name))
             return bad(err, at, "a member's name is not UTF-8");
         if (!(m->name = wt_arena_strndup(&zip->arena, (const char *)p + CENTRAL_LEN, name, err)))
             return WT_ENOMEM;
         WT_TRY(apply_zip64(m, p + CENTRAL_LEN + name, extra, at, err));
-        WT_TRY(check_member(m, le16(p + 8), dir->offset, at, err));
+        WT_TRY(check_member(m, wt_le16(p + 8), dir->offset, at, err));
         if (__builtin_add_overflow(packed, m->packed, &packed) || packed > zip->len)
             return bad(err, at, "members overlap");
         at += CENTRAL_LEN + name + extra + comment;
@@ -194,9 +192,9 @@ wt_status wt_zip_read(wt_zip_data *out, const wt_zip *zip, const wt_zip_member *
 {
     memset(out, 0, sizeof *out);
     const uint8_t *p = zip->bytes + m->header;
-    if (le32(p) != LOCAL_SIG)
+    if (wt_le32(p) != LOCAL_SIG)
         return bad(err, m->header, "a member does not start where the directory says");
-    const uint64_t start = m->header + LOCAL_LEN + le16(p + 26) + le16(p + 28);
+    const uint64_t start = m->header + LOCAL_LEN + wt_le16(p + 26) + wt_le16(p + 28);
     if (start > zip->len || m->packed > zip->len - start)
         return bad(err, m->header, "a member lies outside the file");
     if (m->size > limit)
