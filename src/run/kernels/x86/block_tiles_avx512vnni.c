@@ -129,17 +129,6 @@ WT_INLINE void tile(const form f, const int rows, const char *w, size_t blocks, 
     {                                                                                                                  \
         tile((form){ __VA_ARGS__ }, rows, w, blocks, x, sum);                                                          \
     }
-#define TILES(kind, ...) TILE(kind, 1, __VA_ARGS__) TILE(kind, 4, __VA_ARGS__) TILE(kind, 8, __VA_ARGS__)
-TILES(8, 8, 1, false, false)
-TILES(4, 4, 1, false, false)
-TILES(4_OFFSET, 4, 1, true, false)
-TILES(4_TABLE, 4, 1, false, true)
-TILES(5, 5, 1, false, false)
-TILES(5_OFFSET, 5, 1, true, false)
-TILES(6, 6, 2, false, false)
-TILES(3, 3, 2, false, false)
-TILES(2_OFFSET, 2, 2, true, false)
+WT_BLOCK_KINDS(WT_TILE_EACH)
 
-#define ROW(kind) [WT_KIND_##kind] = { tile_##kind##_1, tile_##kind##_4, tile_##kind##_8 }
-const wt_block_tiles wt_block_tiles_avx512vnni = { { ROW(8), ROW(4), ROW(4_OFFSET), ROW(4_TABLE), ROW(5), ROW(5_OFFSET),
-                                                     ROW(6), ROW(3), ROW(2_OFFSET) } };
+const wt_block_tiles wt_block_tiles_avx512vnni = { { WT_BLOCK_KINDS(WT_TILE_ROW) } };

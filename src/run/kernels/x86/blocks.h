@@ -20,17 +20,22 @@
 #define WT_X86_BLOCKS_H
 #include "run/kernel.h"
 
-typedef enum wt_block_kind { /* what tiles distinguish */
-                             WT_KIND_8,
-                             WT_KIND_4,
-                             WT_KIND_4_OFFSET,
-                             WT_KIND_4_TABLE,
-                             WT_KIND_5,
-                             WT_KIND_5_OFFSET,
-                             WT_KIND_6,
-                             WT_KIND_3,
-                             WT_KIND_2_OFFSET,
-                             WT_KIND_COUNT
+/* What tiles distinguish: X(kind, bits, halves, offset, table). */
+#define WT_BLOCK_KINDS(X)                                                                                              \
+    X(8, 8, 1, false, false)                                                                                           \
+    X(4, 4, 1, false, false)                                                                                           \
+    X(4_OFFSET, 4, 1, true, false)                                                                                     \
+    X(4_TABLE, 4, 1, false, true)                                                                                      \
+    X(5, 5, 1, false, false)                                                                                           \
+    X(5_OFFSET, 5, 1, true, false)                                                                                     \
+    X(6, 6, 2, false, false)                                                                                           \
+    X(3, 3, 2, false, false)                                                                                           \
+    X(2_OFFSET, 2, 2, true, false)
+typedef enum wt_block_kind {
+#define X(kind, bits, halves, offset, table) WT_KIND_##kind,
+    WT_BLOCK_KINDS(X)
+#undef X
+        WT_KIND_COUNT
 } wt_block_kind;
 
 /* Up to 256 weights of one row as the file has them. */
@@ -92,6 +97,9 @@ typedef void wt_block_tile_fn(const char *group, size_t blocks, const char *tile
 typedef struct wt_block_tiles {
     wt_block_tile_fn *of[WT_KIND_COUNT][3]; /* for 1, 4, 8 rows */
 } wt_block_tiles;
+/* The row of a kind in such a table, and its tiles by TILE(kind, rows, bits, halves, offset, table). */
+#define WT_TILE_ROW(kind, ...)  [WT_KIND_##kind] = { tile_##kind##_1, tile_##kind##_4, tile_##kind##_8 },
+#define WT_TILE_EACH(kind, ...) TILE(kind, 1, __VA_ARGS__) TILE(kind, 4, __VA_ARGS__) TILE(kind, 8, __VA_ARGS__)
 extern const wt_block_tiles wt_block_tiles_avx2, wt_block_tiles_avx512vnni;
 static inline wt_block_tile_fn *wt_block_tile(const wt_block_tiles *t, wt_block_kind kind, size_t rows)
 {
