@@ -22,10 +22,9 @@ static void fix_inputs(wt_graph *g, const wt_tensor *inputs, size_t n)
  * the original (pack.h); it stays only if the kernel did not pack it. */
 static wt_status aligned_const(compiler *c, const wt_tensor *t, wt_tensor *out, bool *copied)
 {
-    const size_t align = wt_dtype_get(t->dtype)->block_bytes;
     *out = *t;
     *copied = false;
-    if (!t->bytes || !((uintptr_t)t->data & ((align > 8 ? 8 : align) - 1)))
+    if (!t->bytes || !wt_misaligned(t->dtype, t->data))
         return WT_OK;
     if (!wt_plan_owns(c->plan, t->data)) { /* of this specialization alone: so is the copy */
         void *copy = wt_arena_alloc(&c->spec->arena, t->bytes, 1, c->err);

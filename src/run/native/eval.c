@@ -108,18 +108,12 @@ static wt_status kernel_run(const wt_eval *e, const wt_node *node, const wt_tens
     return k->run(&run, err);
 }
 
-static bool misaligned(const wt_tensor *t)
-{
-    const size_t unit = t ? wt_dtype_get(t->dtype)->block_bytes : 0, align = unit > 8 ? 8 : unit;
-    return align > 1 && t->data && t->bytes && ((uintptr_t)t->data & (align - 1));
-}
-
 /* Constants of a mapped file may lie anywhere; kernels see a copy of those that lie badly. */
 static wt_status aligned_inputs(const wt_eval *e, const wt_tensor *const **in, size_t n, wt_err *err)
 {
     const wt_tensor **list = NULL;
     for (size_t i = 0; i < n; i++) {
-        if (!misaligned((*in)[i]))
+        if (!(*in)[i] || !(*in)[i]->bytes || !wt_misaligned((*in)[i]->dtype, (*in)[i]->data))
             continue;
         wt_tensor *t = wt_arena_alloc(e->arena, 1, sizeof *t, err);
         void *data = t ? wt_arena_alloc(e->arena, (*in)[i]->bytes, 1, err) : NULL;

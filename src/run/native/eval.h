@@ -11,6 +11,12 @@ typedef struct wt_eval {
     wt_arena *arena; /* outputs, params and scratch */
     uint64_t limit;  /* refuse a single output above this; 0: none */
 } wt_eval;
+/* Kernels need natural alignment, up to 8; bytes of a mapped file have none. */
+static inline bool wt_misaligned(wt_dtype dtype, const void *data)
+{
+    const size_t unit = wt_dtype_get(dtype)->block_bytes, align = unit > 8 ? 8 : unit;
+    return align > 1 && ((uintptr_t)data & (align - 1)) != 0;
+}
 /* in[i]: NULL for omitted, data known. out[i] is filled for every output of the node that exists (shape, data in the
  * arena; a view may share in[0]'s data). WT_EUNSUPPORTED when no kernel takes it. */
 wt_status wt_eval_node(const wt_eval *e, const wt_node *node, const wt_tensor *const *in, wt_tensor *out, wt_err *err);

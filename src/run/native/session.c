@@ -1,5 +1,6 @@
 /* session.c - one caller's memory, bound to a specialization, and a run. */
 #include "base/file.h"
+#include "run/native/eval.h"
 #include "run/native/native.h"
 
 wt_status wt_session_open(wt_session **out, wt_plan *plan, wt_err *err)
@@ -209,8 +210,7 @@ static wt_status take_inputs(wt_session *s, const wt_tensor *inputs, size_t n, w
         if (inputs[i].data && inputs[i].bytes < bytes)
             return wt_fail(err, WT_EUSAGE, "input '%s' has %zu bytes, its shape needs %zu", g->inputs[i]->name,
                            inputs[i].bytes, bytes);
-        const size_t unit = wt_dtype_get(t->dtype)->block_bytes, align = unit > 8 ? 8 : unit;
-        if ((uintptr_t)data & (align - 1)) {
+        if (wt_misaligned(t->dtype, data)) {
             void *copy = wt_arena_alloc(&s->dyn, bytes + 64, 1, err);
             if (!copy)
                 return WT_ENOMEM;
