@@ -10,6 +10,8 @@ static inline void wt_ref_row(const wt_block_codec *codec, const wt_tensor *w, s
     const wt_dtype_info *d = wt_dtype_get(codec->dtype);
     codec->decode((const char *)w->data + i * (n / d->block_len * d->block_bytes), out, n);
 }
+/* s becomes probabilities; sink: NULL, or one more number that takes its share and is not in s. */
+void wt_ref_softmax(float *s, size_t n, const float *sink);
 float wt_ref_dot(const float *a, const float *b, size_t n);
 /* What Rope needs to know, once for all tokens: frequencies and the factor of cos and sin. */
 typedef struct wt_rope {

@@ -69,17 +69,6 @@ wt_status wt_experts_prepare(wt_prep *p, wt_err *err)
                            err);
 }
 
-static void soften(float *v, size_t n)
-{
-    float top = v[0], sum = 0;
-    for (size_t i = 1; i < n; i++)
-        top = fmaxf(top, v[i]);
-    for (size_t i = 0; i < n; i++)
-        sum += v[i] = expf(v[i] - top);
-    for (size_t i = 0; i < n; i++)
-        v[i] /= sum;
-}
-
 /* The best first; of equals the one with the smaller number. */
 void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen, float *weight)
 {
@@ -87,7 +76,7 @@ void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen,
     bool taken[MAX_EXPERTS] = { false };
     memcpy(p, scores, q->experts * sizeof *p);
     if (q->softmax)
-        soften(p, q->experts);
+        wt_ref_softmax(p, q->experts, NULL);
     for (size_t c = 0; c < q->top_k; c++) {
         size_t best = SIZE_MAX;
         for (size_t e = 0; e < q->experts; e++)
@@ -98,7 +87,7 @@ void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen,
         weight[c] = p[best];
     }
     if (!q->softmax)
-        soften(weight, q->top_k);
+        wt_ref_softmax(weight, q->top_k, NULL);
     for (size_t c = 0; c < q->top_k; c++)
         sum += weight[c];
     for (size_t c = 0; c < q->top_k; c++)

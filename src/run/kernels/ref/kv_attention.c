@@ -24,7 +24,7 @@ static wt_status prepare(wt_prep *p, wt_err *err)
                            err);
 }
 
-static void softmax(float *s, size_t n, const float *sink)
+void wt_ref_softmax(float *s, size_t n, const float *sink)
 {
     float top = sink ? *sink : -INFINITY, sum = 0;
     for (size_t j = 0; j < n; j++)
@@ -62,7 +62,8 @@ static void attend(const wt_kv_shape *c, const wt_run *r, size_t t, size_t g, fl
     float *y = wt_out_f32(r, 0) + (t * c->heads + g * group) * c->v_dim;
     memset(y, 0, group * c->v_dim * sizeof *y);
     for (size_t h = 0; h < group; h++)
-        softmax(scratch + h * all, n, wt_run_has(r, WT_KV_SINKS) ? wt_in_f32(r, WT_KV_SINKS) + g * group + h : NULL);
+        wt_ref_softmax(scratch + h * all, n,
+                       wt_run_has(r, WT_KV_SINKS) ? wt_in_f32(r, WT_KV_SINKS) + g * group + h : NULL);
     for (int64_t j = first; j <= at; j++) {
         wt_kv_load(c->v_dtype, row_at(c, r->in[WT_KV_V_CACHE]->data, pages, j, g, c->v_row), row, c->v_dim);
         for (size_t h = 0; h < group; h++)
