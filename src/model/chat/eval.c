@@ -125,11 +125,7 @@ static wt_status slice(jj_render *r, const jj_node *n, jj_value *out)
     wt_buf_init(&text, r->t->ctx);
     for (size_t i = 0; i < list.v.list->n; i++)
         wt_buf_add(&text, list.v.list->items[i].v.s.data, list.v.list->items[i].v.s.len);
-    wt_status st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, WT_OK, &text, out);
 }
 
 /* --- calls ---------------------------------------------------------------------------------------------------------
@@ -222,14 +218,9 @@ static wt_status joined(jj_render *r, const jj_value *a, const jj_value *b, jj_v
     wt_status st = jj_text(r, a, &text);
     if (st == WT_OK)
         st = jj_text(r, b, &text);
-    if (st == WT_OK)
-        st = wt_buf_status(&text, r->err);
     if (st == WT_OK && r->arena.total + text.len > JJ_MAX_BYTES)
         st = jj_refuse(r, WT_ELIMIT, "the template needs more than %d MB", JJ_MAX_BYTES >> 20);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, st, &text, out);
 }
 
 static wt_status cannot(jj_render *r, const char *what, const jj_value *a, const jj_value *b)

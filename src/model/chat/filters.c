@@ -5,20 +5,21 @@
 
 typedef wt_status filter_fn(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out);
 
+static wt_status f_string(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out)
+{
+    wt_buf text;
+    (void)args;
+    wt_buf_init(&text, r->t->ctx);
+    return jj_finish(r, jj_text(r, in, &text), &text, out);
+}
+
 /* A method of strings as a filter: the value's text is what it works on. */
 static wt_status by_method(jj_render *r, const char *name, const jj_value *in, const jj_args *args, jj_value *out)
 {
     jj_value text = *in;
-    wt_status st = WT_OK;
-    if (in->kind != JJ_STRING) {
-        wt_buf buf;
-        wt_buf_init(&buf, r->t->ctx);
-        st = jj_text(r, in, &buf);
-        if (st == WT_OK)
-            st = jj_copy(r, buf.data, buf.len, &text);
-        wt_buf_free(&buf);
-    }
-    return st == WT_OK ? jj_method(&text, (wt_string){ name, strlen(name) })->fn(r, out, &text, args) : st;
+    if (in->kind != JJ_STRING)
+        WT_TRY(f_string(r, in, args, &text));
+    return jj_method(&text, (wt_string){ name, strlen(name) })->fn(r, out, &text, args);
 }
 static wt_status f_trim(jj_render *r, const jj_value *i, const jj_args *a, jj_value *o)
 {
@@ -64,18 +65,6 @@ static wt_status f_default(jj_render *r, const jj_value *in, const jj_args *args
     const bool take = in->kind == JJ_UNDEFINED || (falsy && jj_true(falsy) && !jj_true(in));
     *out = !take ? *in : other ? *other : jj_str("", 0);
     return WT_OK;
-}
-
-static wt_status f_string(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out)
-{
-    wt_buf text;
-    (void)args;
-    wt_buf_init(&text, r->t->ctx);
-    wt_status st = jj_text(r, in, &text);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
 }
 
 /* Text that `+` escapes what is added to (eval.c); it prints as it is. */
@@ -169,12 +158,7 @@ static wt_status f_join(jj_render *r, const jj_value *in, const jj_args *args, j
         if (st == WT_OK && text.len > JJ_MAX_BYTES)
             st = jj_refuse(r, WT_ELIMIT, "the template needs more than %d MB", JJ_MAX_BYTES >> 20);
     }
-    if (st == WT_OK)
-        st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, st, &text, out);
 }
 
 static wt_status f_tojson(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out)
@@ -195,12 +179,7 @@ static wt_status f_tojson(jj_render *r, const jj_value *in, const jj_args *args,
     style = (jj_json_style){ .indent = indent && indent->kind == JJ_INT ? (int)(indent->v.i & 63) : -1,
                              .ascii = ascii && jj_true(ascii) };
     wt_status st = jj_json(r, in, &style, &text, 0);
-    if (st == WT_OK)
-        st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, st, &text, out);
 }
 
 static wt_status f_items(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out)
@@ -466,11 +445,7 @@ static wt_status f_indent(jj_render *r, const jj_value *in, const jj_args *args,
         wt_buf_add(&text, in->v.s.data + i, len + (end != NULL));
         i += len + (end != NULL);
     }
-    wt_status st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, WT_OK, &text, out);
 }
 
 static wt_status f_escape(jj_render *r, const jj_value *in, const jj_args *args, jj_value *out)
@@ -492,11 +467,7 @@ static wt_status f_escape(jj_render *r, const jj_value *in, const jj_args *args,
         else
             wt_buf_add(&text, s.v.s.data + i, 1);
     }
-    wt_status st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, WT_OK, &text, out);
 }
 
 /* --- the table -----------------------------------------------------------------------------------------------------

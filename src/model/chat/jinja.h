@@ -197,6 +197,9 @@ jj_value jj_int(int64_t i);
 jj_value jj_float(double f);
 jj_value jj_str(const char *s, size_t n);
 wt_status jj_copy(jj_render *r, const char *s, size_t n, jj_value *out); /* a string in the arena */
+/* Ends a text that was built: its bytes become *out when st is WT_OK and memory was enough; the buffer is freed. */
+wt_status jj_finish(jj_render *r, wt_status st, wt_buf *text, jj_value *out);
+size_t jj_find(wt_string in, wt_string what, size_t from); /* SIZE_MAX: it is not there */
 wt_status jj_new_list(jj_render *r, jj_value *out);
 wt_status jj_new_dict(jj_render *r, jj_value *out);
 wt_status jj_push(jj_render *r, jj_list *list, const jj_value *v);
@@ -224,7 +227,6 @@ wt_status jj_filter(jj_render *r, wt_string name, const jj_value *in, const jj_a
 wt_status jj_test(jj_render *r, wt_string name, const jj_value *in, const jj_args *args, bool *out);
 wt_status jj_contains(jj_render *r, const jj_value *what, const jj_value *in, bool *out); /* what in in */
 bool jj_has_filter(wt_string name);
-bool jj_has_test(wt_string name);
 const jj_callable *jj_method(const jj_value *self, wt_string name); /* NULL: none */
 wt_status jj_globals(jj_render *r);
 /* Argument `index` or by name; NULL: not given. */

@@ -16,14 +16,6 @@ static wt_status need_text(jj_render *r, const jj_args *args, size_t index, wt_s
     return WT_OK;
 }
 
-static size_t find(wt_string in, wt_string what, size_t from)
-{
-    for (size_t i = from; what.len <= in.len && i <= in.len - what.len; i++)
-        if (!what.len || !memcmp(in.data + i, what.data, what.len))
-            return i;
-    return SIZE_MAX;
-}
-
 static bool strips(char c, const wt_string *set)
 {
     return set ? set->len && memchr(set->data, c, set->len) : is_space(c);
@@ -156,7 +148,7 @@ static wt_status s_split(jj_render *r, jj_value *out, const jj_value *self, cons
         return split_space(r, out, self->v.s, most);
     if (!sep->v.s.len)
         return jj_refuse(r, WT_EFORMAT, "split wants a separator that is not empty");
-    while ((most < 0 || (int64_t)out->v.list->n < most) && (at = find(self->v.s, sep->v.s, from)) != SIZE_MAX) {
+    while ((most < 0 || (int64_t)out->v.list->n < most) && (at = jj_find(self->v.s, sep->v.s, from)) != SIZE_MAX) {
         WT_TRY(push_part(r, out, self->v.s.data + from, at - from));
         from = at + sep->v.s.len;
     }
@@ -208,24 +200,20 @@ static wt_status s_replace(jj_render *r, jj_value *out, const jj_value *self, co
         return jj_refuse(r, WT_EUNSUPPORTED, "replacing the empty string is not supported");
     wt_buf_init(&text, r->t->ctx);
     size_t from = 0, at;
-    while (left-- > 0 && (at = find(self->v.s, old, from)) != SIZE_MAX) {
+    while (left-- > 0 && (at = jj_find(self->v.s, old, from)) != SIZE_MAX) {
         wt_buf_add(&text, self->v.s.data + from, at - from);
         wt_buf_add(&text, new.data, new.len);
         from = at + old.len;
     }
     wt_buf_add(&text, self->v.s.data + from, self->v.s.len - from);
-    wt_status st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, WT_OK, &text, out);
 }
 
 static wt_status s_find(jj_render *r, jj_value *out, const jj_value *self, const jj_args *args)
 {
     wt_string what = { 0 };
     WT_TRY(need_text(r, args, 0, &what));
-    const size_t at = find(self->v.s, what, 0);
+    const size_t at = jj_find(self->v.s, what, 0);
     *out = jj_int(at == SIZE_MAX ? -1 : (int64_t)jj_chars((wt_string){ self->v.s.data, at }));
     return WT_OK;
 }
@@ -235,7 +223,7 @@ static wt_status s_count(jj_render *r, jj_value *out, const jj_value *self, cons
     wt_string what = { 0 };
     int64_t n = 0;
     WT_TRY(need_text(r, args, 0, &what));
-    for (size_t at = 0; what.len && (at = find(self->v.s, what, at)) != SIZE_MAX; at += what.len)
+    for (size_t at = 0; what.len && (at = jj_find(self->v.s, what, at)) != SIZE_MAX; at += what.len)
         n++;
     *out = jj_int(n);
     return WT_OK;
@@ -307,12 +295,7 @@ static wt_status s_format(jj_render *r, jj_value *out, const jj_value *self, con
             wt_buf_add(&text, &c, 1);
         }
     }
-    if (st == WT_OK)
-        st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, st, &text, out);
 }
 
 static wt_status s_join(jj_render *r, jj_value *out, const jj_value *self, const jj_args *args)

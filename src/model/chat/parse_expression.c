@@ -258,6 +258,17 @@ static wt_status test(parser *p, jj_node **out)
     return jj_p_add_kid(p, n, arg);
 }
 
+/* What stands in front is called. */
+static wt_status call(parser *p, jj_node **out)
+{
+    jj_node *n;
+    WT_TRY(jj_p_node(p, JJ_CALLING, &n));
+    p->tok++;
+    n->a = *out;
+    *out = n;
+    return jj_p_arguments(p, n);
+}
+
 static wt_status postfix(parser *p, jj_node **out)
 {
     for (;;) {
@@ -275,11 +286,7 @@ static wt_status postfix(parser *p, jj_node **out)
         } else if (jj_p_take_op(p, "[")) {
             WT_TRY(subscript(p, out));
         } else if (jj_p_op_is(p, "(")) {
-            WT_TRY(jj_p_node(p, JJ_CALLING, &n));
-            p->tok++;
-            n->a = *out;
-            *out = n;
-            WT_TRY(jj_p_arguments(p, n));
+            WT_TRY(call(p, out));
         } else {
             return WT_OK;
         }
@@ -289,17 +296,12 @@ static wt_status postfix(parser *p, jj_node **out)
 static wt_status filters_and_tests(parser *p, jj_node **out)
 {
     for (;;) {
-        jj_node *n;
         if (jj_p_take_op(p, "|")) {
             WT_TRY(jj_p_filter(p, out));
         } else if (jj_p_take_name(p, "is")) {
             WT_TRY(test(p, out));
         } else if (jj_p_op_is(p, "(")) {
-            WT_TRY(jj_p_node(p, JJ_CALLING, &n));
-            p->tok++;
-            n->a = *out;
-            *out = n;
-            WT_TRY(jj_p_arguments(p, n));
+            WT_TRY(call(p, out));
         } else {
             return WT_OK;
         }

@@ -72,12 +72,7 @@ static wt_status captured(jj_render *r, const jj_node *body, jj_value *out)
     r->out = &text;
     wt_status st = jj_statements(r, body);
     r->out = outer;
-    if (st == WT_OK)
-        st = wt_buf_status(&text, r->err);
-    if (st == WT_OK)
-        st = jj_copy(r, text.data, text.len, out);
-    wt_buf_free(&text);
-    return st;
+    return jj_finish(r, st, &text, out);
 }
 
 /* The filters of `{% filter a | b %}`, whose innermost operand is the text. */

@@ -83,7 +83,7 @@ static bool find(wt_string name, question *q)
     return false;
 }
 
-bool jj_has_test(wt_string name)
+static bool has_test(wt_string name)
 {
     question q;
     return find(name, &q);
@@ -109,7 +109,7 @@ static int about_kind(question q, const jj_value *v)
     case IS_ITERABLE: return k == JJ_LIST || k == JJ_DICT || k == JJ_STRING || k == JJ_UNDEFINED;
     case IS_CALLABLE: return k == JJ_CALL;
     case IS_FILTER: return k == JJ_STRING && jj_has_filter(v->v.s);
-    case IS_TEST: return k == JJ_STRING && jj_has_test(v->v.s);
+    case IS_TEST: return k == JJ_STRING && has_test(v->v.s);
     default: return -1;
     }
 }
@@ -123,14 +123,6 @@ static wt_status about_numbers(jj_render *r, question q, const jj_value *v, cons
     return WT_OK;
 }
 
-static bool within(wt_string part, wt_string whole)
-{
-    for (size_t i = 0; part.len <= whole.len && i <= whole.len - part.len; i++)
-        if (!part.len || !memcmp(whole.data + i, part.data, part.len))
-            return true;
-    return false;
-}
-
 wt_status jj_contains(jj_render *r, const jj_value *what, const jj_value *in, bool *out)
 {
     jj_list *items;
@@ -138,7 +130,7 @@ wt_status jj_contains(jj_render *r, const jj_value *what, const jj_value *in, bo
     if (in->kind == JJ_STRING) {
         if (what->kind != JJ_STRING)
             return jj_refuse(r, WT_EFORMAT, "%s cannot be in a string", jj_kind_name(what));
-        *out = within(what->v.s, in->v.s);
+        *out = jj_find(in->v.s, what->v.s, 0) != SIZE_MAX;
         return WT_OK;
     }
     if (in->kind == JJ_DICT) {

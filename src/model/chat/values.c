@@ -25,6 +25,24 @@ wt_status jj_copy(jj_render *r, const char *s, size_t n, jj_value *out)
     return copy ? WT_OK : WT_ENOMEM;
 }
 
+wt_status jj_finish(jj_render *r, wt_status st, wt_buf *text, jj_value *out)
+{
+    if (st == WT_OK)
+        st = wt_buf_status(text, r->err);
+    if (st == WT_OK)
+        st = jj_copy(r, text->data, text->len, out);
+    wt_buf_free(text);
+    return st;
+}
+
+size_t jj_find(wt_string in, wt_string what, size_t from)
+{
+    for (size_t i = from; what.len <= in.len && i <= in.len - what.len; i++)
+        if (!what.len || !memcmp(in.data + i, what.data, what.len))
+            return i;
+    return SIZE_MAX;
+}
+
 /* --- collections ---------------------------------------------------------------------------------------------------
  */
 wt_status jj_new_list(jj_render *r, jj_value *out)
