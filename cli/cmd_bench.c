@@ -55,7 +55,10 @@ static void print_latencies(const wt_result *r)
     cli_table_print(t, stdout);
 }
 
-static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size);
+static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size)
+{
+    return cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size);
+}
 
 static void print_language(const wt_result *r)
 {
@@ -88,11 +91,6 @@ static void print_language(const wt_result *r)
     printf("noise floor +-%.1f %% (the first model against itself), prompt %.0f, answer %.0f tokens, %.0f threads\n",
            100 * wt_result_number(r, 0, "noise_floor"), wt_result_number(r, 0, "conditions.prompt"),
            wt_result_number(r, 0, "conditions.gen"), wt_result_number(r, 0, "conditions.threads"));
-}
-
-static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size)
-{
-    return cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size);
 }
 
 /* Packed, and read from the file where it lies. */

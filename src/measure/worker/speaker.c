@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "run/generate/language.h"
 
 wt_status wt_speaker_open(wt_speaker *s, wt_context *ctx, const char *model, int threads, int64_t room, wt_err *err)
 {
@@ -27,17 +28,6 @@ void wt_speaker_close(wt_speaker *s, wt_context *ctx)
     *s = (wt_speaker){ 0 };
 }
 
-static int32_t best_of(const float *logits, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return (int32_t)best;
-}
-
-static double since(uint64_t began) { return (double)(wt_now_ns() - began) * 1e-9; }
-
 wt_status wt_speaker_run(wt_speaker *s, int64_t prompt, int64_t gen, uint64_t seed, double *prefill_s, double *decode_s,
                          wt_err *err)
 {
@@ -51,12 +41,12 @@ wt_status wt_speaker_run(wt_speaker *s, int64_t prompt, int64_t gen, uint64_t se
     WT_TRY(wt_seq_truncate(s->decoder, s->seq, 0, err));
     uint64_t began = wt_now_ns();
     WT_TRY(wt_decoder_run(s->decoder, s->batch, (size_t)prompt, err));
-    *prefill_s = since(began);
+    *prefill_s = wt_seconds_since(began);
     began = wt_now_ns();
     for (int64_t i = 0; i < gen; i++) {
-        const wt_batch_token next = { best_of(wt_decoder_output(s->decoder, 0), info.vocab), s->seq, true };
+        const wt_batch_token next = { wt_likeliest(wt_decoder_output(s->decoder, 0), info.vocab), s->seq, true };
         WT_TRY(wt_decoder_run(s->decoder, &next, 1, err));
     }
-    *decode_s = since(began);
+    *decode_s = wt_seconds_since(began);
     return WT_OK;
 }

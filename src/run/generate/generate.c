@@ -31,8 +31,6 @@ wt_generate_options wt_generate_defaults(void)
                                   .sampling = wt_sampling_defaults() };
 }
 
-static double since(uint64_t began) { return (double)(wt_now_ns() - began) * 1e-9; }
-
 /* --- the prompt ----------------------------------------------------------------------------------------------------
  */
 static wt_status fit_prompt(generation *g, wt_err *err)
@@ -68,7 +66,7 @@ static wt_status prefill(generation *g, wt_err *err)
         WT_TRY(wt_sampler_accept(g->sampler, g->ids.ids[i], err));
     }
     WT_TRY(wt_decoder_run(g->decoder, g->batch, g->ids.n, err));
-    g->prefill_s = since(began);
+    g->prefill_s = wt_seconds_since(began);
     return WT_OK;
 }
 
@@ -165,7 +163,7 @@ static wt_status answer(generation *g, wt_err *err)
         WT_TRY(look_ahead(g, &n, err));
         WT_TRY(choose(g, n, err));
     }
-    g->decode_s = since(began);
+    g->decode_s = wt_seconds_since(began);
     return wt_text_out_end(&g->out, err);
 }
 
@@ -189,7 +187,7 @@ static wt_status open_model(generation *g, const char *model, wt_err *err)
     g->limit = g->decoder->max_pages * WT_KV_PAGE;
     if (g->o->decoder.context > 0 && g->o->decoder.context < g->limit)
         g->limit = g->o->decoder.context;
-    g->load_s = since(began);
+    g->load_s = wt_seconds_since(began);
     return WT_OK;
 }
 

@@ -8,6 +8,7 @@
  * same grammar is worked out once. */
 #ifndef WT_GRAMMAR_H
 #define WT_GRAMMAR_H
+#include "model/tokenizer/unicode.h"
 #include "base/str.h"
 #include "whet/tensor.h" /* wt_string */
 #include "whet/tokenizer.h"
@@ -70,6 +71,15 @@ wt_status wt_matcher_walk(wt_matcher *m, uint32_t set, const char *bytes, size_t
 bool wt_matcher_ends(const wt_matcher *m, uint32_t set); /* the text may end here */
 /* The text is now what led to `set`, a set that is not dead. forgot: all numbers of sets were given anew. */
 wt_status wt_matcher_go(wt_matcher *m, uint32_t set, bool *forgot, wt_err *err);
+
+/* The next character of a text that is UTF-8 and does not end here; *text goes behind it. */
+static inline uint32_t wt_grammar_char(const char **text)
+{
+    size_t size;
+    const uint32_t c = wt_utf8_get(*text, strnlen(*text, 4), 0, &size);
+    *text += size;
+    return c;
+}
 
 /* --- tokens --------------------------------------------------------------------------------------------------------
  */

@@ -92,25 +92,13 @@ static wt_status rule_number(parser *p, wt_string name, uint32_t *out)
     return WT_OK;
 }
 
-/* One character of the text, which is UTF-8 (checked at the start). */
-static uint32_t plain_char(parser *p)
-{
-    const unsigned char *s = (const unsigned char *)p->s;
-    const int n = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    uint32_t c = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
-    for (int i = 1; i < n; i++)
-        c = c << 6 | (s[i] & 0x3F);
-    p->s += n;
-    return c;
-}
-
 static wt_status one_char(parser *p, uint32_t *out)
 {
     static const char plain[] = "n\nr\rt\t\\\\\"\"[[]]--^^";
     if (!*p->s || *p->s == '\n')
         return refuse(p, "a text or a class of characters does not end");
     if (*p->s != '\\') {
-        *out = plain_char(p);
+        *out = wt_grammar_char(&p->s);
         return WT_OK;
     }
     const char c = p->s[1];

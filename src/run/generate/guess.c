@@ -93,15 +93,6 @@ static size_t look_up(const int32_t *tokens, size_t n, size_t most, int32_t *gue
     return 0;
 }
 
-static int32_t best_of(const float *logits, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return (int32_t)best;
-}
-
 /* Runs the tokens that the draft has not seen, after taking back those that were not kept. */
 static wt_status catch_up(wt_guesser *g, const int32_t *tokens, size_t n, wt_err *err)
 {
@@ -132,7 +123,7 @@ static wt_status ask_draft(wt_guesser *g, const int32_t *tokens, size_t n, size_
     *count = 0;
     wt_status st = catch_up(g, tokens, n, err);
     while (st == WT_OK && *count < most) {
-        const int32_t token = best_of(wt_decoder_output(g->decoder, 0), g->language->hp.vocab);
+        const int32_t token = wt_likeliest(wt_decoder_output(g->decoder, 0), g->language->hp.vocab);
         guesses[(*count)++] = token;
         if (*count == most || wt_token_ends(g->language->tokenizer, token))
             break;

@@ -54,6 +54,16 @@ struct wt_decoder {
     const float *out;
 };
 
+/* The first of the largest logits. */
+static inline int32_t wt_likeliest(const float *logits, int64_t vocab)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < vocab; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return (int32_t)best;
+}
+
 /* Says why the model answered NaN or infinity: WT_EVERDICT naming the broken tensor, or that there is none. */
 wt_status wt_language_blame(const wt_language *language, wt_err *err);
 

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include "base/hash.h"
 #include "run/generate/sampler.h"
 
 wt_sampling wt_sampling_defaults(void)
@@ -82,15 +83,6 @@ void wt_sampler_close(wt_sampler *s)
     wt_free(s->ctx, s->last);
     wt_guide_close(s->guide);
     wt_free(s->ctx, s);
-}
-
-/* splitmix64 (Steele et al. 2014); 53 bits in [0, 1). */
-static double draw(wt_sampler *s)
-{
-    uint64_t z = s->random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
 /* --- penalties -----------------------------------------------------------------------------------------------------
@@ -269,7 +261,7 @@ static size_t keep_min_p(const wt_sampler *s, const wt_candidate *c, size_t n)
 static size_t pick(wt_sampler *s, wt_candidate *c, size_t n)
 {
     soften(c, n);
-    const double at = draw(s);
+    const double at = wt_random_unit(&s->random);
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         if ((sum += c[i].p) > at)

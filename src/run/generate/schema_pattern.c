@@ -166,24 +166,13 @@ static wt_status escape(pattern *p, uint32_t *out, char *named)
     return WT_OK;
 }
 
-static uint32_t plain_char(pattern *p)
-{
-    const unsigned char *s = (const unsigned char *)p->at;
-    const int n = s[0] < 0x80 ? 1 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
-    uint32_t c = n == 1 ? s[0] : s[0] & (0x7Fu >> n);
-    for (int i = 1; i < n; i++)
-        c = c << 6 | (s[i] & 0x3F);
-    p->at += n;
-    return c;
-}
-
 static wt_status class_char(pattern *p, uint32_t *out, char *named)
 {
     *named = 0;
     if (!*p->at)
         return wt_schema_wrong(p->s, "a class in the pattern '%.80s' does not end", p->all);
     if (*p->at != '\\') {
-        *out = plain_char(p);
+        *out = wt_grammar_char(&p->at);
         return WT_OK;
     }
     p->at++;
@@ -270,7 +259,7 @@ static wt_status atom(pattern *p, wt_buf *out)
         p->at++;
         WT_TRY(escape(p, &c, &named));
     } else {
-        c = plain_char(p);
+        c = wt_grammar_char(&p->at);
     }
     WT_TRY(named ? add_named(p, named) : add(p, c, c));
     return emit_set(p, out);

@@ -1,5 +1,6 @@
 /* text_out.c - see text_out.h. */
 #include "run/generate/text_out.h"
+#include "model/tokenizer/unicode.h"
 
 void wt_text_out_init(wt_text_out *out, wt_context *ctx, const wt_generate_options *options)
 {
@@ -14,19 +15,6 @@ void wt_text_out_init(wt_text_out *out, wt_context *ctx, const wt_generate_optio
 }
 
 void wt_text_out_free(wt_text_out *out) { wt_buf_free(&out->text); }
-
-/* Bytes at the end that begin a character whose rest is still to come (at most 3). */
-static size_t unfinished(const char *s, size_t len)
-{
-    for (size_t back = 1; back <= 3 && back <= len; back++) {
-        const unsigned char c = (unsigned char)s[len - back];
-        if ((c & 0xC0) == 0x80)
-            continue;
-        const size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-        return need > back ? back : 0;
-    }
-    return 0;
-}
 
 static wt_status give(wt_text_out *out, size_t upto, wt_err *err)
 {
@@ -67,13 +55,13 @@ wt_status wt_text_out_add(wt_text_out *out, const char *bytes, size_t len, wt_er
         return give(out, out->text.len, err);
     const size_t held = out->longest > 1 ? out->longest - 1 : 0;
     size_t upto = out->text.len > held ? out->text.len - held : 0;
-    upto -= unfinished(out->text.data, upto);
+    upto -= wt_utf8_pending(out->text.data, upto);
     return give(out, upto, err);
 }
 
 wt_status wt_text_out_end(wt_text_out *out, wt_err *err)
 {
-    const size_t cut = unfinished(out->text.data, out->text.len);
+    const size_t cut = wt_utf8_pending(out->text.data, out->text.len);
     if (cut) {
         out->text.len -= cut;
         wt_buf_puts(&out->text, "\xEF\xBF\xBD");
