@@ -98,7 +98,7 @@ typedef struct wt_block_tiles {
     wt_block_tile_fn *of[WT_KIND_COUNT][3]; /* for 1, 4, 8 rows */
 } wt_block_tiles;
 /* The row of a kind in such a table, and its tiles by TILE(kind, rows, bits, halves, offset, table). */
-#define WT_TILE_ROW(kind, ...)  [WT_KIND_##kind] = { tile_##kind##_1, tile_##kind##_4, tile_##kind##_8 },
+#define WT_TILE_ROW(kind, ...)  { tile_##kind##_1, tile_##kind##_4, tile_##kind##_8 },
 #define WT_TILE_EACH(kind, ...) TILE(kind, 1, __VA_ARGS__) TILE(kind, 4, __VA_ARGS__) TILE(kind, 8, __VA_ARGS__)
 extern const wt_block_tiles wt_block_tiles_avx2, wt_block_tiles_avx512vnni;
 static inline wt_block_tile_fn *wt_block_tile(const wt_block_tiles *t, wt_block_kind kind, size_t rows)
