@@ -135,11 +135,15 @@ def files():
     nameless = model([node("Relu", ["x"], ["y"], "relu")], [value_info("x", ["?", 3, "?"])], [value_info("y", ["?", 3, "?"])])
     unknown = model([node("Frobnicate", ["x"], ["y"], "strange", "org.example")], [value_info("x", [1, 4])],
                     [value_info("y", [1, 4])])
+    default = model([node("MatMul", ["x", "w"], ["y"], "mm")], [value_info("x", [8, 4]), value_info("w", [4, 4])],
+                    [value_info("y", [8, 4])], [tensor("w", [4, 4], [1.0] * 16)])
     case = {"model.onnx": mlp, "test_data_set_0/input_0.pb": tensor("x", [1, 4], [1, 2, 3, 4])}
     good = [sum(x * float((4 * i + j) % 5) for i, x in enumerate([1, 2, 3, 4])) for j in range(4)]
     out = {"mlp.onnx": mlp, "large.onnx": large, "free.onnx": free, "path.onnx": path, "nameless.onnx": nameless, "unknown.onnx": unknown, "cut.onnx": mlp[:len(mlp) // 2],
            "noise.onnx": bytes(range(256)) * 4, "empty.onnx": b"", "x.npy": npy([1, 4], [1, 2, 3, 4]),
            "y.npy": npy([1, 4], good), "wrong.npy": npy([1, 4], [v + 1 for v in good]), "lies.npy": npy([1000, 4], [1, 2])}
+    out.update({"default.onnx": default, "ones.npy": npy([8, 4], [1] * 32), "twos.npy": npy([4, 4], [2] * 16),
+                "fours.npy": npy([8, 4], [4] * 32), "eights.npy": npy([8, 4], [8] * 32)})
     out.update(hostile())
     out.update(tiny_gguf.files())
     out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "cut.npz": npz(48)[:300],

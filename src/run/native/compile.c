@@ -96,10 +96,12 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
         if (!node->in[i])
             continue;
         copies[i] = node->in[i]->type;
-        if (copies[i].data) { /* a default of an input, too */
+        if (wt_value_is_const(node->in[i])) {
             WT_TRY(aligned_const(c, &node->in[i]->type, &copies[i], &copied[i]));
-            if (wt_value_is_const(node->in[i]) && wt_plan_owns(c->plan, node->in[i]->type.data))
+            if (wt_plan_owns(c->plan, node->in[i]->type.data))
                 lasting[n_lasting++] = copies[i].data;
+        } else {
+            copies[i].data = NULL; /* the default of an input is no constant: a run may bring another */
         }
         in[i] = &copies[i];
     }
@@ -125,7 +127,7 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
     if (k && k->prepare)
         st = k->prepare(&prep, c->err);
     for (size_t i = 0; i < node->n_in; i++)
-        if (!copied[i] && in[i] && wt_value_is_const(node->in[i]) && in[i]->data != node->in[i]->type.data)
+        if (!copied[i] && in[i] && in[i]->data && in[i]->data != node->in[i]->type.data)
             spec->slots[node->in[i]->id].data = in[i]->data;
         else if (copied[i]) {
             const bool packed = k && st == WT_OK && (k->packs >> i & 1);
