@@ -21,6 +21,12 @@ wt_act_params wt_act_from_attrs(const wt_attrs *attrs)
     return p;
 }
 
+wt_affine wt_affine_from_attrs(const wt_attrs *attrs)
+{
+    const wt_affine a = { .mul = wt_attr_float(attrs, "act_mul", 1), .add = wt_attr_float(attrs, "act_add", 0) };
+    return (wt_affine){ a.mul != 1.0f || a.add != 0.0f, a.mul, a.add };
+}
+
 static float clamp01(float x) { return x < 0.0f ? 0.0f : x > 1.0f ? 1.0f : x; }
 static float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 

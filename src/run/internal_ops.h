@@ -2,12 +2,13 @@
  *
  * Conv (ai.onnx) may carry, inside the engine only:
  *     attributes act, act_alpha, act_beta (kernel.h); in[3] = residual, same shape as the output, added BEFORE the
- * activation. x, residual and y may have layout C16 (all of them, or x plain when it has few channels: first layer).
- * Reorder(x): same values in the layout of out[0] (plain <-> C16), any element size.
- * Linear(x [..., K], w, bias?, residual?): y[..., N] = act(x . w + bias + residual); w is a constant [K, N], or [N, K]
- * when attribute trans_b is 1; w F32 or F16 (computed in F32). QuantConv(x, w, bias?, residual?): x U8/I8 per tensor, w
- * I8 [oc, ic/g, kh, kw] symmetric per output channel (or one scale), bias I32 with scale sx*sw, zero point 0; residual
- * U8/I8, added in real numbers before the activation. Output U8/I8 (or F32 when out dtype is F32: then y = acc * sx*sw
+ * activation; attributes act_mul, act_add (1, 0): y = act(...) * act_mul + act_add (float products alone). x, residual
+ * and y may have layout C16 (all of them, or x plain when it has few channels: first layer). Reorder(x): same values in
+ * the layout of out[0] (plain <-> C16), any element size. Linear(x [..., K], w, bias?, residual?): y[..., N] = act(x .
+ * w + bias + residual); w is a constant [K, N], or [N, K] when attribute trans_b is 1; w F32 or F16 (computed in F32).
+ * QuantConv(x, w, bias?, residual?): x U8/I8 per tensor, w I8 [oc, ic/g, kh, kw] symmetric per output channel (or one
+ * scale), bias I32 with scale sx*sw, zero point 0; residual U8/I8, added in real numbers before the activation. Output
+ * U8/I8 (or F32 when out dtype is F32: then y = acc * sx*sw
  * [+ residual] and act). Scales and zero points are attributes, so that rows may fold them: x_scale (float), x_zp
  * (int), w_scale (floats), y_scale, y_zp, r_scale, r_zp; plus Conv's own attributes and act, act_alpha, act_beta
  * (applied to the real number before requantizing). y = clamp(rne(act(real) / y_scale) + y_zp), then table[y] where

@@ -96,5 +96,11 @@ typedef struct wt_act_params {
     float alpha, beta;
 } wt_act_params;
 wt_act_params wt_act_from_attrs(const wt_attrs *attrs);
+/* What a convolution does to the activated number: y = act(x) * mul + add, one pair for all channels. */
+typedef struct wt_affine {
+    bool some; /* false: nothing */
+    float mul, add;
+} wt_affine;
+wt_affine wt_affine_from_attrs(const wt_attrs *attrs);
 float wt_act_apply(wt_act_params a, float x); /* the reference */
 #endif

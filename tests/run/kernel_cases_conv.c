@@ -130,6 +130,11 @@ bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r)
         kc_input(c, 3, WT_F32, WT_C16, false, r, g.rank, d1 ? y1 : y2);
     kc_output(c, 0, WT_F32, WT_C16, g.rank, d1 ? y1 : y2);
     kc_conv_attrs(c, &g);
+    const float mul = index % 5 == 1 ? 0.75f : 1, add = index % 5 == 1 ? -0.375f : 0;
+    if (mul != 1.0f) {
+        kc_attr_float(c, "act_mul", mul);
+        kc_attr_float(c, "act_add", add);
+    }
     kc_expect(c, kc_count(&c->out[0]));
     snprintf(c->text, sizeof c->text,
              "%zu: %s %dx%dx%dx%d -> %dx%dx%d g%d k%dx%d s%dx%d d%dx%d p%d,%d,%d,%d act %d%s%s", index,
@@ -146,8 +151,8 @@ bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r)
                         s.sum += kc_get(&c->in[2], (size_t)o), s.magnitude += 1;
                     if (g.res)
                         s.sum += kc_get(&c->in[3], i), s.magnitude += 1;
-                    c->want[i] = kc_act(g.act, s.sum);
-                    c->bound[i] = kc_act_bound(g.act, s.sum, 3e-7 * s.magnitude);
+                    c->want[i] = kc_act(g.act, s.sum) * (double)mul + (double)add;
+                    c->bound[i] = kc_act_bound(g.act, s.sum, 3e-7 * s.magnitude) + 1e-7 * fabs(c->want[i]);
                 }
     return true;
 }

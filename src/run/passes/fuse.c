@@ -1,6 +1,6 @@
 /* fuse.c - what follows a convolution or a Linear moves into its store: an activation, or the sum with a tensor of the
- * same shape and then an activation (a residual is added before the activation: run/internal_ops.h). Each saves one
- * pass over the activations, which is what elementwise operators cost. */
+ * same shape and then an activation, and a factor and a term behind that (a residual is added before the activation:
+ * run/internal_ops.h). Each saves one pass over the activations, which is what elementwise operators cost. */
 #include "run/passes/pass.h"
 
 static wt_act_params activation_of(const wt_node *n)
@@ -113,6 +113,30 @@ static wt_status take_activation(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err
     return wt_pass_take_over(pc, n, next, err);
 }
 
+/* What follows the activation of a convolution as one factor and one term for all channels (learnable affine blocks). A
+ * product that computes with integers has its own scale for that. */
+static wt_status take_affine(wt_pass_ctx *pc, wt_node *n, bool *done, wt_err *err)
+{
+    wt_value *y = n->out[0], *x;
+    float scalar, mul, add;
+    int at;
+    *done = false;
+    if (!wt_node_is(n, WT_OP_CONV) || !wt_pass_may_fuse(pc, y) || y->quant || n->in[0]->quant ||
+        !wt_attr_int(&n->attrs, "act", 0))
+        return WT_OK;
+    wt_node *next = y->uses[0].node;
+    const bool times = wt_node_is(next, WT_OP_MUL);
+    if ((!times && !wt_node_is(next, WT_OP_ADD)) || next->graph != n->graph ||
+        !wt_binary_scalar(next, &x, &scalar, &at))
+        return WT_OK;
+    mul = wt_attr_float(&n->attrs, "act_mul", 1) * (times ? scalar : 1);
+    add = times ? wt_attr_float(&n->attrs, "act_add", 0) * scalar : wt_attr_float(&n->attrs, "act_add", 0) + scalar;
+    WT_TRY(wt_node_set_attr_float(n, "act_mul", mul, err));
+    WT_TRY(wt_node_set_attr_float(n, "act_add", add, err));
+    *done = true;
+    return wt_pass_take_over(pc, n, next, err);
+}
+
 wt_status wt_pass_fuse_epilogue(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
 {
     bool done;
@@ -124,6 +148,9 @@ wt_status wt_pass_fuse_epilogue(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
             continue;
         WT_TRY(take_residual(pc, n, &done, err));
         WT_TRY(take_activation(pc, n, &done, err));
+        do
+            WT_TRY(take_affine(pc, n, &done, err));
+        while (done);
         if (n->next != next && n->prev) /* it moved: go on from its old place */
             next = next ? next : n->next;
     }

@@ -94,6 +94,8 @@ static void store(const wt_run *r, const wt_ref_conv *c, size_t n, size_t oc, co
             v[j] += from[j * wt_ref_lane(c->r_layout)];
     }
     wt_ref_act(c->act, v, width);
+    for (size_t j = 0; c->affine.some && j < width; j++)
+        v[j] = v[j] * c->affine.mul + c->affine.add;
     float *to = wt_out_f32(r, 0) + wt_ref_at(c->y_layout, c->oc, c->out_size, n, oc, panel->first);
     for (size_t j = 0; j < width; j++)
         to[j * lane] = v[j];

@@ -104,6 +104,7 @@ wt_status wt_ref_conv_init(wt_ref_conv *c, const wt_prep *p, size_t xi, size_t w
     c->rows = last ? c->out_size / last : 0;
     c->x_layout = x->layout, c->y_layout = p->out[0]->layout;
     c->act = wt_act_from_attrs(p->attrs);
+    c->affine = wt_affine_from_attrs(p->attrs);
     return WT_OK;
 }
 

@@ -27,6 +27,7 @@ typedef struct wt_ref_conv {
     size_t rows, row_panels;  /* output rows (all dims but the last), panels of 8 in one row */
     wt_layout x_layout, y_layout, r_layout;
     wt_act_params act;
+    wt_affine affine;
 } wt_ref_conv;
 /* Reads shapes and attributes of p: data p->in[xi], weights p->in[wi], result p->out[0]; refuses what the rule would
  * refuse. */

@@ -44,9 +44,11 @@ static wt_status prepare(wt_prep *prep, const wt_dw_kind *kinds, wt_finish_fn *f
                               .top = c.top,
                               .left = c.left };
     q->plane.kind = wt_dw_pick(kinds, &q->plane);
-    q->finish = (wt_finish){ .act = wt_act_from_attrs(prep->attrs), .zero_tail = true };
+    q->finish = (wt_finish){ .act = wt_act_from_attrs(prep->attrs),
+                             .affine = wt_affine_from_attrs(prep->attrs),
+                             .zero_tail = true };
     const bool clamps = wt_act_clamps(q->finish.act, &q->plane.lo, &q->plane.hi);
-    if (!clamps || wt_has_in(prep, 3) || q->plane.lo > 0 || q->plane.hi < 0) {
+    if (!clamps || q->finish.affine.some || wt_has_in(prep, 3) || q->plane.lo > 0 || q->plane.hi < 0) {
         q->finish_fn = finish;
         q->plane.lo = -__builtin_inff(), q->plane.hi = __builtin_inff();
     }

@@ -30,9 +30,11 @@ static wt_status prepare(wt_prep *prep, const wt_tileset *tiles, wt_band_fn *ban
     WT_TRY(wt_conv_bias_f32(prep, c.oc, &bias, err));
     p->bias = (const char *)bias;
     WT_TRY(wt_weights_pack(&q->w, prep, &p->w, err));
-    p->finish = (wt_finish){ .act = wt_act_from_attrs(prep->attrs), .zero_tail = true };
+    p->finish = (wt_finish){ .act = wt_act_from_attrs(prep->attrs),
+                             .affine = wt_affine_from_attrs(prep->attrs),
+                             .zero_tail = true };
     p->finish_fn = finish;
-    p->direct = wt_act_clamps(p->finish.act, &p->lo, &p->hi);
+    p->direct = wt_act_clamps(p->finish.act, &p->lo, &p->hi) && !p->finish.affine.some;
     p->tail_stays_zero = p->lo <= 0 && p->hi >= 0;
     wt_tiled_plan(p, prep->threads);
     prep->flops = wt_tiled_flops(p, (double)(c.icg * c.kh * c.kw));

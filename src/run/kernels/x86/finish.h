@@ -10,7 +10,8 @@
 /* The same for a whole layer. */
 typedef struct wt_finish {
     wt_act_params act;
-    bool zero_tail; /* lanes behind the last channel are stored as zero (C16); otherwise they do not exist */
+    wt_affine affine; /* of float convolutions */
+    bool zero_tail;   /* lanes behind the last channel are stored as zero (C16); otherwise they do not exist */
     /* integers only */
     wt_dtype y_type;    /* U8, I8 or F32 */
     wt_dtype r_type;    /* U8, I8 or F32 */

@@ -23,6 +23,8 @@ WT_INLINE void put_f32(const wt_finish *f, float *out, size_t lanes, vf v)
 void WT_VEC_NAME(wt_finish_f32)(const wt_finish *f, const wt_spot *s)
 {
     const vf alpha = vf_set(f->act.alpha), beta = vf_set(f->act.beta);
+    const vf mul = vf_set(f->affine.mul), add = vf_set(f->affine.add);
+    const bool affine = f->affine.some;
     const float *tile = s->tile;
     for (int j = 0; j < s->nb; j++)
         for (int i = 0; i < s->mr; i++)
@@ -34,7 +36,8 @@ void WT_VEC_NAME(wt_finish_f32)(const wt_finish *f, const wt_spot *s)
                     const float *res = (const float *)(const void *)(s->res + from) + h * VL;
                     v = vf_add(v, lanes == VL ? vf_load(res) : vf_load_n(res, lanes));
                 }
-                put_f32(f, (float *)(void *)(s->out + at) + h * VL, lanes, v_act(f->act.act, v, alpha, beta));
+                v = v_act(f->act.act, v, alpha, beta);
+                put_f32(f, (float *)(void *)(s->out + at) + h * VL, lanes, affine ? vf_fma(v, mul, add) : v);
             }
 }
 
