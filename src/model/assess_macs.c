@@ -121,6 +121,18 @@ static bool attention_macs(const wt_node *node, uint64_t *macs)
     return true;
 }
 
+/* The cache that goes out says how many keys there are; half of a prompt's are looked at, all of them are counted. */
+static bool group_query_macs(const wt_node *node, uint64_t *macs)
+{
+    const wt_shape *q = shape_of(node->in, node->n_in, 0), *present = shape_of(node->out, node->n_out, 1);
+    const int64_t heads = wt_attr_int(&node->attrs, "num_heads", 0);
+    if (!wt_shape_known(q) || !wt_shape_known(present) || present->rank != 4 || q->rank != 3 || heads < 1)
+        return false;
+    const uint64_t rows = times((uint64_t)q->dim[0], times((uint64_t)q->dim[1], (uint64_t)heads));
+    *macs = times(rows, times((uint64_t)present->dim[2], 2 * (uint64_t)present->dim[3]));
+    return true;
+}
+
 bool wt_node_macs(const wt_node *node, uint64_t *macs)
 {
     *macs = 0;
@@ -134,6 +146,7 @@ bool wt_node_macs(const wt_node *node, uint64_t *macs)
     case WT_OP_MATMUL:
     case WT_OP_MATMULINTEGER:
     case WT_OP_QLINEARMATMUL:
+    case WT_OP_MATMULNBITS:
     case WT_OP_LINEAR:
     case WT_OP_QUANTLINEAR: return product_macs(node, 0, 1, macs);
     case WT_OP_GEMM: return product_macs(node, 0, wt_attr_int(&node->attrs, "transA", 0) ? 2 : 1, macs);
@@ -142,6 +155,8 @@ bool wt_node_macs(const wt_node *node, uint64_t *macs)
     case WT_OP_RNN:
     case WT_OP_DYNAMICQUANTIZELSTM: return recurrent_macs(node, macs);
     case WT_OP_EINSUM: return einsum_macs(node, macs);
+    case WT_OP_FUSEDMATMUL: return product_macs(node, 0, wt_attr_int(&node->attrs, "transA", 0) ? 2 : 1, macs);
+    case WT_OP_GROUPQUERYATTENTION: return group_query_macs(node, macs);
     case WT_OP_ATTENTION: return attention_macs(node, macs);
     default: return true;
     }

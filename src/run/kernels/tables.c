@@ -57,6 +57,8 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_linear_block_rows,
     wt_kv_attention_rows,
     wt_experts_rows,
+    wt_nbits_rows,
+    wt_group_query_rows,
     wt_ml_linear_rows,
     wt_ml_tree_rows,
     wt_ml_svm_rows,

@@ -11,6 +11,7 @@ const wt_pass wt_passes[] = {
       wt_pass_activation_idioms },
     { "batch-norm", "folds BatchNormalization, scales and biases into the convolution before", true,
       wt_pass_batch_norm },
+    { "nbits", "weights of MatMulNBits that a block format has exactly become Linear over it", false, wt_pass_nbits },
     { "linear", "MatMul and Gemm by a constant, with their bias, become Linear", false, wt_pass_linear },
     { "fuse", "activations and residual sums go into the store of the operator before", false, wt_pass_fuse_epilogue },
     { "int8", "computes with the integers of quantized values", false, wt_pass_int8 },

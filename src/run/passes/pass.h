@@ -45,5 +45,5 @@ bool wt_node_is_function(const wt_node *n, size_t *x);
 bool wt_node_moves_only(const wt_node *n);
 
 wt_pass_fn wt_pass_fold, wt_pass_simplify, wt_pass_batch_norm, wt_pass_activation_idioms, wt_pass_norm_idioms,
-    wt_pass_qdq, wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;
+    wt_pass_qdq, wt_pass_nbits, wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;
 #endif

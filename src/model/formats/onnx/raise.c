@@ -157,7 +157,7 @@ wt_attr wt_raise_text(const char *name, const char *text)
 /* --- the walk
  * --------------------------------------------------------------------------------------------------------- */
 static const wt_raise_row *const all_rows[] = { wt_raise_rows_axes, wt_raise_rows_nn, wt_raise_rows_resize,
-                                                wt_raise_rows_other };
+                                                wt_raise_rows_other, wt_raise_rows_microsoft };
 enum { SLOTS = 512 }; /* more than twice the rows */
 
 typedef struct walk {

@@ -32,7 +32,8 @@ typedef struct wt_raise_row {
 } wt_raise_row;
 wt_raise_fn wt_raise_scan;
 /* Each ends with op_type NULL. */
-extern const wt_raise_row wt_raise_rows_axes[], wt_raise_rows_nn[], wt_raise_rows_resize[], wt_raise_rows_other[];
+extern const wt_raise_row wt_raise_rows_axes[], wt_raise_rows_nn[], wt_raise_rows_resize[], wt_raise_rows_other[],
+    wt_raise_rows_microsoft[];
 
 static inline wt_arena *wt_raise_arena(const wt_raise *r) { return &r->node->graph->root->arena; }
 static inline wt_value *wt_raise_in(const wt_raise *r, size_t i) { return i < r->node->n_in ? r->node->in[i] : NULL; }

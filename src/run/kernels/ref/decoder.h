@@ -55,5 +55,5 @@ wt_status wt_experts_prepare(wt_prep *p, wt_err *err);
 void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen, float *weight);
 
 extern const wt_kernel wt_embedding_rows[], wt_rope_rows[], wt_glu_rows[], wt_linear_block_rows[],
-    wt_kv_attention_rows[], wt_experts_rows[];
+    wt_kv_attention_rows[], wt_experts_rows[], wt_nbits_rows[], wt_group_query_rows[];
 #endif
