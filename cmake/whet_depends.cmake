@@ -1,4 +1,5 @@
-# The libraries the program stands on: jansson (JSON), and libpng, libjpeg and zlib unless WHET_WITH_IMAGES is off.
+# The libraries the program stands on: jansson (JSON), and libpng, libjpeg and zlib unless WHET_WITH_IMAGES is off,
+# libxml2 unless WHET_WITH_OPENVINO is.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 add_library(whet_depends INTERFACE)
@@ -27,6 +28,12 @@ if(WHET_WITH_IMAGES)
     target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_IMAGES=1>)
 else()
     target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_IMAGES=0>)
+endif()
+if(WHET_WITH_OPENVINO)
+    whet_depend(libxml-2.0 libxml2-dev)
+    target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_OPENVINO=1>)
+else()
+    target_compile_definitions(whet_depends INTERFACE $<BUILD_INTERFACE:WHET_WITH_OPENVINO=0>)
 endif()
 target_link_libraries(whet_depends INTERFACE
     $<BUILD_INTERFACE:Threads::Threads> $<BUILD_INTERFACE:m> $<BUILD_INTERFACE:${CMAKE_DL_LIBS}>)

@@ -2,10 +2,15 @@
 #include "model/format.h"
 #include "model/arch/arch.h"
 #include "model/formats/onnx/onnx.h"
+#include "model/formats/openvino/openvino.h"
 
 enum { HEAD = 4096 };
 
-const wt_format *const wt_formats[] = { &wt_format_onnx, NULL };
+const wt_format *const wt_formats[] = { &wt_format_onnx,
+#if WHET_WITH_OPENVINO
+                                        &wt_format_openvino,
+#endif
+                                        NULL };
 
 const wt_format *wt_format_by_name(const char *name)
 {
@@ -42,7 +47,8 @@ static wt_status choose(const wt_format **out, const wt_map *map, wt_err *err)
         return WT_OK;
     wt_fail(err, WT_EFORMAT, map->size ? "this is no model file of a known format" : "the file is empty");
     wt_err_where(err, "%s", map->path);
-    wt_err_hint(err, "models are read from ONNX files, GGUF files and Hugging Face folders");
+    wt_err_hint(err,
+                "models are read from ONNX files, OpenVINO IR (.xml and .bin), GGUF files and Hugging Face folders");
     return WT_EFORMAT;
 }
 
