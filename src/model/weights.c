@@ -1,6 +1,20 @@
 /* weights.c - the set itself: lists of tensors and keys, found by name, and all that they own. */
 #include "model/weights_impl.h"
+#include <stdio.h>
 #include "base/hash.h"
+
+wt_status wt_weights_refuse(const char *path, wt_err *err, uint64_t at, const char *fmt, ...)
+{
+    char text[sizeof err->message];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    wt_fail_at(err, WT_EFORMAT, at, "%s", text);
+    wt_err_where(err, "%s", path);
+    wt_err_hint(err, "the file is damaged, or was written by a tool that does not follow the format");
+    return WT_EFORMAT;
+}
 
 /* --- names ------------------------------------------------------------------------------------------------- */
 

@@ -11,6 +11,9 @@
 #include "base/file.h"
 #include "model/tensor.h"
 
+/* Refuses the bytes of a file, which is where; the hint says that the file is damaged, unless a better one follows. */
+wt_status wt_weights_refuse(const char *path, wt_err *err, uint64_t at, const char *fmt, ...) WT_PRINTF(4, 5);
+
 /* GGUF's numbers. */
 typedef enum wt_meta_type {
     WT_META_U8 = 0,

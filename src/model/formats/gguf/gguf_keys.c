@@ -71,8 +71,8 @@ static wt_status check_known(const wt_gguf_reader *r, const wt_meta *m, wt_err *
                                          "an array of integers" };
     for (size_t i = 0; i < WT_ARRAY_LEN(known); i++)
         if (named(m, known[i].key) && !fits(m, known[i].kind)) {
-            wt_gguf_refuse(r, err, m->source, "key '%s' is %s%s, expected %s", known[i].key,
-                           m->is_array ? "an array of " : "", wt_meta_type_name(m->type), words[known[i].kind]);
+            wt_weights_refuse(r->path, err, m->source, "key '%s' is %s%s, expected %s", known[i].key,
+                              m->is_array ? "an array of " : "", wt_meta_type_name(m->type), words[known[i].kind]);
             wt_err_hint(err, "the file was written by a tool that does not follow the format; convert the model again");
             return WT_EFORMAT;
         }
@@ -86,7 +86,8 @@ static wt_status note(wt_gguf_reader *r, const wt_meta *m, wt_err *err)
     WT_TRY(check_known(r, m, err));
     if (named(m, "general.alignment")) {
         if (!wt_meta_int_at(m, 0, &value) || value <= 0 || (value & (value - 1)))
-            return wt_gguf_refuse(r, err, m->source, "general.alignment is %lld, no power of two", (long long)value);
+            return wt_weights_refuse(r->path, err, m->source, "general.alignment is %lld, no power of two",
+                                     (long long)value);
         r->alignment = (uint64_t)value;
     }
     int64_t *const split = named(m, "split.no")              ? &r->split_no
@@ -94,7 +95,7 @@ static wt_status note(wt_gguf_reader *r, const wt_meta *m, wt_err *err)
                            : named(m, "split.tensors.count") ? &r->split_tensors
                                                              : NULL;
     if (split && (!wt_meta_int_at(m, 0, split) || *split < 0))
-        return wt_gguf_refuse(r, err, m->source, "key '%.*s' is negative", (int)m->key.len, m->key.data);
+        return wt_weights_refuse(r->path, err, m->source, "key '%.*s' is negative", (int)m->key.len, m->key.data);
     return WT_OK;
 }
 
@@ -117,7 +118,7 @@ static wt_status read_numbers(wt_gguf_reader *r, wt_meta *m, const char *what, w
     WT_TRY(wt_gguf_take(r, m->count * size, what, &data, err)); /* the product is within the file: checked before */
     for (uint64_t i = 0; m->type == WT_META_BOOL && i < m->count; i++)
         if (data[i] > 1)
-            return wt_gguf_refuse(r, err, at + i, "%s: a flag is %u, neither 0 nor 1", what, data[i]);
+            return wt_weights_refuse(r->path, err, at + i, "%s: a flag is %u, neither 0 nor 1", what, data[i]);
     m->data = data;
     if (!r->swap || size == 1)
         return WT_OK;
@@ -136,15 +137,15 @@ static wt_status read_count(wt_gguf_reader *r, wt_meta *m, const char *what, wt_
     WT_TRY(wt_gguf_u32(r, what, &type, err));
     WT_TRY(wt_gguf_u64(r, what, &m->count, err));
     if (type == WT_META_ARRAY)
-        return wt_gguf_refuse(r, err, at, "%s is an array of arrays, which no model needs", what);
+        return wt_weights_refuse(r->path, err, at, "%s is an array of arrays, which no model needs", what);
     if (type > WT_META_F64)
-        return wt_gguf_refuse(r, err, at, "%s: its elements have type %u, which does not exist", what, type);
+        return wt_weights_refuse(r->path, err, at, "%s: its elements have type %u, which does not exist", what, type);
     m->type = (wt_meta_type)type;
     m->is_array = true;
     const uint64_t least = type == WT_META_STRING ? sizeof(uint64_t) : wt_meta_type_bytes(m->type);
     if (m->count > (r->size - r->pos) / least || m->count > MOST_ELEMENTS)
-        return wt_gguf_refuse(r, err, at, "%s has %llu elements, more than the file has room for", what,
-                              (unsigned long long)m->count);
+        return wt_weights_refuse(r->path, err, at, "%s has %llu elements, more than the file has room for", what,
+                                 (unsigned long long)m->count);
     return WT_OK;
 }
 
@@ -160,14 +161,14 @@ static wt_status read_key(wt_gguf_reader *r, wt_err *err)
     uint32_t type = 0;
     WT_TRY(wt_gguf_string(r, "a key", &m.key, err));
     if (!good_key(m.key))
-        return wt_gguf_refuse(r, err, m.source, "a key of %zu bytes is %s", m.key.len,
-                              !m.key.len                    ? "empty"
-                              : m.key.len > WT_GGUF_MAX_KEY ? "too long"
-                                                            : "no text");
+        return wt_weights_refuse(r->path, err, m.source, "a key of %zu bytes is %s", m.key.len,
+                                 !m.key.len                    ? "empty"
+                                 : m.key.len > WT_GGUF_MAX_KEY ? "too long"
+                                                               : "no text");
     snprintf(what, sizeof what, "key '%.*s'", m.key.len > 80 ? 80 : (int)m.key.len, m.key.data);
     WT_TRY(wt_gguf_u32(r, what, &type, err));
     if (type > WT_META_F64)
-        return wt_gguf_refuse(r, err, r->pos - 4, "%s has type %u, which does not exist", what, type);
+        return wt_weights_refuse(r->path, err, r->pos - 4, "%s has type %u, which does not exist", what, type);
     m.type = (wt_meta_type)type;
     if (type == WT_META_ARRAY)
         WT_TRY(read_count(r, &m, what, err));
@@ -180,15 +181,15 @@ static wt_status read_key(wt_gguf_reader *r, wt_err *err)
     const size_t before = wt_weights_meta_count(r->set);
     WT_TRY(wt_weights_borrow_meta(r->set, &m, err));
     if (wt_weights_meta_count(r->set) == before)
-        return wt_gguf_refuse(r, err, m.source, "%s is there twice", what);
+        return wt_weights_refuse(r->path, err, m.source, "%s is there twice", what);
     return WT_OK;
 }
 
 wt_status wt_gguf_read_keys(wt_gguf_reader *r, wt_err *err)
 {
     if (r->n_keys > (r->size - r->pos) / LEAST_KEY)
-        return wt_gguf_refuse(r, err, 16, "%llu keys do not fit in %llu bytes", (unsigned long long)r->n_keys,
-                              (unsigned long long)(r->size - r->pos));
+        return wt_weights_refuse(r->path, err, 16, "%llu keys do not fit in %llu bytes", (unsigned long long)r->n_keys,
+                                 (unsigned long long)(r->size - r->pos));
     for (uint64_t i = 0; i < r->n_keys; i++)
         WT_TRY(read_key(r, err));
     return WT_OK;

@@ -12,7 +12,7 @@ static wt_status read_version(wt_gguf_reader *r, wt_err *err)
     const uint8_t *magic = NULL;
     WT_TRY(wt_gguf_take(r, 4, "the header", &magic, err));
     if (!wt_gguf_sniff(magic, 4))
-        return wt_gguf_refuse(r, err, 0, "this is no GGUF file: it does not begin with 'GGUF'");
+        return wt_weights_refuse(r->path, err, 0, "this is no GGUF file: it does not begin with 'GGUF'");
     WT_TRY(wt_gguf_u32(r, "the header", &version, err));
     if (version && !(version & 0xffff)) { /* the document's sign of the other byte order */
         r->swap = true;
@@ -31,7 +31,7 @@ static wt_status read_version(wt_gguf_reader *r, wt_err *err)
 static wt_status read_content(wt_gguf_reader *r, wt_err *err)
 {
     if (!r->size)
-        return wt_gguf_refuse(r, err, 0, "the file is empty");
+        return wt_weights_refuse(r->path, err, 0, "the file is empty");
     WT_TRY(read_version(r, err));
     WT_TRY(wt_gguf_u64(r, "the header", &r->n_tensors, err));
     WT_TRY(wt_gguf_u64(r, "the header", &r->n_keys, err));
@@ -102,8 +102,9 @@ static wt_status check_part(const wt_gguf_reader *r, int number, int count, wt_e
 {
     if (r->split_no == number - 1 && r->split_count == count)
         return WT_OK;
-    wt_gguf_refuse(r, err, WT_NO_OFFSET, "by its name the file is part %d of %d, by its keys part %lld of %lld", number,
-                   count, (long long)r->split_no + 1, (long long)r->split_count);
+    wt_weights_refuse(r->path, err, WT_NO_OFFSET,
+                      "by its name the file is part %d of %d, by its keys part %lld of %lld", number, count,
+                      (long long)r->split_no + 1, (long long)r->split_count);
     wt_err_hint(err, "files of a split model keep the names they were written with");
     return WT_EFORMAT;
 }
@@ -116,7 +117,8 @@ static wt_status read_others(wt_weights *set, const wt_gguf_reader *first, int c
         if (!path)
             return WT_ENOMEM;
         if (!wt_path_exists(path)) {
-            wt_gguf_refuse(first, err, WT_NO_OFFSET, "the model has %d files, but part %d is not there", count, number);
+            wt_weights_refuse(first->path, err, WT_NO_OFFSET, "the model has %d files, but part %d is not there", count,
+                              number);
             wt_err_hint(err, "%s must lie beside it", wt_path_base(path));
             return WT_EFORMAT;
         }
@@ -124,8 +126,9 @@ static wt_status read_others(wt_weights *set, const wt_gguf_reader *first, int c
         WT_TRY(check_part(&r, number, count, err));
     }
     if (first->split_tensors >= 0 && (uint64_t)first->split_tensors != wt_weights_count(set))
-        return wt_gguf_refuse(first, err, WT_NO_OFFSET, "split.tensors.count says %lld tensors, the files have %zu",
-                              (long long)first->split_tensors, wt_weights_count(set));
+        return wt_weights_refuse(first->path, err, WT_NO_OFFSET,
+                                 "split.tensors.count says %lld tensors, the files have %zu",
+                                 (long long)first->split_tensors, wt_weights_count(set));
     return WT_OK;
 }
 
@@ -146,9 +149,9 @@ static wt_status read_all(wt_weights *set, const char *path, wt_err *err)
     if (r.split_count <= 1)
         return WT_OK; /* also a name that only looks like a part */
     if (!is_part || (start == path && number > 1)) {
-        wt_gguf_refuse(&r, err, WT_NO_OFFSET, "the file is part %lld of %lld of a split model, and its %s",
-                       (long long)r.split_no + 1, (long long)r.split_count,
-                       is_part ? "first part is not there" : "name does not say where the others are");
+        wt_weights_refuse(r.path, err, WT_NO_OFFSET, "the file is part %lld of %lld of a split model, and its %s",
+                          (long long)r.split_no + 1, (long long)r.split_count,
+                          is_part ? "first part is not there" : "name does not say where the others are");
         wt_err_hint(err, "all parts must lie in one folder, named like NAME-00001-of-00003.gguf");
         return WT_EFORMAT;
     }

@@ -1,24 +1,11 @@
 /* gguf_reader.c - the cursor: values in the file's byte order, never beyond its end. */
 #include "gguf_reader.h"
-#include <stdio.h>
-
-wt_status wt_gguf_refuse(const wt_gguf_reader *r, wt_err *err, uint64_t at, const char *fmt, ...)
-{
-    char text[sizeof err->message];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    wt_fail_at(err, WT_EFORMAT, at, "%s", text);
-    wt_err_where(err, "%s", r->path);
-    return WT_EFORMAT;
-}
 
 wt_status wt_gguf_take(wt_gguf_reader *r, uint64_t n, const char *what, const uint8_t **out, wt_err *err)
 {
     if (n > r->size - r->pos) {
-        wt_gguf_refuse(r, err, r->pos, "the file ends inside %s: %llu bytes are needed, %llu are left", what,
-                       (unsigned long long)n, (unsigned long long)(r->size - r->pos));
+        wt_weights_refuse(r->path, err, r->pos, "the file ends inside %s: %llu bytes are needed, %llu are left", what,
+                          (unsigned long long)n, (unsigned long long)(r->size - r->pos));
         wt_err_hint(err, "the file was cut off or damaged: download or convert it again");
         return WT_EFORMAT;
     }
@@ -54,8 +41,8 @@ wt_status wt_gguf_string(wt_gguf_reader *r, const char *what, wt_string *out, wt
     const uint8_t *p = NULL;
     WT_TRY(wt_gguf_u64(r, what, &len, err));
     if (len > r->size - r->pos)
-        return wt_gguf_refuse(r, err, at, "%s is %llu bytes long, but the file has only %llu more", what,
-                              (unsigned long long)len, (unsigned long long)(r->size - r->pos));
+        return wt_weights_refuse(r->path, err, at, "%s is %llu bytes long, but the file has only %llu more", what,
+                                 (unsigned long long)len, (unsigned long long)(r->size - r->pos));
     WT_TRY(wt_gguf_take(r, len, what, &p, err));
     *out = (wt_string){ (const char *)p, (size_t)len };
     return WT_OK;

@@ -19,8 +19,6 @@ typedef struct wt_gguf_reader {
     int64_t split_no, split_count, split_tensors; /* -1: the file has no such key */
 } wt_gguf_reader;
 
-/* Refuses at `at`, with the path as where. */
-wt_status wt_gguf_refuse(const wt_gguf_reader *r, wt_err *err, uint64_t at, const char *fmt, ...) WT_PRINTF(4, 5);
 wt_status wt_gguf_take(wt_gguf_reader *r, uint64_t n, const char *what, const uint8_t **out, wt_err *err);
 wt_status wt_gguf_u32(wt_gguf_reader *r, const char *what, uint32_t *out, wt_err *err);
 wt_status wt_gguf_u64(wt_gguf_reader *r, const char *what, uint64_t *out, wt_err *err);

@@ -34,13 +34,13 @@ static wt_status read_dims(wt_gguf_reader *r, info *in, wt_err *err)
     const uint64_t at = r->pos;
     WT_TRY(wt_gguf_u32(r, "a tensor's number of dimensions", &n, err));
     if (n > WT_GGUF_MAX_DIMS)
-        return wt_gguf_refuse(r, err, at, "tensor '%.*s' has %u dimensions, at most %d are allowed", (int)in->name.len,
-                              in->name.data, n, WT_GGUF_MAX_DIMS);
+        return wt_weights_refuse(r->path, err, at, "tensor '%.*s' has %u dimensions, at most %d are allowed",
+                                 (int)in->name.len, in->name.data, n, WT_GGUF_MAX_DIMS);
     for (uint32_t i = 0; i < n; i++) {
         WT_TRY(wt_gguf_u64(r, "a tensor's dimension", &dims[i], err));
         if (!dims[i] || dims[i] > INT64_MAX)
-            return wt_gguf_refuse(r, err, r->pos - 8, "tensor '%.*s': dimension %u is %llu", (int)in->name.len,
-                                  in->name.data, i, (unsigned long long)dims[i]);
+            return wt_weights_refuse(r->path, err, r->pos - 8, "tensor '%.*s': dimension %u is %llu", (int)in->name.len,
+                                     in->name.data, i, (unsigned long long)dims[i]);
     }
     in->shape.rank = n ? (int)n : 1; /* no dimensions: one number */
     for (int i = 0; i < in->shape.rank; i++)
@@ -59,12 +59,13 @@ static wt_status read_type(wt_gguf_reader *r, info *in, wt_err *err)
         return refuse_type(r, in, at, type, err);
     const int64_t row = in->shape.dim[in->shape.rank - 1], block = wt_dtype_get(in->dtype)->block_len;
     if (row % block)
-        return wt_gguf_refuse(r, err, at, "tensor '%.*s': rows of %lld are no multiple of the %lld of a block of %s",
-                              (int)in->name.len, in->name.data, (long long)row, (long long)block,
-                              wt_dtype_name(in->dtype));
+        return wt_weights_refuse(
+            r->path, err, at, "tensor '%.*s': rows of %lld are no multiple of the %lld of a block of %s",
+            (int)in->name.len, in->name.data, (long long)row, (long long)block, wt_dtype_name(in->dtype));
     if (!wt_shape_count(&in->shape, &count) || !wt_dtype_bytes(in->dtype, (uint64_t)count, &in->bytes) ||
         in->bytes > SIZE_MAX - r->alignment)
-        return wt_gguf_refuse(r, err, at, "tensor '%.*s': its size overflows", (int)in->name.len, in->name.data);
+        return wt_weights_refuse(r->path, err, at, "tensor '%.*s': its size overflows", (int)in->name.len,
+                                 in->name.data);
     return WT_OK;
 }
 
@@ -76,7 +77,7 @@ static wt_status read_info(wt_gguf_reader *r, info *in, wt_err *err)
         const char *why = !in->name.len                     ? "empty"
                           : in->name.len > WT_GGUF_MAX_NAME ? "longer than 63 bytes"
                                                             : "no text";
-        return wt_gguf_refuse(r, err, in->source, "a tensor's name of %zu bytes is %s", in->name.len, why);
+        return wt_weights_refuse(r->path, err, in->source, "a tensor's name of %zu bytes is %s", in->name.len, why);
     }
     WT_TRY(read_dims(r, in, err));
     WT_TRY(read_type(r, in, err));
@@ -85,18 +86,17 @@ static wt_status read_info(wt_gguf_reader *r, info *in, wt_err *err)
 
 static wt_status place(const wt_gguf_reader *r, const info *in, uint64_t start, uint64_t *expected, wt_err *err)
 {
-    if (in->offset != *expected) {
-        wt_gguf_refuse(r, err, in->source,
-                       "tensor '%.*s' is at offset %llu, expected %llu: data follow each other without gap or overlap",
-                       (int)in->name.len, in->name.data, (unsigned long long)in->offset, (unsigned long long)*expected);
-        wt_err_hint(err, "the file is damaged, or was written by a tool that does not follow the format");
-        return WT_EFORMAT;
-    }
+    if (in->offset != *expected)
+        return wt_weights_refuse(
+            r->path, err, in->source,
+            "tensor '%.*s' is at offset %llu, expected %llu: data follow each other without gap or overlap",
+            (int)in->name.len, in->name.data, (unsigned long long)in->offset, (unsigned long long)*expected);
     const uint64_t room = start < r->size ? r->size - start : 0;
     if (in->offset > room || in->bytes > room - in->offset) {
-        wt_gguf_refuse(r, err, in->source, "tensor '%.*s' needs %zu bytes at %llu, but the file has %llu bytes",
-                       (int)in->name.len, in->name.data, in->bytes, (unsigned long long)(start + in->offset),
-                       (unsigned long long)r->size);
+        wt_weights_refuse(r->path, err, in->source,
+                          "tensor '%.*s' needs %zu bytes at %llu, but the file has %llu bytes", (int)in->name.len,
+                          in->name.data, in->bytes, (unsigned long long)(start + in->offset),
+                          (unsigned long long)r->size);
         wt_err_hint(err, "the file was cut off: download or convert it again");
         return WT_EFORMAT;
     }
@@ -134,16 +134,16 @@ static wt_status add(wt_gguf_reader *r, const info *in, uint64_t start, wt_err *
                                .source = start + in->offset };
     const wt_status st = wt_weights_add(r->set, &weight, err);
     if (st == WT_EFORMAT)
-        return wt_gguf_refuse(r, err, in->source, "a second tensor has the name '%.*s'", (int)in->name.len,
-                              in->name.data);
+        return wt_weights_refuse(r->path, err, in->source, "a second tensor has the name '%.*s'", (int)in->name.len,
+                                 in->name.data);
     return st;
 }
 
 wt_status wt_gguf_read_tensors(wt_gguf_reader *r, wt_err *err)
 {
     if (r->n_tensors > (r->size - r->pos) / LEAST_INFO)
-        return wt_gguf_refuse(r, err, 8, "%llu tensors do not fit in %llu bytes", (unsigned long long)r->n_tensors,
-                              (unsigned long long)(r->size - r->pos));
+        return wt_weights_refuse(r->path, err, 8, "%llu tensors do not fit in %llu bytes",
+                                 (unsigned long long)r->n_tensors, (unsigned long long)(r->size - r->pos));
     wt_context *ctx = wt_weights_context(r->set);
     const size_t n = (size_t)r->n_tensors;
     info *list = wt_alloc(ctx, n, sizeof *list, err);

@@ -3,7 +3,6 @@
  * As in the reference reader, tensors sorted by where they begin must fill the data section without gap or overlap, so
  * that no byte of the file has two meanings or none. */
 #include "safetensors.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include "base/json.h"
 
@@ -64,27 +63,13 @@ int wt_safetensors_dtype_rank(wt_dtype dtype)
     return -1;
 }
 
-static wt_status refuse(const header *h, wt_err *err, uint64_t at, const char *fmt, ...) WT_PRINTF(4, 5);
-static wt_status refuse(const header *h, wt_err *err, uint64_t at, const char *fmt, ...)
-{
-    char text[sizeof err->message];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    wt_fail_at(err, WT_EFORMAT, at, "%s", text);
-    wt_err_where(err, "%s", h->path);
-    wt_err_hint(err, "the file is damaged, or was written by a tool that does not follow the format");
-    return WT_EFORMAT;
-}
-
 #define SHOWN(s) (int)((s).len < 120 ? (s).len : 120), (s).data
 
 static wt_status read_dtype(const header *h, entry *e, const json_t *value, wt_err *err)
 {
     const char *name = json_string_value(json_object_get(value, "dtype"));
     if (!name)
-        return refuse(h, err, 8, "tensor '%.*s' has no \"dtype\"", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' has no \"dtype\"", SHOWN(e->name));
     for (size_t i = 0; i < WT_ARRAY_LEN(types); i++)
         if (!strcmp(types[i].name, name)) {
             e->dtype = types[i].dtype;
@@ -108,14 +93,14 @@ static wt_status read_shape(const header *h, entry *e, const json_t *value, wt_e
     const json_t *dims = json_object_get(value, "shape");
     const size_t rank = json_array_size(dims);
     if (!json_is_array(dims))
-        return refuse(h, err, 8, "tensor '%.*s' has no \"shape\"", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' has no \"shape\"", SHOWN(e->name));
     if (rank > WT_MAX_RANK)
-        return refuse(h, err, 8, "tensor '%.*s' has %zu dimensions, at most %d are allowed", SHOWN(e->name), rank,
-                      WT_MAX_RANK);
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' has %zu dimensions, at most %d are allowed",
+                                 SHOWN(e->name), rank, WT_MAX_RANK);
     e->shape.rank = (int)rank;
     for (size_t i = 0; i < rank; i++)
         if (!natural(json_array_get(dims, i), &e->shape.dim[i]))
-            return refuse(h, err, 8, "tensor '%.*s': dimension %zu is no count", SHOWN(e->name), i);
+            return wt_weights_refuse(h->path, err, 8, "tensor '%.*s': dimension %zu is no count", SHOWN(e->name), i);
     return WT_OK;
 }
 
@@ -126,33 +111,34 @@ static wt_status read_offsets(const header *h, entry *e, const json_t *value, wt
     size_t bytes = 0;
     if (json_array_size(pair) != 2 || !natural(json_array_get(pair, 0), &begin) ||
         !natural(json_array_get(pair, 1), &end) || begin > end)
-        return refuse(h, err, 8, "tensor '%.*s': \"data_offsets\" is no [begin, end]", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s': \"data_offsets\" is no [begin, end]", SHOWN(e->name));
     if (!wt_shape_count(&e->shape, &count) || !wt_dtype_bytes(e->dtype, (uint64_t)count, &bytes))
-        return refuse(h, err, 8, "tensor '%.*s': its size overflows", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s': its size overflows", SHOWN(e->name));
     if (count % wt_dtype_get(e->dtype)->block_len)
-        return refuse(h, err, 8, "tensor '%.*s' does not end at a whole byte", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' does not end at a whole byte", SHOWN(e->name));
     e->begin = (uint64_t)begin;
     e->end = (uint64_t)end;
     if (e->end - e->begin != bytes) {
         char shape[96];
-        return refuse(h, err, 8, "tensor '%.*s' has %llu bytes, but %s of %s needs %zu", SHOWN(e->name),
-                      (unsigned long long)(e->end - e->begin), wt_safetensors_dtype_name(e->dtype),
-                      wt_shape_text(&e->shape, NULL, shape, sizeof shape), bytes);
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' has %llu bytes, but %s of %s needs %zu",
+                                 SHOWN(e->name), (unsigned long long)(e->end - e->begin),
+                                 wt_safetensors_dtype_name(e->dtype),
+                                 wt_shape_text(&e->shape, NULL, shape, sizeof shape), bytes);
     }
     if (e->end > h->size)
-        return refuse(h, err, h->start + e->begin, "tensor '%.*s' ends at %llu, but the file has %llu bytes",
-                      SHOWN(e->name), (unsigned long long)(h->start + e->end),
-                      (unsigned long long)(h->start + h->size));
+        return wt_weights_refuse(h->path, err, h->start + e->begin,
+                                 "tensor '%.*s' ends at %llu, but the file has %llu bytes", SHOWN(e->name),
+                                 (unsigned long long)(h->start + e->end), (unsigned long long)(h->start + h->size));
     return WT_OK;
 }
 
 static wt_status read_entry(const header *h, entry *e, const json_t *value, wt_err *err)
 {
     if (!e->name.len || e->name.len > WT_SAFETENSORS_MAX_NAME)
-        return refuse(h, err, 8, "a tensor's name has %zu bytes, expected 1 to %d", e->name.len,
-                      WT_SAFETENSORS_MAX_NAME);
+        return wt_weights_refuse(h->path, err, 8, "a tensor's name has %zu bytes, expected 1 to %d", e->name.len,
+                                 WT_SAFETENSORS_MAX_NAME);
     if (!json_is_object(value))
-        return refuse(h, err, 8, "tensor '%.*s' is described by no object", SHOWN(e->name));
+        return wt_weights_refuse(h->path, err, 8, "tensor '%.*s' is described by no object", SHOWN(e->name));
     WT_TRY(read_dtype(h, e, value, err));
     WT_TRY(read_shape(h, e, value, err));
     return read_offsets(h, e, value, err);
@@ -170,7 +156,7 @@ static wt_status read_entries(header *h, wt_err *err)
     {
         if (len == 12 && !memcmp(key, "__metadata__", len)) {
             if (!json_is_object(value))
-                return refuse(h, err, 8, "\"__metadata__\" is no object");
+                return wt_weights_refuse(h->path, err, 8, "\"__metadata__\" is no object");
             continue;
         }
         entry *e = &h->entries[h->n++];
@@ -193,14 +179,15 @@ static wt_status check_places(const header *h, wt_err *err)
     for (size_t i = 0; i < h->n; i++) {
         const entry *e = &h->entries[i];
         if (e->begin != at)
-            return refuse(h, err, h->start + e->begin, "tensor '%.*s' begins at %llu, %s", SHOWN(e->name),
-                          (unsigned long long)e->begin,
-                          e->begin < at ? "inside the one before it" : "and bytes before it belong to no tensor");
+            return wt_weights_refuse(h->path, err, h->start + e->begin, "tensor '%.*s' begins at %llu, %s",
+                                     SHOWN(e->name), (unsigned long long)e->begin,
+                                     e->begin < at ? "inside the one before it"
+                                                   : "and bytes before it belong to no tensor");
         at = e->end;
     }
     if (at != h->size)
-        return refuse(h, err, h->start + at, "%llu bytes behind the last tensor belong to none",
-                      (unsigned long long)(h->size - at));
+        return wt_weights_refuse(h->path, err, h->start + at, "%llu bytes behind the last tensor belong to none",
+                                 (unsigned long long)(h->size - at));
     return WT_OK;
 }
 
@@ -231,15 +218,16 @@ static wt_status read_header(header *h, const uint8_t *bytes, uint64_t size, wt_
 {
     uint64_t length = 0;
     if (size < 8)
-        return refuse(h, err, 0, "the file has %llu bytes, too few for a safetensors file", (unsigned long long)size);
+        return wt_weights_refuse(h->path, err, 0, "the file has %llu bytes, too few for a safetensors file",
+                                 (unsigned long long)size);
     for (int i = 7; i >= 0; i--)
         length = length << 8 | bytes[i];
     if (length > WT_SAFETENSORS_MAX_HEADER || length > size - 8)
-        return refuse(h, err, 0, "the header has %llu bytes, %s", (unsigned long long)length,
-                      length > WT_SAFETENSORS_MAX_HEADER ? "more than the 100000000 that are allowed"
-                                                         : "more than the file has");
+        return wt_weights_refuse(h->path, err, 0, "the header has %llu bytes, %s", (unsigned long long)length,
+                                 length > WT_SAFETENSORS_MAX_HEADER ? "more than the 100000000 that are allowed"
+                                                                    : "more than the file has");
     if (!length || bytes[8] != '{')
-        return refuse(h, err, 8, "the header is no JSON object");
+        return wt_weights_refuse(h->path, err, 8, "the header is no JSON object");
     h->start = 8 + length;
     h->size = size - h->start;
     h->data = bytes + h->start;
