@@ -2,7 +2,7 @@
  *
  * A tokenizer is immutable and may be used by many threads at once. Ids are those of the model; what a model's own
  * tools give for a text, this gives. Text is bytes: invalid UTF-8 is replaced by U+FFFD where a tokenizer works on
- * characters, and kept where it works on bytes. */
+ * characters, and kept where it works on bytes and has a token for each of them. */
 #ifndef WHET_TOKENIZER_H
 #define WHET_TOKENIZER_H
 #include <stdbool.h>

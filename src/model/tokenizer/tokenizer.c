@@ -205,12 +205,14 @@ static wt_status encode_part(encoder *e, wt_string text, bool first, bool normal
     return WT_OK;
 }
 
-static bool is_utf8(const char *text, size_t len)
+/* Every byte is part of a character, or has a token of its own. */
+static bool is_readable(const wt_tokenizer *t, const char *text, size_t len)
 {
     for (size_t at = 0, size; at < len; at += size)
         if ((uint8_t)text[at] < 0x80)
             size = 1;
-        else if (wt_utf8_get(text, len, at, &size) == WT_REPLACEMENT && size == 1)
+        else if (wt_utf8_get(text, len, at, &size) == WT_REPLACEMENT && size == 1 &&
+                 !(t->byte_level && t->byte_id[(uint8_t)text[at]] >= 0))
             return false;
     return true;
 }
@@ -224,7 +226,7 @@ wt_status wt_tokenize(const wt_tokenizer *t, const char *text, size_t len, unsig
     wt_status st = scratch_take(&e.s, t, err);
     for (size_t i = 0; i < t->n_before && flags & WT_TOKENIZE_ADD_SPECIAL; i++)
         wt_sink_add(&e.sink, t->before[i]);
-    if (st == WT_OK && !t->byte_level && !is_utf8(text, len)) {
+    if (st == WT_OK && !is_readable(t, text, len)) {
         e.s->valid.len = 0;
         wt_utf8_repair(&e.s->valid, text, len);
         st = wt_buf_status(&e.s->valid, err);
