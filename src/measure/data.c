@@ -4,27 +4,35 @@
 
 wt_data_options wt_data_defaults(void) { return (wt_data_options){ .size = sizeof(wt_data_options) }; }
 
-/* labels.txt in the model's folder; NULL when there is none. */
-static char *labels_beside(wt_context *ctx, const char *model_path, wt_err *err)
+/* The path of `name` in a folder, when there is such a file; NULL when there is none. */
+static wt_status find_in(wt_context *ctx, const char *dir, const char *name, char **out, wt_err *err)
 {
-    char *dir = model_path ? wt_path_dir(ctx, model_path, err) : NULL;
-    char *path = dir ? wt_path_join(ctx, dir, "labels.txt", err) : NULL;
-    wt_free(ctx, dir);
-    if (path && !wt_path_exists(path)) {
-        wt_free(ctx, path);
-        path = NULL;
+    char *path = wt_path_join(ctx, dir, name, err);
+    if (!path)
+        return WT_ENOMEM;
+    if (wt_path_exists(path)) {
+        *out = path;
+        return WT_OK;
     }
-    return path;
+    wt_free(ctx, path);
+    return WT_OK;
+}
+
+wt_status wt_data_labels_beside(wt_context *ctx, const char *model_path, char **out, wt_err *err)
+{
+    *out = NULL;
+    if (!model_path)
+        return WT_OK;
+    char *dir = wt_path_dir(ctx, model_path, err);
+    const wt_status st = dir ? find_in(ctx, dir, "labels.txt", out, err) : WT_ENOMEM;
+    wt_free(ctx, dir);
+    return st;
 }
 
 /* preprocess.json beside the data, as data sets are often shipped. */
-static char *preprocess_beside(wt_context *ctx, const char *set, wt_err *err)
+static wt_status preprocess_beside(wt_context *ctx, const char *set, char **out, wt_err *err)
 {
-    char *path = wt_path_is_dir(set) ? wt_path_join(ctx, set, "preprocess.json", err) : NULL;
-    if (path && wt_path_exists(path))
-        return path;
-    wt_free(ctx, path);
-    return NULL;
+    return wt_path_is_dir(set) ? find_in(ctx, set, "preprocess.json", out, err) : WT_OK;
 }
 
 /* The model's own say first, then what lies beside the data, then what the caller says (a file, or JSON itself). */
@@ -62,15 +70,18 @@ static wt_status open_whole(wt_dataset **out, const wt_graph *graph, const char 
         if (!graph->inputs[i]->type.data)
             inputs[n++] = (wt_data_input){ graph->inputs[i]->name, graph->inputs[i]->type.dtype,
                                            graph->inputs[i]->type.shape };
-    char *found = o->labels ? NULL : labels_beside(ctx, model_path, err);
-    char *beside = o->preprocess ? NULL : preprocess_beside(ctx, o->path, err);
+    char *found = NULL, *beside = NULL;
+    wt_status st = o->labels ? WT_OK : wt_data_labels_beside(ctx, model_path, &found, err);
+    if (st == WT_OK && !o->preprocess)
+        st = preprocess_beside(ctx, o->path, &beside, err);
     d.inputs = inputs;
     d.n_inputs = n;
     d.labels = o->labels ? o->labels : found;
     d.preprocess = &pp;
     if (wt_graph_metadata(graph, "character"))
         d.label_kind = WT_LABEL_TEXT; /* it reads text, so "12" is a text and no class */
-    wt_status st = gather_preprocess(&pp, graph, beside, o->preprocess, err);
+    if (st == WT_OK)
+        st = gather_preprocess(&pp, graph, beside, o->preprocess, err);
     if (st == WT_OK)
         st = wt_dataset_open(out, ctx, o->path, &d, err);
     wt_free(ctx, found);

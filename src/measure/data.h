@@ -10,6 +10,8 @@
  * classes when options say nothing. */
 wt_status wt_data_open(wt_dataset **out, const wt_graph *graph, const char *model_path, const wt_data_options *options,
                        wt_err *err);
+/* The labels.txt beside a model, which the caller frees; NULL when there is none. */
+wt_status wt_data_labels_beside(wt_context *ctx, const char *model_path, char **out, wt_err *err);
 /* A view of `whole` by options->part and options->limit, for who needs more than one: opening hashes every file. */
 wt_status wt_data_view(wt_dataset **out, wt_dataset *whole, const wt_data_options *options, uint64_t seed, wt_err *err);
 /* The sample's tensors in the order of the graph's inputs (inputs the set does not give keep their default). */

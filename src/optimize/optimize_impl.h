@@ -41,6 +41,8 @@ wt_status wt_optimize_write_build(wt_optimizer *w, const bool *float_nodes, cons
 wt_status wt_optimize_measure(wt_optimizer *w, wt_err *err);  /* latency, memory: "measure" */
 wt_status wt_optimize_profile(wt_optimizer *w, wt_err *err);  /* what the machine is, where the time goes: "profile" */
 wt_status wt_optimize_validate(wt_optimizer *w, wt_err *err); /* held-out accuracy, A/B, equivalence: "validate" */
+/* The command lines that print every number again. */
+wt_status wt_optimize_commands(const wt_optimizer *w, int base_threads, int best_threads, json_t **out, wt_err *err);
 /* result.json's document; *passed: all gates. */
 wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err *err);
 /* Scores a graph on a part. *e is owned by the caller. */

@@ -1,4 +1,4 @@
-/* optimize_result.c - from the journal to result.json: stages, gates, verdict, and how to print every number again. */
+/* optimize_result.c - from the journal to result.json: stages, gates, verdict. */
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -38,8 +38,9 @@ typedef struct stage {
 
 static json_t *stage_json(const stage *s, const stage *base)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what,
-                          "artifact", s->artifact, "engine", "native", "threads", (int)number(s->lane, "threads"));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:o, s:s, s:i}", "name", s->name, "title", s->title, "what", s->what,
+                          "artifact", wt_json_text(s->artifact), "engine", "native", "threads",
+                          (int)number(s->lane, "threads"));
     json_object_set(o, "latency_ms", json_object_get(s->lane, "latency_ms"));
     json_object_set_new(o, "size_bytes", wt_json_real(file_bytes(s->artifact)));
     json_object_set_new(o, "weight_bytes", wt_json_real(s->weight_bytes));
@@ -170,44 +171,6 @@ static bool gates_json(const wt_optimizer *w, const stage *base, const stage *be
 
 /* --- the rest
  * ------------------------------------------------------------------------------------------------------------------ */
-static json_t *command(const char *what, const char *fmt, ...) WT_PRINTF(2, 3);
-static json_t *command(const char *what, const char *fmt, ...)
-{
-    char text[2048];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    return json_pack("{s:s, s:s}", "what", what, "command", text);
-}
-
-static json_t *commands_json(const wt_optimizer *w, int base_threads, int best_threads)
-{
-    char shapes[1024] = "", data[2048], preprocess[1024] = "";
-    json_t *list = json_array();
-    for (size_t i = 0; i < w->n_shapes; i++)
-        snprintf(shapes + strlen(shapes), sizeof shapes - strlen(shapes), " --input-shape '%s'", w->shapes[i]);
-    if (w->o->data.preprocess)
-        snprintf(preprocess, sizeof preprocess, "'%s'", w->o->data.preprocess);
-    snprintf(data, sizeof data, "--data '%s'%s%s", w->o->data.path, w->o->data.preprocess ? " --preprocess " : "",
-             preprocess);
-    json_array_append_new(list, command("latency and memory", "whet bench '%s' '%s' '%s'%s --threads %d", w->model,
-                                        w->float_path, w->int8_path, shapes, base_threads));
-    if (best_threads != base_threads)
-        json_array_append_new(list, command("latency of the chosen configuration", "whet bench '%s'%s --threads %d",
-                                            w->int8_path, shapes, best_threads));
-    json_array_append_new(list, command("where the time goes, roofline", "whet profile '%s'%s", w->int8_path, shapes));
-    json_array_append_new(list, command("the machine", "whet hardware"));
-    json_array_append_new(list,
-                          command("accuracy of the original", "whet evaluate '%s' %s --part held-out", w->model, data));
-    json_array_append_new(
-        list, command("accuracy of the artifact", "whet evaluate '%s' %s --part held-out", w->int8_path, data));
-    json_array_append_new(list, command("equivalence, layers", "whet compare '%s' '%s' %s --part held-out --layers",
-                                        w->model, w->int8_path, data));
-    json_array_append_new(list, command("all of it", "whet optimize '%s' %s -o '%s' --force", w->model, data, w->dir));
-    return list;
-}
-
 static json_t *pareto_json(const json_t *stages, size_t chosen)
 {
     json_t *list = json_array();
@@ -281,9 +244,10 @@ static json_t *model_json(const wt_optimizer *w)
             wt_dtype_is_float(w->q.source->constants[i]->type.dtype))
             parameters += (uint64_t)n;
     }
-    return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I}", "path", w->model, "sha256", w->model_sha256, "size_bytes",
-                     wt_json_real(file_bytes(w->model)), "format", w->q.source->format ? w->q.source->format : "onnx",
-                     "parameters", (json_int_t)parameters, "opset", (json_int_t)wt_graph_opset(w->q.source, ""));
+    return json_pack("{s:o, s:s, s:o, s:s, s:I, s:I}", "path", wt_json_text(w->model), "sha256", w->model_sha256,
+                     "size_bytes", wt_json_real(file_bytes(w->model)), "format",
+                     w->q.source->format ? w->q.source->format : "onnx", "parameters", (json_int_t)parameters, "opset",
+                     (json_int_t)wt_graph_opset(w->q.source, ""));
 }
 
 static void summary_text(const wt_optimizer *w, const stage *base, const stage *best, const json_t *proof, char *out,
@@ -356,6 +320,8 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
           chosen, int8_acc, (double)w->int8_weights, NAN },
     };
     char summary[256];
+    json_t *commands;
+    WT_TRY(wt_optimize_commands(w, (int)number(s[0].lane, "threads"), (int)number(chosen, "threads"), &commands, err));
     json_t *stages = json_array(), *gates = json_array();
     price_float(w);
     for (size_t i = 0; i < WT_ARRAY_LEN(s); i++)
@@ -366,8 +332,10 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
                      "version", wt_version(), "model", model_json(w), "target", "this", "data", data_json(w), "metric",
                      json_object_get(proof, "metric"), "verdict", "passed", *passed, "summary", summary, "chosen",
                      "accelerate", "stages", stages, "gates", gates);
-    if (!*out)
+    if (!*out) {
+        json_decref(commands);
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
+    }
     json_object_set(*out, "baseline", json_array_get(stages, 0));
     json_object_set(*out, "equivalence", json_object_get(proof, "equivalence"));
     json_object_set(*out, "ab_test", json_object_get(proof, "ab_test"));
@@ -384,8 +352,7 @@ wt_status wt_optimize_result(wt_optimizer *w, json_t **out, bool *passed, wt_err
     json_object_set_new(*out, "weight_ratio", wt_json_real((double)w->int8_weights / (double)w->float_weights));
     json_object_set_new(*out, "noise_floor", wt_json_real(noise_floor(w)));
     json_object_set_new(*out, "pareto", pareto_json(stages, 3));
-    json_object_set_new(*out, "commands",
-                        commands_json(w, (int)number(s[0].lane, "threads"), (int)number(chosen, "threads")));
+    json_object_set_new(*out, "commands", commands);
     json_object_set_new(*out, "seconds", json_real((double)wt_now_ns() * 1e-9 - w->started));
     put_samples(*out, s[0].lane, chosen);
     return WT_OK;

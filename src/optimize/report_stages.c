@@ -176,11 +176,13 @@ static void put_latency_table(const wt_report *r, wt_buf *b)
     wt_buf_puts(b, "</tbody></table></div>\n");
     const double floor_ = wt_js_num(r->doc, "noise_floor");
     if (isfinite(floor_))
-        wt_buf_printf(b,
-                      "<p class=\"note\">Spread: standard deviation over mean. Noise floor of this machine: the "
-                      "original measured against itself "
-                      "differs by %s; a gain inside that would not be one.</p>\n",
-                      wt_fig_percent(floor_).s);
+        wt_buf_printf(
+            b,
+            "<p class=\"note\">The distribution is of all runs, also of those that other programs interrupted. Spread: "
+            "standard deviation over mean. Noise floor of this machine: the "
+            "original measured against itself "
+            "differs by %s; a gain inside that would not be one.</p>\n",
+            wt_fig_percent(floor_).s);
 }
 
 void wt_report_latency(const wt_report *r, wt_buf *b)

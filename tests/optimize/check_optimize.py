@@ -4,11 +4,12 @@
 The first of three products reads a feature a thousand times as large as the others and multiplies it by nothing: one
 scale for the input erases what matters. A killed run that is resumed gives the same bytes, and one that
 another build or another machine began shows no measurement of theirs; data without labels are
-scored by agreement; sets that prove little are said to.
+scored by agreement; sets that prove little are said to. The commands in the result print its numbers again.
 """
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,31 @@ def check_elsewhere(folder, out):
     row("6 steps were done" in said and (out / "model.onnx").read_bytes() == want, "another build: it says so")
 
 
+def check_commands(folder):
+    """The labels lie beside the original, where the artifact does not find them, and turn the sorted order around; seed
+    and limit choose other samples than the defaults do."""
+    import numpy as np
+    home = folder / "it's here"
+    home.mkdir()
+    (home / "model.onnx").write_bytes((folder / "model.onnx").read_bytes())
+    (home / "labels.txt").write_text("".join(f"c{i}\n" for i in reversed(range(CLASSES))))
+    with np.load(folder / "labelled.npz") as data:
+        for i, (x, label) in enumerate(zip(data["x"], data["label"])):
+            (home / f"set/c{CLASSES - 1 - label}").mkdir(parents=True, exist_ok=True)
+            np.save(home / f"set/c{CLASSES - 1 - label}/{i}.npy", x)
+    result, said, code = optimize(home, home / "set", home / "out", "--limit", "30", "--seed", "7", "--metric", "accuracy")
+    row(code in (0, 1) and result, f"labels beside the model, a limit, a seed, a metric ({code}) {'' if result else said}")
+    asked = {c["what"]: shlex.split(c["command"])[1:] for c in result.get("commands", [])}
+    for what, stage in (("accuracy of the original", 0), ("accuracy of the artifact", -1)):
+        done = subprocess.run([os.environ["WHET_PROGRAM"], *asked.get(what, []), "--json"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+        again = json.loads(done.stdout) if done.returncode == 0 else {}
+        want = result["stages"][stage]["accuracy"]
+        row(all(again.get(key) == want[key] for key in ("value", "ci95", "samples", "metric")) and want["value"] > 0.9,
+            f"{what} comes out again: {want['value']} of {want['samples']} {done.stderr}")
+    row({"--limit", "--seed", "--metric"} <= set(asked.get("all of it", [])), "what was asked is in the command for all of it")
+
+
 def check_weak(folder):
     result, said, code = optimize(folder, folder / "bare.npz", folder / "bare")
     row(code in (0, 1) and "no labels" in said and result["metric"]["name"] == "agreement" and result["warnings"],
@@ -164,6 +190,7 @@ def main():
             check_result(result, out)
             check_resume(folder, out)
             check_elsewhere(folder, out)
+        check_commands(folder)
         check_weak(folder)
     print(f"{passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
