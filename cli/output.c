@@ -19,32 +19,11 @@ const char *cli_reset(const cli *c) { return paint(c, "\033[0m"); }
 
 /* --- errors
  * --------------------------------------------------------------------------------------------------------------- */
-static void json_string(FILE *out, const char *s)
+/* One line, whatever a file has put into it: control characters would talk to the terminal. */
+static void put_plain(const char *text)
 {
-    fputc('"', out);
-    for (; *s; s++) {
-        const unsigned char ch = (unsigned char)*s;
-        if (ch == '"' || ch == '\\')
-            fprintf(out, "\\%c", ch);
-        else if (ch < 0x20)
-            fprintf(out, "\\u%04x", ch);
-        else
-            fputc(ch, out);
-    }
-    fputc('"', out);
-}
-
-static void print_error_json(const cli *c, const char *code, const char *message, const char *hint, const char *where)
-{
-    printf("{\"schema\":\"whet.%s/1\",\"error\":{\"code\":", c->verb ? c->verb->name : "help");
-    json_string(stdout, code);
-    fputs(",\"message\":", stdout);
-    json_string(stdout, message);
-    fputs(",\"hint\":", stdout);
-    json_string(stdout, hint);
-    fputs(",\"where\":", stdout);
-    json_string(stdout, where);
-    fputs("}}\n", stdout);
+    for (const char *p = text; *p; p++)
+        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, stderr);
 }
 
 static void print_error_text(const cli *c, const wt_err *err)
@@ -54,11 +33,16 @@ static void print_error_text(const cli *c, const wt_err *err)
     if (err->offset != WT_NO_OFFSET)
         snprintf(offset, sizeof offset, " at byte %llu", (unsigned long long)err->offset);
     fprintf(stderr, "%swhet: error:%s ", red, off);
+    put_plain(err->where);
     if (err->where[0] || offset[0])
-        fprintf(stderr, "%s%s: ", err->where, offset);
-    fprintf(stderr, "%s\n", err->message[0] ? err->message : "no reason was given");
-    if (err->hint[0])
-        fprintf(stderr, "hint: %s\n", err->hint);
+        fprintf(stderr, "%s: ", offset + (err->where[0] ? 0 : 1));
+    put_plain(err->message[0] ? err->message : "no reason was given");
+    fputc('\n', stderr);
+    if (err->hint[0]) {
+        fputs("hint: ", stderr);
+        put_plain(err->hint);
+        fputc('\n', stderr);
+    }
 }
 
 int cli_fail(cli *c, wt_status status, const wt_err *err)
@@ -66,12 +50,9 @@ int cli_fail(cli *c, wt_status status, const wt_err *err)
     cli_progress_end(c);
     fflush(stdout);
     if (c->common.json) {
-        char where[320];
-        if (err->offset != WT_NO_OFFSET)
-            snprintf(where, sizeof where, "%s@%llu", err->where, (unsigned long long)err->offset);
-        else
-            snprintf(where, sizeof where, "%s", err->where);
-        print_error_json(c, wt_status_name(status), err->message, err->hint, where);
+        char *json = wt_err_text(c->verb ? c->verb->name : "help", status, err);
+        fputs(json ? json : "", stdout);
+        wt_text_free(json);
     }
     print_error_text(c, err);
     return wt_status_exit_code(status);
@@ -130,7 +111,9 @@ void cli_log(void *user, wt_log_level level, const char *line)
     if (level > most)
         return;
     cli_progress_end(c);
-    fprintf(stderr, "whet: %s: %s\n", names[level], line);
+    fprintf(stderr, "whet: %s: ", names[level]);
+    put_plain(line);
+    fputc('\n', stderr);
 }
 
 struct cli_progress {

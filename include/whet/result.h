@@ -21,6 +21,9 @@ WT_API void wt_result_free(wt_result *result); /* NULL is fine */
  * Owned by the caller: wt_text_free. */
 WT_API char *wt_result_text(const wt_result *result, int indent);
 WT_API void wt_text_free(char *text);
+/* The document of what went wrong in a verb, {"schema","error":{"code","message","hint","where"}}, as wt_result_text.
+ */
+WT_API char *wt_err_text(const char *verb, wt_status status, const wt_err *err);
 /* Reads a document; refuses what is no JSON object, with the line. */
 WT_API wt_status wt_result_load(wt_result **out, wt_context *ctx, const char *path, wt_err *err);
 WT_API wt_status wt_result_save(const wt_result *result, wt_context *ctx, const char *path, int force, wt_err *err);

@@ -26,6 +26,16 @@ bool wt_path_is_dir(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+wt_status wt_refuse_replacing(const char *output, const char *input, wt_err *err)
+{
+    struct stat a, b;
+    if (stat(output, &a) != 0 || stat(input, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+        return WT_OK;
+    wt_fail(err, WT_EUSAGE, "%s is what is read, and would be replaced", output);
+    wt_err_hint(err, "choose another name for the output");
+    return WT_EUSAGE;
+}
+
 const char *wt_path_base(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -76,8 +86,11 @@ wt_status wt_make_dirs(wt_context *ctx, const char *path, wt_err *err)
             continue;
         const char kept = copy[i];
         copy[i] = 0;
-        if (mkdir(copy, 0777) != 0 && !wt_path_is_dir(copy)) /* EEXIST, but also EROFS or EACCES above our part */
+        if (mkdir(copy, 0777) != 0 && !wt_path_is_dir(copy)) { /* EEXIST, but also EROFS or EACCES above our part */
             st = wt_fail_errno(err, "cannot make folder %s", copy);
+            if (wt_path_exists(copy))
+                wt_err_hint(err, "a file of that name is in the way: choose another one");
+        }
         copy[i] = kept;
     }
     wt_free(ctx, copy);

@@ -38,6 +38,9 @@ wt_status wt_write_file(wt_context *ctx, const char *path, const void *bytes, si
 wt_status wt_make_dirs(wt_context *ctx, const char *path, wt_err *err);
 bool wt_path_exists(const char *path);
 bool wt_path_is_dir(const char *path);
+/* WT_EUSAGE when what would be written is what is read, whatever the two are called: --force replaces results, not the
+ * only copy of what they were made from. */
+wt_status wt_refuse_replacing(const char *output, const char *input, wt_err *err);
 /* dir + "/" + name from wt_alloc. */
 char *wt_path_join(wt_context *ctx, const char *dir, const char *name, wt_err *err);
 /* The folder part of path ("." without one), from wt_alloc. */

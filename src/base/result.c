@@ -69,10 +69,11 @@ void wt_result_free(wt_result *r)
     wt_free(r->ctx, r);
 }
 
-char *wt_result_text(const wt_result *r, int indent)
+/* With a newline at the end; NULL without memory. */
+static char *text_of(const json_t *root, int indent)
 {
     const size_t flags = (indent > 0 ? JSON_INDENT((size_t)indent) : JSON_COMPACT) | JSON_REAL_PRECISION(9);
-    char *text = json_dumps(r->root, flags);
+    char *text = json_dumps(root, flags);
     const size_t len = text ? strlen(text) : 0;
     char *line = text ? realloc(text, len + 2) : NULL;
     if (!line) {
@@ -82,6 +83,22 @@ char *wt_result_text(const wt_result *r, int indent)
     line[len] = '\n';
     line[len + 1] = 0;
     return line;
+}
+
+char *wt_result_text(const wt_result *r, int indent) { return text_of(r->root, indent); }
+
+char *wt_err_text(const char *verb, wt_status status, const wt_err *err)
+{
+    char schema[64], where[sizeof err->where + 32];
+    snprintf(schema, sizeof schema, "whet.%s/1", verb);
+    snprintf(where, sizeof where, err->offset != WT_NO_OFFSET ? "%s@%llu" : "%s", err->where,
+             (unsigned long long)err->offset);
+    json_t *root = json_pack("{s:s, s:{s:s, s:o, s:o, s:o}}", "schema", schema, "error", "code", wt_status_name(status),
+                             "message", wt_json_text(err->message), "hint", wt_json_text(err->hint), "where",
+                             wt_json_text(where));
+    char *text = root ? text_of(root, 0) : NULL;
+    json_decref(root);
+    return text;
 }
 
 void wt_text_free(char *text) { free(text); }

@@ -90,10 +90,11 @@ static void add_memory(const wt_lane *lane, json_t *o)
 static json_t *failed_json(const wt_lane *lane)
 {
     const wt_err *e = &lane->err;
-    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "model", lane->model, "engine", "native", "status",
-                          "failed", "code", wt_status_name(lane->status), "reason", e->message, "where", e->where);
+    json_t *o = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "engine", "native",
+                          "status", "failed", "code", wt_status_name(lane->status), "reason", wt_json_text(e->message),
+                          "where", wt_json_text(e->where));
     if (e->hint[0])
-        json_object_set_new(o, "hint", json_string(e->hint));
+        json_object_set_new(o, "hint", wt_json_text(e->hint));
     return o;
 }
 
@@ -109,7 +110,7 @@ static json_t *lane_json(const bench *b, const wt_lane *lane, wt_err *err)
         json_decref(o);
         return NULL;
     }
-    json_object_set_new(o, "model", json_string(lane->model));
+    json_object_set_new(o, "model", wt_json_text(lane->model));
     json_object_set_new(o, "engine", json_string("native"));
     json_object_set_new(o, "status", json_string("ok"));
     json_object_set_new(o, "latency_ms", latency);
@@ -147,8 +148,8 @@ static wt_status add_noise(bench *b, json_t *root, wt_err *err)
         WT_TRY(speedup(b, first, again, &ratio, ci95, err));
         b->noise = fmax(fabs(ci95[0] - 1), fabs(ci95[1] - 1));
         json_object_set_new(root, "noise",
-                            json_pack("{s:s, s:o, s:o, s:I}", "model", first->model, "ratio", wt_json_real(ratio),
-                                      "ci95", pair(ci95), "rounds", (json_int_t)first->rounds));
+                            json_pack("{s:o, s:o, s:o, s:I}", "model", wt_json_text(first->model), "ratio",
+                                      wt_json_real(ratio), "ci95", pair(ci95), "rounds", (json_int_t)first->rounds));
     }
     json_object_set_new(root, "noise_floor", wt_json_real(b->noise));
     return WT_OK;
@@ -168,17 +169,17 @@ static wt_status add_ratios(const bench *b, json_t *root, wt_err *err)
             continue;
         WT_TRY(speedup(b, first, lane, &ratio, ci95, err));
         const bool one_inside = ci95[0] <= 1 && ci95[1] >= 1, inside = one_inside || !(fabs(ratio - 1) > b->noise);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", lane->model, "to",
-                                        first->model, "engine", "native", "speedup", wt_json_real(ratio), "ci95",
-                                        pair(ci95), "inside_noise", inside, "verdict",
-                                        inside      ? "inside the noise"
-                                        : ratio > 1 ? "faster"
-                                                    : "slower",
-                                        "peak_rss", wt_json_real(share(lane->peak_rss_bytes, first->peak_rss_bytes)),
-                                        "rss_over_empty",
-                                        wt_json_real(share(over(lane->peak_rss_bytes, lane->empty_rss_bytes),
-                                                           over(first->peak_rss_bytes, first->empty_rss_bytes)))));
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "to",
+                      wt_json_text(first->model), "engine", "native", "speedup", wt_json_real(ratio), "ci95",
+                      pair(ci95), "inside_noise", inside, "verdict",
+                      inside      ? "inside the noise"
+                      : ratio > 1 ? "faster"
+                                  : "slower",
+                      "peak_rss", wt_json_real(share(lane->peak_rss_bytes, first->peak_rss_bytes)), "rss_over_empty",
+                      wt_json_real(share(over(lane->peak_rss_bytes, lane->empty_rss_bytes),
+                                         over(first->peak_rss_bytes, first->empty_rss_bytes)))));
     }
     return WT_OK;
 }

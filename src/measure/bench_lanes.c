@@ -108,8 +108,9 @@ static wt_status open_worker(bench_work *b, wt_lane *lane, lane_work *w, wt_err 
     json_t *answer;
     const int threads = lane->threads ? lane->threads : b->o->exec.threads;
     WT_TRY(wt_worker_open(&w->worker, b->ctx, b->o->program, threads, &lane->empty_rss_bytes, err));
-    json_t *request = json_pack("{s:s, s:s, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model", lane->model, "threads",
-                                threads, "input_shapes", texts(w->shapes, w->n_shapes), "passes_off",
+    json_t *request = json_pack("{s:s, s:o, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model",
+                                wt_message_path(lane->model), "threads", threads, "input_shapes",
+                                texts(w->shapes, w->n_shapes), "passes_off",
                                 texts(b->o->exec.passes_off, b->o->exec.n_passes_off), "batch", b->o->batch, "samples",
                                 wt_samples_describe(w->samples, w->n_samples));
     WT_TRY(wt_worker_ask_with(w->worker, request, w->samples, w->n_samples, b->timeout_s, &answer, err));

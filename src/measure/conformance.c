@@ -178,9 +178,9 @@ static void run_case(wt_context *ctx, const char *dir, const wt_conformance_opti
 
 static json_t *case_json(const char *name, const outcome *o)
 {
-    return json_pack("{s:s, s:s, s:s*, s:o, s:o}", "name", name, "status", o->status, "reason",
-                     o->reason[0] ? o->reason : NULL, "max_abs", wt_json_real(o->max_abs), "max_range_error",
-                     wt_json_real(o->max_range_error));
+    return json_pack("{s:o, s:s, s:o*, s:o, s:o}", "name", wt_json_text(name), "status", o->status, "reason",
+                     o->reason[0] ? wt_json_text(o->reason) : NULL, "max_abs", wt_json_real(o->max_abs),
+                     "max_range_error", wt_json_real(o->max_range_error));
 }
 
 /* DIR itself, or each folder in it that holds a model. */

@@ -60,10 +60,11 @@ static wt_status describe(wt_result **out, const wt_model *m, wt_context *ctx, c
     json_t *text = p->text.len ? json_stringn(p->text.data, p->text.len) : NULL; /* NULL for what is no UTF-8, too */
     WT_TRY(wt_model_describe(m, &info, err));
     return wt_result_take(out, ctx,
-                          json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:o*, s:I, s:I, s:I}", "schema", "whet.graph/1",
-                                    "model", info.path, "form", forms[o->form], "after", o->after, "file", o->output,
-                                    "text", text, "bytes", (json_int_t)p->bytes, "nodes", (json_int_t)info.nodes,
-                                    "subgraphs", (json_int_t)info.subgraphs),
+                          json_pack("{s:s, s:o, s:s, s:s*, s:o*, s:o*, s:I, s:I, s:I}", "schema", "whet.graph/1",
+                                    "model", wt_json_text(info.path), "form", forms[o->form], "after", o->after, "file",
+                                    o->output ? wt_json_text(o->output) : NULL, "text", text, "bytes",
+                                    (json_int_t)p->bytes, "nodes", (json_int_t)info.nodes, "subgraphs",
+                                    (json_int_t)info.subgraphs),
                           err);
 }
 
@@ -90,6 +91,8 @@ wt_status wt_draw(wt_result **out, wt_context *ctx, const char *path, const wt_d
     *out = NULL;
     if (o->after)
         WT_TRY(check_pass(o->after, err));
+    if (o->output)
+        WT_TRY(wt_refuse_replacing(o->output, path, err));
     WT_TRY(wt_open_with_shapes(&m, ctx, path, &o->exec, err));
     const wt_status st = draw(out, m, ctx, o, sink, user, err);
     if (st != WT_OK)

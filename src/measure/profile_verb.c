@@ -305,15 +305,14 @@ static wt_status report(const work *w, wt_result **out, wt_err *err)
     const wt_profiled *p = &w->p;
     json_t *nodes;
     WT_TRY(nodes_json(p, &nodes, err));
-    json_t *path = json_string(w->path);
     json_t *o = json_pack("{s:s, s:o, s:s, s:i, s:o, s:f, s:f, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}, s:o}",
-                          "schema", "whet.profile/1", "model", path ? path : json_string("?"), "engine", "native",
-                          "threads", p->threads, "latency_ms", wt_summary_json(&p->latency), "total_ms", p->total_ms,
-                          "cpus_used", p->cpus_used, "other_load", wt_json_real(p->others), "nodes", nodes, "ops",
-                          ops_json(p), "roof", roof_json(&p->roof), "memory", "weights_bytes",
-                          (json_int_t)p->weights_bytes, "activation_bytes", (json_int_t)p->activation_bytes,
-                          "peak_rss_bytes", (json_int_t)p->peak_rss, "usable_bytes", (json_int_t)p->usable_memory,
-                          "bottlenecks", wt_profile_bottlenecks(p));
+                          "schema", "whet.profile/1", "model", wt_json_text(w->path), "engine", "native", "threads",
+                          p->threads, "latency_ms", wt_summary_json(&p->latency), "total_ms", p->total_ms, "cpus_used",
+                          p->cpus_used, "other_load", wt_json_real(p->others), "nodes", nodes, "ops", ops_json(p),
+                          "roof", roof_json(&p->roof), "memory", "weights_bytes", (json_int_t)p->weights_bytes,
+                          "activation_bytes", (json_int_t)p->activation_bytes, "peak_rss_bytes",
+                          (json_int_t)p->peak_rss, "usable_bytes", (json_int_t)p->usable_memory, "bottlenecks",
+                          wt_profile_bottlenecks(p));
     return wt_result_take(out, w->ctx, o, err);
 }
 

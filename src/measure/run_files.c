@@ -197,9 +197,10 @@ static wt_status write_outputs(wt_opened *m, const wt_run_options *o, json_t *li
                 return st;
             }
         }
-        json_array_append_new(list, json_pack("{s:s, s:o, s:s, s:s, s:s*}", "name", m->graph->outputs[i]->name, "shape",
-                                              dims, "text_shape", wt_shape_text(&t->shape, NULL, shape, sizeof shape),
-                                              "dtype", wt_dtype_name(t->dtype), "file", path));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:s, s:s, s:o*}", "name", m->graph->outputs[i]->name, "shape", dims,
+                                        "text_shape", wt_shape_text(&t->shape, NULL, shape, sizeof shape), "dtype",
+                                        wt_dtype_name(t->dtype), "file", path ? wt_json_text(path) : NULL));
         wt_free(m->ctx, path);
     }
     return WT_OK;
@@ -257,7 +258,7 @@ wt_status wt_run_model(wt_result **out, wt_context *ctx, const char *model, cons
     bool ok = true;
     *out = NULL;
     WT_TRY(wt_open_model(&m, ctx, model, &o->exec, err));
-    json_t *root = json_pack("{s:s, s:s}", "schema", "whet.run/1", "model", model);
+    json_t *root = json_pack("{s:s, s:o}", "schema", "whet.run/1", "model", wt_json_text(model));
     wt_status st = root ? run_opened(&m, model, o, root, &ok, err)
                         : wt_fail(err, WT_ENOMEM, "no memory for the result");
     wt_opened_close(&m);

@@ -83,7 +83,7 @@ static wt_status convert_graph(wt_context *ctx, const char *model, const wt_conv
     return st;
 }
 
-static wt_status check(const wt_convert_options *o, wt_err *err)
+static wt_status check(const char *model, const wt_convert_options *o, wt_err *err)
 {
     if (!o->output)
         return wt_fail(err, WT_EUSAGE, "where to write the model is missing: -o OUT.gguf");
@@ -94,16 +94,17 @@ static wt_status check(const wt_convert_options *o, wt_err *err)
     }
     if (!o->force && wt_path_exists(o->output))
         return wt_fail(err, WT_EUSAGE, "%s exists; --force overwrites it", o->output);
-    return WT_OK;
+    return wt_refuse_replacing(o->output, model, err);
 }
 
 wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model, const wt_convert_options *o,
                            wt_err *err)
 {
     *out = NULL;
-    WT_TRY(check(o, err));
+    WT_TRY(check(model, o, err));
     const uint64_t start = wt_now_ns();
-    json_t *root = json_pack("{s:s, s:s, s:s?}", "schema", "whet.convert/1", "model", model, "dtype", o->dtype);
+    json_t *root = json_pack("{s:s, s:o, s:s?}", "schema", "whet.convert/1", "model", wt_json_text(model), "dtype",
+                             o->dtype);
     if (!root)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
     const wt_status st = wt_weights_sniff(model) ? convert_weights(ctx, model, o, root, err)

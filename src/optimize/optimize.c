@@ -188,18 +188,29 @@ static wt_status open_journal(wt_optimizer *w, wt_err *err)
     return st;
 }
 
+/* One of the files that will be written. */
+static wt_status claim_file(const wt_optimizer *w, const char *name, wt_err *err)
+{
+    char *path = wt_path_join(w->ctx, w->dir, name, err);
+    if (!path)
+        return WT_ENOMEM;
+    wt_status st = wt_refuse_replacing(path, w->model, err);
+    if (st == WT_OK)
+        st = wt_refuse_replacing(path, w->o->data.path, err);
+    if (st == WT_OK && !w->o->force && !w->o->resume && wt_path_exists(path)) {
+        st = wt_fail(err, WT_EUSAGE, "%s exists already", path);
+        wt_err_hint(err, "--force starts again, --resume goes on, and another folder keeps what is there");
+    }
+    wt_free(w->ctx, path);
+    return st;
+}
+
 static wt_status claim_folder(const wt_optimizer *w, wt_err *err)
 {
-    char *result = wt_path_join(w->ctx, w->dir, "result.json", err);
-    if (!result)
-        return WT_ENOMEM;
-    const bool there = wt_path_exists(result);
-    wt_free(w->ctx, result);
-    if (there && !w->o->force && !w->o->resume) {
-        const wt_status st = wt_fail(err, WT_EUSAGE, "%s holds a result already", w->dir);
-        wt_err_hint(err, "--force starts again, --resume goes on");
-        return st;
-    }
+    static const char *const names[] = { "result.json",   "journal",     "model.onnx",  "float.onnx",
+                                         "all-int8.onnx", "ledger.json", "report.html", "statistics.json" };
+    for (size_t i = 0; i < WT_ARRAY_LEN(names); i++)
+        WT_TRY(claim_file(w, names[i], err));
     WT_TRY(wt_make_dirs(w->ctx, w->dir, err));
     wt_remove_leftovers(w->dir);
     return WT_OK;

@@ -1,6 +1,7 @@
 /* quantize_verb.c - whet calibrate and whet quantize. */
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "model/format.h"
 #include "measure/open.h"
@@ -36,6 +37,13 @@ static wt_status calibrate_set(wt_quantizer *q, const char *model, const wt_data
     return st;
 }
 
+static wt_status check_replaced(const char *output, const char *model, const char *data, wt_err *err)
+{
+    if (model)
+        WT_TRY(wt_refuse_replacing(output, model, err));
+    return data ? wt_refuse_replacing(output, data, err) : WT_OK;
+}
+
 wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *o, wt_err *err)
 {
     wt_quantizer q;
@@ -43,16 +51,17 @@ wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, cons
     *out = NULL;
     if (!o->output)
         return wt_fail(err, WT_EUSAGE, "where to write the statistics is missing: -o FILE");
+    WT_TRY(check_replaced(o->output, model, o->data.path, err));
     const uint64_t start = wt_now_ns();
     WT_TRY(wt_quantizer_open(&q, ctx, model, &o->exec, NULL, 0, err));
     wt_status st = calibrate_set(&q, model, &o->data, &o->exec, hash, err);
     if (st == WT_OK)
         st = wt_stats_save(&q.points, q.samples, hash, o->output, o->force != 0, err);
     json_t *root = st == WT_OK
-                       ? json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:f, s:I, s:I}", "schema", "whet.calibrate/1",
-                                   "model", model, "samples", (json_int_t)q.samples, "tensors",
-                                   (json_int_t)q.points.n_points, "data_hash", hash, "file", o->output, "seconds",
-                                   wt_seconds_since(start), "peak_rss_bytes", (json_int_t)wt_peak_rss(),
+                       ? json_pack("{s:s, s:o, s:I, s:I, s:s, s:o, s:f, s:I, s:I}", "schema", "whet.calibrate/1",
+                                   "model", wt_json_text(model), "samples", (json_int_t)q.samples, "tensors",
+                                   (json_int_t)q.points.n_points, "data_hash", hash, "file", wt_json_text(o->output),
+                                   "seconds", wt_seconds_since(start), "peak_rss_bytes", (json_int_t)wt_peak_rss(),
                                    "estimated_bytes", (json_int_t)wt_quantizer_estimate(&q))
                        : NULL;
     wt_quantizer_close(&q);
@@ -61,17 +70,20 @@ wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, cons
 
 /* --- quantize
  * ----------------------------------------------------------------------------------------------------------------- */
+/* Asked before the work, not after it. */
+static wt_status check_name(const char *path, wt_err *err)
+{
+    if (wt_format_by_path(path))
+        return WT_OK;
+    wt_fail(err, WT_EUSAGE, "no format goes by the extension of this name; .onnx was expected");
+    wt_err_where(err, "%s", path);
+    return WT_EUSAGE;
+}
+
 static wt_status write_as(const wt_graph *graph, const char *path, const wt_write_options *o, wt_written *written,
                           wt_err *err)
 {
-    const wt_format *format = wt_format_by_path(path);
-    if (!format) {
-        const wt_status st = wt_fail(err, WT_EUSAGE,
-                                     "no format goes by the extension of this name; .onnx was expected");
-        wt_err_where(err, "%s", path);
-        return st;
-    }
-    return format->write(graph, path, o, written, err);
+    return wt_format_by_path(path)->write(graph, path, o, written, err);
 }
 
 static uint64_t written_bytes(const wt_written *w)
@@ -165,6 +177,7 @@ static wt_status run_scheme(wt_context *ctx, const char *model, const char *sche
     wt_quantizer q;
     if (wt_weights_sniff(model))
         return quantize_weights(ctx, model, scheme, o, root, err);
+    WT_TRY(check_name(o->output, err));
     if (!strcmp(scheme, "fp16"))
         return quantize_fp16(ctx, model, o, root, err);
     if (strcmp(scheme, "int8"))
@@ -187,9 +200,12 @@ wt_status wt_quantize(wt_result **out, wt_context *ctx, const char *model, const
         return wt_fail(err, WT_EUSAGE, "where to write the model is missing: -o OUT");
     if (!o->force && wt_path_exists(o->output))
         return wt_fail(err, WT_EUSAGE, "%s exists; --force overwrites it", o->output);
+    WT_TRY(check_replaced(o->output, model, o->data.path, err));
+    WT_TRY(check_replaced(o->output, o->stats, NULL, err));
     const uint64_t start = wt_now_ns();
     const char *scheme = o->scheme ? o->scheme : wt_weights_sniff(model) ? "q4_k_m" : "int8";
-    json_t *root = json_pack("{s:s, s:s, s:s}", "schema", "whet.quantize/1", "model", model, "scheme", scheme);
+    json_t *root = json_pack("{s:s, s:o, s:s}", "schema", "whet.quantize/1", "model", wt_json_text(model), "scheme",
+                             scheme);
     if (!root)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
     const wt_status st = run_scheme(ctx, model, scheme, o, root, err);

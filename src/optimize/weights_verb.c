@@ -9,7 +9,7 @@ json_t *wt_written_json(const wt_written *w)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < w->count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "file", w->files[i].path, "bytes",
+        json_array_append_new(list, json_pack("{s:o, s:I, s:s}", "file", wt_json_text(w->files[i].path), "bytes",
                                               (json_int_t)w->files[i].bytes, "sha256", w->files[i].sha256));
     return list;
 }

@@ -50,8 +50,8 @@ static void open_lane(table *t, lane *l)
     wt_status st = wt_worker_open(&l->worker, t->ctx, t->o->program, t->o->exec.threads, &l->empty_rss, &e);
     if (st == WT_OK)
         st = wt_worker_ask(l->worker,
-                           json_pack("{s:s, s:s, s:i, s:I}", "do", "open-language", "model", l->model, "threads",
-                                     t->o->exec.threads, "context", (json_int_t)(t->prompt + t->gen)),
+                           json_pack("{s:s, s:o, s:i, s:I}", "do", "open-language", "model", wt_message_path(l->model),
+                                     "threads", t->o->exec.threads, "context", (json_int_t)(t->prompt + t->gen)),
                            t->timeout_s, &answer, &e);
     if (st == WT_OK)
         l->load_ms = number(answer, "load_ms");
@@ -122,7 +122,7 @@ static json_t *rate(const table *t, const double *seconds, size_t n, int64_t tok
 static json_t *lane_json(const table *t, const lane *l)
 {
     const char *key;
-    json_t *value, *o = json_pack("{s:s, s:s, s:s}", "model", l->model, "engine", "native", "status",
+    json_t *value, *o = json_pack("{s:o, s:s, s:s}", "model", wt_json_text(l->model), "engine", "native", "status",
                                   l->status == WT_OK ? "ok" : "failed");
     if (l->status != WT_OK) {
         json_object_set_new(o, "code", json_string(wt_status_name(l->status)));
@@ -168,8 +168,8 @@ static void add_ratios(const table *t, json_t *root)
         const lane *l = &t->lanes[i];
         if (first->status != WT_OK || l->status != WT_OK)
             continue;
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "model", l->model, "to", first->model,
-                                              "engine", "native", "prefill",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:o}", "model", wt_json_text(l->model), "to",
+                                              wt_json_text(first->model), "engine", "native", "prefill",
                                               ratio_of(t, first->prefill_s, l->prefill_s, l->rounds, &unused), "decode",
                                               ratio_of(t, first->decode_s, l->decode_s, l->rounds, &unused)));
     }

@@ -2,6 +2,7 @@
 #include "measure/worker/frame.h"
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -151,4 +152,45 @@ wt_status wt_channel_receive_bytes(wt_channel *c, void *bytes, size_t len, wt_er
     if (got != len)
         return wt_fail(err, WT_EFORMAT, "a frame of %llu bytes came, %zu were expected", (unsigned long long)got, len);
     return read_all(c, bytes, len, NULL, err);
+}
+
+/* --- names of files
+ * --------------------------------------------------------------------------------------------------------- */
+json_t *wt_message_path(const char *path)
+{
+    const size_t len = strlen(path);
+    char *text = malloc(2 * len + 1), *to = text;
+    for (size_t i = 0; text && i < len; i++) {
+        const unsigned char c = (unsigned char)path[i];
+        if (c >= 0x80)
+            *to++ = (char)(0xc0 | c >> 6);
+        *to++ = (char)(c >= 0x80 ? 0x80 | (c & 0x3f) : c);
+    }
+    json_t *json = text ? json_stringn(text, (size_t)(to - text)) : NULL;
+    free(text);
+    return json;
+}
+
+wt_status wt_message_path_of(wt_context *ctx, const json_t *value, char **out, wt_err *err)
+{
+    const char *text = json_string_value(value);
+    *out = NULL;
+    if (!text)
+        return wt_fail(err, WT_EUSAGE, "the message names no file");
+    char *path = wt_alloc_raw(ctx, strlen(text) + 1, 1, err), *to = path;
+    if (!path)
+        return WT_ENOMEM;
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p < 0x80) {
+            *to++ = (char)*p;
+        } else if (*p == 0xc2 || *p == 0xc3) { /* what follows is there: jansson takes only UTF-8 */
+            *to++ = (char)(*p << 6 | (p[1] & 0x3f));
+            p++;
+        } else {
+            wt_free(ctx, path);
+            return wt_fail(err, WT_EFORMAT, "the name of a file in the message has a character that is no byte");
+        }
+    *to = 0;
+    *out = path;
+    return WT_OK;
 }

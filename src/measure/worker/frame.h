@@ -21,6 +21,11 @@ typedef struct wt_channel {
     bool ended;        /* the other side closed between two frames: the WT_EIO that was returned is a goodbye */
 } wt_channel;
 
+/* The name of a file in a message: names are bytes, JSON is UTF-8, so every byte goes as the character of its number.
+ */
+json_t *wt_message_path(const char *path);
+/* The other side, from wt_alloc; WT_EUSAGE when there is none, WT_EFORMAT when it is no such text. */
+wt_status wt_message_path_of(wt_context *ctx, const json_t *value, char **out, wt_err *err);
 /* WT_ELIMIT: not in time. WT_EIO: the other side has closed. WT_EFORMAT: what came is no frame, or not the one
  * expected. */
 wt_status wt_channel_send(wt_channel *c, const json_t *message, wt_err *err);

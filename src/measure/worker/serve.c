@@ -120,15 +120,17 @@ static wt_status open_timed(server *s, const json_t *request, const char *path, 
 
 static wt_status do_open(server *s, const json_t *request, json_t *answer, wt_err *err)
 {
-    const char *path = json_string_value(json_object_get(request, "model"));
+    char *path;
     double ms[3] = { 0 };
-    if (!s->ctx || s->model.graph || !path)
-        return wt_fail(err, WT_EUSAGE, "open comes once, behind hello, with a model");
+    if (!s->ctx || s->model.graph)
+        return wt_fail(err, WT_EUSAGE, "open comes once, behind hello");
+    WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
     const wt_status st = open_timed(s, request, path, ms, err);
-    if (st != WT_OK) {
+    if (st != WT_OK)
         wt_err_file(err, path);
+    wt_free(s->ctx, path);
+    if (st != WT_OK)
         return st;
-    }
     return json_object_set_new(answer, "open_ms", json_real(ms[0])) ||
                    json_object_set_new(answer, "plan_ms", json_real(ms[1])) ||
                    json_object_set_new(answer, "first_run_ms", json_real(ms[2]))
@@ -192,16 +194,18 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
 
 static wt_status do_open_language(server *s, const json_t *request, json_t *answer, wt_err *err)
 {
-    const char *path = json_string_value(json_object_get(request, "model"));
-    if (!s->ctx || s->model.graph || s->speaker.language || !path)
-        return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello, with a model");
+    char *path;
+    if (!s->ctx || s->model.graph || s->speaker.language)
+        return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello");
+    WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
     const uint64_t start = wt_now_ns();
     const wt_status st = wt_speaker_open(&s->speaker, s->ctx, path, (int)whole(request, "threads", 0, 1024),
                                          whole(request, "context", 2, INT32_MAX), err);
-    if (st != WT_OK) {
+    if (st != WT_OK)
         wt_err_file(err, path);
+    wt_free(s->ctx, path);
+    if (st != WT_OK)
         return st;
-    }
     return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? out_of_memory(err) : WT_OK;
 }
 
@@ -267,10 +271,8 @@ static const struct {
  * --------------------------------------------------------------------------------------------------------------- */
 static json_t *refusal(wt_status st, const wt_err *e)
 {
-    json_t *o = json_pack("{s:b, s:i, s:s, s:s, s:s}", "ok", 0, "code", (int)st, "message", e->message, "hint", e->hint,
-                          "where", e->where);
-    if (!o) /* text that is no UTF-8: a name out of a file */
-        o = json_pack("{s:b, s:i, s:s}", "ok", 0, "code", (int)st, "message", "the reason cannot be written as text");
+    json_t *o = json_pack("{s:b, s:i, s:o, s:o, s:o}", "ok", 0, "code", (int)st, "message", wt_json_text(e->message),
+                          "hint", wt_json_text(e->hint), "where", wt_json_text(e->where));
     if (o && e->offset != WT_NO_OFFSET)
         json_object_set_new(o, "offset", json_integer((json_int_t)e->offset));
     return o;
