@@ -12,6 +12,7 @@ typedef enum cli_kind {
     CLI_TEXT,  /* const char * */
     CLI_LIST,  /* cli_list: may be given several times */
     CLI_INT,   /* int */
+    CLI_COUNT, /* int, not negative */
     CLI_REAL,  /* double */
     CLI_SIZE,  /* uint64_t: bytes, with k, M, G, KiB, MiB, GiB */
     CLI_TIME,  /* double: seconds, with ms, s, min, h */
@@ -78,6 +79,12 @@ extern const cli_option cli_common_options[];
 int cli_parse(cli *c, int argc, char **argv);
 void cli_free(cli *c);
 wt_exec_options cli_exec(const cli *c);
+
+/* read_text.c: an error of the program itself, and whole texts, which the caller frees. path NULL or "-": standard
+ * input. A string is a text without a zero byte. */
+wt_status cli_error(wt_err *err, wt_status code, const char *where, const char *message, const char *hint);
+wt_status cli_read_text(const char *path, char **out, size_t *len, wt_err *err);
+wt_status cli_read_string(const char *path, char **out, wt_err *err);
 
 /* help.c */
 void cli_print_usage(FILE *out);

@@ -7,7 +7,8 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    CLI_ROW(args, ctx, "ctx", 0, CLI_INT, "N", "tokens that the memory of a language model is told for (default 4096)"),
+    CLI_ROW(args, ctx, "ctx", 0, CLI_COUNT, "N",
+            "tokens that the memory of a language model is told for (default 4096)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 

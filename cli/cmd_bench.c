@@ -16,14 +16,14 @@ static void defaults(void *p)
 
 static const cli_option options[] = {
     CLI_ROW(args, seconds, "time", 0, CLI_TIME, "TIME", "measuring time for each model (default 3s)"),
-    CLI_ROW(args, warmup, "warmup", 0, CLI_INT, "N", "runs dropped first (default: half a second's)"),
-    CLI_ROW(args, batch, "batch", 0, CLI_INT, "N", "first dimension of the inputs"),
+    CLI_ROW(args, warmup, "warmup", 0, CLI_COUNT, "N", "runs dropped first (default: half a second's)"),
+    CLI_ROW(args, batch, "batch", 0, CLI_COUNT, "N", "first dimension of the inputs"),
     CLI_ROW(args, data, "data", 0, CLI_TEXT, "SET", "inputs from this data set (default: random, from the seed)"),
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME", "profile whose power an estimate of energy uses"),
     CLI_ROW(args, timeout, "timeout", 0, CLI_TIME, "TIME",
             "how long one answer may take beyond its measuring time (default 2min)"),
-    CLI_ROW(args, prompt, "prompt", 0, CLI_INT, "N", "tokens of a language model's prompt (default 128)"),
-    CLI_ROW(args, gen, "gen", 0, CLI_INT, "N", "tokens of its answer (default 64)"),
+    CLI_ROW(args, prompt, "prompt", 0, CLI_COUNT, "N", "tokens of a language model's prompt (default 128)"),
+    CLI_ROW(args, gen, "gen", 0, CLI_COUNT, "N", "tokens of its answer (default 64)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -172,8 +172,9 @@ static int run(cli *c)
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
     if (a->batch < 0 || a->seconds <= 0 || a->seconds > 86400 || a->timeout < 0)
-        return cli_usage(c, a->batch < 0 ? "option '--batch': 1 or more was expected"
-                                         : "options '--time' and '--timeout': up to a day was expected");
+        return cli_usage(c, a->batch < 0
+                                ? "option '--batch': 1 or more was expected"
+                                : "options '--time' and '--timeout': more than nothing and up to a day was expected");
     o.exec = cli_exec(c);
     o.models = c->inputs;
     o.n_models = c->n_inputs;

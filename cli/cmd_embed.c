@@ -29,26 +29,19 @@ static void print(cli *c, const wt_result *r)
     }
 }
 
-/* One text a line of standard input. */
-static char **read_lines(size_t *count)
+/* Cuts a text into its lines, in place; the caller frees the list. */
+static const char **cut_lines(char *text, size_t *count)
 {
-    char **lines = NULL, *line = NULL;
-    size_t n = 0, cap = 0, size = 0;
-    ssize_t len;
-    while ((len = getline(&line, &size, stdin)) >= 0) {
-        if (n == cap) {
-            char **more = realloc(lines, (cap = cap ? 2 * cap : 64) * sizeof *lines);
-            if (!more)
-                break;
-            lines = more;
-        }
-        if (len && line[len - 1] == '\n')
-            line[len - 1] = 0;
-        lines[n++] = line;
-        line = NULL;
-        size = 0;
+    size_t n = 0, cap = 1;
+    for (const char *p = text; (p = strchr(p, '\n')) != NULL; p++)
+        cap++;
+    const char **lines = malloc(cap * sizeof *lines);
+    for (char *p = text; lines && *p;) {
+        lines[n++] = p;
+        p += strcspn(p, "\n");
+        if (*p)
+            *p++ = 0;
     }
-    free(line);
     *count = n;
     return lines;
 }
@@ -60,14 +53,17 @@ static int run(cli *c)
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
     size_t n = c->n_inputs - 1;
-    char **lines = n ? NULL : read_lines(&n);
+    char *text = NULL;
+    const char **lines = NULL;
     o.language.threads = c->common.threads;
     o.pooling = a->pooling;
     o.no_normalize = a->no_normalize;
-    const char *const *texts = lines ? (const char *const *)lines : c->inputs + 1;
-    const wt_status st = wt_embed(&result, c->ctx, c->inputs[0], texts, n, &o, &err);
-    for (size_t i = 0; lines && i < n; i++)
-        free(lines[i]);
+    wt_status st = n ? WT_OK : cli_read_string(NULL, &text, &err);
+    if (st == WT_OK && !n && !(lines = cut_lines(text, &n)))
+        st = cli_error(&err, WT_ENOMEM, "standard input", "no memory for its lines", "");
+    if (st == WT_OK)
+        st = wt_embed(&result, c->ctx, c->inputs[0], lines ? lines : c->inputs + 1, n, &o, &err);
+    free(text);
     free(lines);
     return cli_finish(c, st, &err, result, print);
 }

@@ -34,79 +34,41 @@ static const cli_option options[] = {
     CLI_ROW(args, chat, "chat", 0, CLI_FLAG, NULL, "the prompt is a message: use the model's chat template"),
     CLI_ROW(args, system, "system", 0, CLI_TEXT, "TEXT", "system message of --chat"),
     CLI_ROW(args, raw, "raw", 0, CLI_FLAG, NULL, "no token that begins a text, no special tokens in the prompt"),
-    CLI_ROW(args, max_tokens, "max-tokens", 'n', CLI_INT, "N", "tokens at most; 0: until the end (default: 256)"),
+    CLI_ROW(args, max_tokens, "max-tokens", 'n', CLI_COUNT, "N", "tokens at most; 0: until the end (default: 256)"),
     CLI_ROW(args, stop, "stop", 0, CLI_LIST, "TEXT", "end where this text appears; several may be given"),
-    CLI_ROW(args, ctx, "ctx", 0, CLI_INT, "N", "tokens of context (default: the model's, at most 4096)"),
-    CLI_ROW(args, batch, "batch", 0, CLI_INT, "N", "tokens of the prompt in one pass (default: 512)"),
+    CLI_ROW(args, ctx, "ctx", 0, CLI_COUNT, "N", "tokens of context (default: the model's, at most 4096)"),
+    CLI_ROW(args, batch, "batch", 0, CLI_COUNT, "N", "tokens of the prompt in one pass (default: 512)"),
     { "overflow", 0, CLI_CHOICE, offsetof(args, overflow), "HOW",
       "what does not fit the context: refuse, truncate (keep the end of the prompt), shift (forget the middle)",
       "refuse/truncate/shift" },
     { "kv", 0, CLI_CHOICE, offsetof(args, kv), "TYPE", "how keys and values are stored (default: f16)",
       "f32/f16/q8_0/q4_0" },
     CLI_ROW(args, temperature, "temperature", 't', CLI_REAL, "T", "0 is greedy (default: 0.8)"),
-    CLI_ROW(args, top_k, "top-k", 0, CLI_INT, "K", "the K likeliest tokens; 0: all (default: 40)"),
+    CLI_ROW(args, top_k, "top-k", 0, CLI_COUNT, "K", "the K likeliest tokens; 0: all (default: 40)"),
     CLI_ROW(args, top_p, "top-p", 0, CLI_REAL, "P", "the likeliest that make P together (default: 0.95)"),
     CLI_ROW(args, min_p, "min-p", 0, CLI_REAL, "P", "those with P of the best one's probability (default: 0.05)"),
     CLI_ROW(args, typical_p, "typical-p", 0, CLI_REAL, "P", "locally typical ones (default: 1, off)"),
     CLI_ROW(args, repeat, "repeat-penalty", 0, CLI_REAL, "X", "divides logits of recent tokens (default: 1, off)"),
-    CLI_ROW(args, repeat_last, "repeat-last", 0, CLI_INT, "N", "how far penalties look back (default: 64)"),
+    CLI_ROW(args, repeat_last, "repeat-last", 0, CLI_COUNT, "N", "how far penalties look back (default: 64)"),
     CLI_ROW(args, presence, "presence-penalty", 0, CLI_REAL, "X", "for having been there (default: 0)"),
     CLI_ROW(args, frequency, "frequency-penalty", 0, CLI_REAL, "X", "for each time (default: 0)"),
-    CLI_ROW(args, mirostat, "mirostat", 0, CLI_INT, "1|2", "hold the surprise of the text at --mirostat-tau"),
+    CLI_ROW(args, mirostat, "mirostat", 0, CLI_COUNT, "1|2", "hold the surprise of the text at --mirostat-tau"),
     CLI_ROW(args, mirostat_tau, "mirostat-tau", 0, CLI_REAL, "X", "target surprise in bits (default: 5)"),
     CLI_ROW(args, mirostat_eta, "mirostat-eta", 0, CLI_REAL, "X", "how fast it is followed (default: 0.1)"),
     CLI_ROW(args, grammar, "grammar", 0, CLI_TEXT, "FILE", "only texts of this GBNF grammar"),
     CLI_ROW(args, json_schema, "json-schema", 0, CLI_TEXT, "FILE", "only JSON of this schema"),
     CLI_ROW(args, draft, "draft", 0, CLI_TEXT, "MODEL", "guess with a smaller model of the same vocabulary"),
-    CLI_ROW(args, draft_tokens, "draft-tokens", 0, CLI_INT, "N", "guesses at a time (default: 4; 8 with --lookup)"),
+    CLI_ROW(args, draft_tokens, "draft-tokens", 0, CLI_COUNT, "N", "guesses at a time (default: 4; 8 with --lookup)"),
     CLI_ROW(args, lookup, "lookup", 0, CLI_FLAG, NULL, "guess what followed the same words before"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
-
-/* All of a stream; NULL after a message. */
-static char *read_all(cli *c, FILE *in, const char *name)
-{
-    enum { LIMIT = 64 << 20 };
-    size_t len = 0, cap = 1 << 16;
-    char *text = malloc(cap);
-    while (text) {
-        len += fread(text + len, 1, cap - len - 1, in);
-        if (len < cap - 1)
-            break;
-        char *more = cap < LIMIT ? realloc(text, cap *= 2) : NULL;
-        if (!more)
-            free(text);
-        text = more;
-    }
-    if (!text || ferror(in)) {
-        free(text);
-        cli_usage(c, "%s cannot be read, or is larger than 64 MB", name);
-        return NULL;
-    }
-    text[len] = 0;
-    return text;
-}
-
-static char *read_file(cli *c, const char *path)
-{
-    FILE *in = fopen(path, "rb");
-    if (!in) {
-        cli_usage(c, "%s cannot be opened", path);
-        return NULL;
-    }
-    char *text = read_all(c, in, path);
-    fclose(in);
-    return text;
-}
 
 static wt_status stream(void *user, const char *bytes, size_t len, wt_err *err)
 {
     (void)user;
     if (fwrite(bytes, 1, len, stdout) == len && fflush(stdout) == 0)
         return WT_OK;
-    *err = (wt_err){ .code = WT_EIO, .offset = WT_NO_OFFSET };
-    snprintf(err->message, sizeof err->message, "standard output cannot be written");
-    return WT_EIO;
+    return cli_error(err, WT_EIO, "standard output", "cannot be written", "");
 }
 
 static void print(cli *c, const wt_result *r)
@@ -179,26 +141,32 @@ static int run(cli *c)
     const args *a = c->args;
     wt_generate_options o = fill(c, a);
     char *prompt = NULL, *grammar = NULL, *schema = NULL;
-    int code = 2;
+    wt_result *result = NULL;
+    wt_err err = { .offset = WT_NO_OFFSET };
     if (a->prompt && a->file)
         return cli_usage(c, "--prompt and --file cannot both be given");
-    if (!a->prompt && !(prompt = a->file ? read_file(c, a->file) : read_all(c, stdin, "standard input")))
-        goto end;
-    if ((a->grammar && !(grammar = read_file(c, a->grammar))) ||
-        (a->json_schema && !(schema = read_file(c, a->json_schema))))
-        goto end;
+    if (a->draft && a->lookup)
+        return cli_usage(c, "--draft and --lookup cannot both be given");
+    if (a->grammar && a->json_schema)
+        return cli_usage(c, "--grammar and --json-schema cannot both be given");
+    if (a->system && !a->chat)
+        return cli_usage(c, "--system is the system message of --chat, which was not given");
+    if (a->chat && a->raw)
+        return cli_usage(c, "--chat and --raw cannot both be given: a template is made of special tokens");
+    wt_status st = a->prompt ? WT_OK : cli_read_string(a->file, &prompt, &err);
+    if (st == WT_OK && a->grammar)
+        st = cli_read_string(a->grammar, &grammar, &err);
+    if (st == WT_OK && a->json_schema)
+        st = cli_read_string(a->json_schema, &schema, &err);
     o.prompt = a->prompt ? a->prompt : prompt;
     o.sampling.grammar = grammar;
     o.sampling.json_schema = schema;
-    wt_result *result = NULL;
-    wt_err err = { .offset = WT_NO_OFFSET };
-    const wt_status st = wt_generate(&result, c->ctx, c->inputs[0], &o, &err);
-    code = cli_finish(c, st, &err, result, print);
-end:
+    if (st == WT_OK)
+        st = wt_generate(&result, c->ctx, c->inputs[0], &o, &err);
     free(prompt);
     free(grammar);
     free(schema);
-    return code;
+    return cli_finish(c, st, &err, result, print);
 }
 
 const cli_verb cmd_generate = {

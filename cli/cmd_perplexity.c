@@ -10,8 +10,8 @@ typedef struct args {
 
 static const cli_option options[] = {
     CLI_ROW(args, text, "text", 0, CLI_TEXT, "FILE", "the text to foresee"),
-    CLI_ROW(args, ctx, "ctx", 0, CLI_INT, "N", "tokens of a chunk; its second half is scored (default: 512)"),
-    CLI_ROW(args, chunks, "chunks", 0, CLI_INT, "N", "the first N chunks only"),
+    CLI_ROW(args, ctx, "ctx", 0, CLI_COUNT, "N", "tokens of a chunk; its second half is scored (default: 512)"),
+    CLI_ROW(args, chunks, "chunks", 0, CLI_COUNT, "N", "the first N chunks only"),
     CLI_ROW(args, save, "save-reference", 0, CLI_TEXT, "FILE", "write what the model said, to compare others with"),
     CLI_ROW(args, reference, "reference", 0, CLI_TEXT, "FILE",
             "compare with a saved reference (or a KL base file of llama.cpp), on its tokens"),

@@ -16,8 +16,8 @@ static void defaults(void *p)
 
 static const cli_option options[] = {
     CLI_ROW(args, seconds, "time", 0, CLI_TIME, "TIME", "measuring time (default 2s)"),
-    CLI_ROW(args, runs, "runs", 0, CLI_INT, "N", "runs instead of a time"),
-    CLI_ROW(args, batch, "batch", 0, CLI_INT, "N", "first dimension of the inputs"),
+    CLI_ROW(args, runs, "runs", 0, CLI_COUNT, "N", "runs instead of a time"),
+    CLI_ROW(args, batch, "batch", 0, CLI_COUNT, "N", "first dimension of the inputs"),
     CLI_ROW(args, data, "data", 0, CLI_TEXT, "SET", "inputs from this data set (default: random, from the seed)"),
     CLI_ROW(args, target, "target", 0, CLI_TEXT, "NAME",
             "profile with the peaks to compare with (default: this machine, measured first)"),
@@ -146,7 +146,8 @@ static int run(cli *c)
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
     if (a->runs < 0 || a->batch < 0 || a->seconds <= 0 || a->seconds > 86400)
-        return cli_usage(c, "options '--runs' and '--batch': 1 or more was expected; '--time': up to a day");
+        return cli_usage(
+            c, "options '--runs' and '--batch': 1 or more was expected; '--time': more than nothing, up to a day");
     o.exec = cli_exec(c);
     o.seconds = a->seconds;
     o.runs = a->runs;

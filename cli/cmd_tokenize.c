@@ -24,45 +24,6 @@ typedef struct ids {
     size_t n;
 } ids;
 
-static wt_status fail(wt_err *err, wt_status code, const char *where, const char *message)
-{
-    err->code = code;
-    snprintf(err->where, sizeof err->where, "%s", where);
-    snprintf(err->message, sizeof err->message, "%s", message);
-    return code;
-}
-
-/* A whole stream; *text is the caller's to free. */
-static wt_status read_stream(const char *name, char **text, size_t *len, wt_err *err)
-{
-    FILE *in = strcmp(name, "-") == 0 ? stdin : fopen(name, "rb");
-    size_t cap = 0, n = 0;
-    wt_status st = in ? WT_OK : fail(err, WT_EIO, name, strerror(errno));
-    *text = NULL;
-    for (bool more = in != NULL; more && st == WT_OK;) {
-        if (n + 1 >= cap) {
-            cap = cap ? cap * 2 : 1 << 16;
-            char *grown = realloc(*text, cap);
-            if (!grown) {
-                st = fail(err, WT_ENOMEM, name, "no memory for the text");
-                break;
-            }
-            *text = grown;
-        }
-        const size_t got = fread(*text + n, 1, cap - n - 1, in);
-        n += got;
-        more = got != 0;
-    }
-    if (st == WT_OK && ferror(in))
-        st = fail(err, WT_EIO, name, "reading failed");
-    if (in && in != stdin)
-        fclose(in);
-    if (st == WT_OK)
-        (*text)[n] = 0;
-    *len = n;
-    return st;
-}
-
 static wt_status encode(const wt_tokenizer *t, const char *text, size_t len, bool special, ids *out, wt_err *err)
 {
     const unsigned flags = special ? WT_TOKENIZE_ADD_SPECIAL | WT_TOKENIZE_PARSE_SPECIAL : 0;
@@ -70,7 +31,7 @@ static wt_status encode(const wt_tokenizer *t, const char *text, size_t len, boo
     for (;;) {
         int32_t *grown = realloc(out->id, cap * sizeof *grown);
         if (!grown)
-            return fail(err, WT_ENOMEM, "", "no memory for the ids");
+            return cli_error(err, WT_ENOMEM, "", "no memory for the ids", "");
         out->id = grown;
         const wt_status st = wt_tokenize(t, text, len, flags, out->id, cap, &out->n, err);
         if (st != WT_OK || out->n <= cap)
@@ -87,13 +48,14 @@ static wt_status parse_ids(const char *text, ids *out, wt_err *err)
         errno = 0;
         const long value = strtol(p, &end, 10);
         if (end == p || errno || value < 0 || value > INT32_MAX || !strchr(" ,\t\r\n", *end))
-            return fail(err, WT_EUSAGE, "--decode", "ids were expected: numbers separated by blanks or commas");
+            return cli_error(err, WT_EUSAGE, "--decode", "ids were expected: numbers separated by blanks or commas",
+                             "");
         p = end;
         if (out->n == cap) {
             cap = cap ? 2 * cap : 256;
             int32_t *grown = realloc(out->id, cap * sizeof *grown);
             if (!grown)
-                return fail(err, WT_ENOMEM, "", "no memory for the ids");
+                return cli_error(err, WT_ENOMEM, "", "no memory for the ids", "");
             out->id = grown;
         }
         out->id[out->n++] = (int32_t)value;
@@ -107,7 +69,7 @@ static wt_status print_text(const wt_tokenizer *t, const ids *in, bool special, 
     wt_status st = wt_detokenize(t, in->id, in->n, special, NULL, 0, &len, err);
     char *text = st == WT_OK ? malloc(len + 1) : NULL;
     if (st == WT_OK && !text)
-        st = fail(err, WT_ENOMEM, "", "no memory for the text");
+        st = cli_error(err, WT_ENOMEM, "", "no memory for the text", "");
     if (st == WT_OK)
         st = wt_detokenize(t, in->id, in->n, special, text, len, &len, err);
     if (st == WT_OK)
@@ -137,7 +99,7 @@ static int run(cli *c)
         return cli_usage(c, "TEXT or --file, not both");
     wt_status st = wt_tokenizer_open(&t, c->ctx, c->inputs[0], &err);
     if (st == WT_OK && !text)
-        st = read_stream(a->file ? a->file : "-", &owned, &len, &err);
+        st = cli_read_text(a->file, &owned, &len, &err);
     text = text ? text : owned;
     if (st == WT_OK)
         st = a->decode ? parse_ids(text, &found, &err) : encode(t, text, len, !a->no_special, &found, &err);

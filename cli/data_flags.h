@@ -14,7 +14,7 @@ typedef struct data_flags {
                 "JSON with size, channels, mean, std, ..."),                                                           \
         CLI_ROW(type, member.labels, "labels", 0, CLI_TEXT, "FILE",                                                    \
                 "class names, one a line (default: labels.txt beside the model)"),                                     \
-        CLI_ROW(type, member.limit, "limit", 0, CLI_INT, "N",                                                          \
+        CLI_ROW(type, member.limit, "limit", 0, CLI_COUNT, "N",                                                        \
                 "the first N samples in the order of their content's hash")
 #define DATA_PART_ROW(type, member)                                                                                    \
     {                                                                                                                  \

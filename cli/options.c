@@ -11,7 +11,7 @@ const cli_option cli_common_options[] = {
     CLI_ROW(cli_common, json, "json", 0, CLI_FLAG, NULL, "one JSON document on standard output, nothing else there"),
     CLI_ROW(cli_common, output, "output", 'o', CLI_TEXT, "PATH", "where to write"),
     CLI_ROW(cli_common, force, "force", 'f', CLI_FLAG, NULL, "overwrite what is there"),
-    CLI_ROW(cli_common, threads, "threads", 0, CLI_INT, "N",
+    CLI_ROW(cli_common, threads, "threads", 0, CLI_COUNT, "N",
             "compute threads (default: cores of the affinity mask and cgroup quota)"),
     CLI_ROW(cli_common, engine, "engine", 0, CLI_TEXT, "NAME[,NAME]", "engine to use: native"),
     CLI_ROW(cli_common, memory_limit, "memory-limit", 0, CLI_SIZE, "SIZE",
@@ -106,12 +106,18 @@ static bool list_add(cli_list *list, const char *text)
 static const char *take_value(const cli_option *o, void *var, const char *text)
 {
     double real;
+    int count;
     char *end;
     switch (o->kind) {
     case CLI_FLAG: *(int *)var = 1; return NULL;
     case CLI_TEXT: *(const char **)var = text; return NULL;
     case CLI_LIST: return list_add(var, text) ? NULL : "more memory";
     case CLI_INT: return parse_int(text, var) ? NULL : "a whole number";
+    case CLI_COUNT:
+        if (!parse_int(text, &count) || count < 0)
+            return "a whole number, not negative,";
+        *(int *)var = count;
+        return NULL;
     case CLI_REAL:
         real = strtod(text, &end);
         if (end == text || *end || !isfinite(real))
@@ -227,6 +233,8 @@ static int check_counts(cli *c)
         return 0;
     if (c->n_inputs < v->min_inputs)
         return cli_usage(c, "not enough arguments: whet %s %s", v->name, v->usage);
+    if (v->min_inputs && !c->inputs[0][0])
+        return cli_usage(c, "the first argument is empty: whet %s %s", v->name, v->usage);
     if (c->n_inputs > v->max_inputs)
         return cli_usage(c, "'%s' is one argument too many: whet %s %s", c->inputs[v->max_inputs], v->name, v->usage);
     if (c->common.threads < 0 || c->common.threads > 1024)
