@@ -6,17 +6,20 @@
 
 typedef struct watcher {
     wt_points *p;
+    wt_stats_work work;
 } watcher;
 
-static wt_status watch(void *user, size_t tap, const wt_tensor *t, wt_err *err)
+static wt_status watch(void *user, size_t tap, const wt_tensor *t, struct wt_team *team, int tid, int nthreads,
+                       wt_err *err)
 {
     watcher *w = user;
-    return wt_stats_add(&w->p->points[tap].stats, &w->p->arena, t, err);
+    return wt_stats_add(&w->p->points[tap].stats, &w->work, t, team, tid, nthreads, err);
 }
 
-static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, wt_sample *sample, uint64_t *samples,
+static wt_status run_samples(watcher *w, wt_session *session, wt_dataset *ds, wt_sample *sample, uint64_t *samples,
                              wt_err *err)
 {
+    wt_points *p = w->p;
     wt_dataset_info info;
     wt_tensor *inputs = wt_arena_alloc(&p->arena, p->graph->n_inputs + 1, sizeof *inputs, err);
     if (!inputs)
@@ -33,7 +36,7 @@ static wt_status run_samples(wt_points *p, wt_session *session, wt_dataset *ds, 
         for (size_t i = 0; i < p->graph->n_inputs; i++) {
             const int32_t k = p->point_of[p->graph->inputs[i]->id];
             if (k >= 0)
-                WT_TRY(wt_stats_add(&p->points[k].stats, &p->arena, &inputs[i], err));
+                WT_TRY(wt_stats_add(&p->points[k].stats, &w->work, &inputs[i], NULL, 0, 1, err));
         }
         WT_TRY(wt_session_run(session, inputs, p->graph->n_inputs, err));
         wt_report_progress(p->graph->ctx, "calibrating", "samples", *samples + 1, info.samples);
@@ -57,8 +60,8 @@ wt_status wt_calibrate_points(wt_points *p, wt_dataset *ds, const wt_exec_option
 {
     wt_running r = { 0 };
     wt_sample *sample = NULL;
-    watcher w = { p };
-    wt_status st = WT_OK;
+    watcher w = { .p = p };
+    wt_status st = wt_stats_work_init(&w.work, &p->arena, wt_context_threads(p->graph->ctx), err);
     for (size_t i = 0; i < p->n_points && st == WT_OK; i++)
         st = wt_stats_init(&p->points[i].stats, &p->arena, p->points[i].channel_axis, err);
     if (st == WT_OK)
@@ -66,9 +69,9 @@ wt_status wt_calibrate_points(wt_points *p, wt_dataset *ds, const wt_exec_option
     if (st == WT_OK)
         st = wt_sample_open(&sample, p->graph->ctx, err);
     if (st == WT_OK) {
-        wt_session_watch(r.session, watch, &w);
+        wt_session_watch_team(r.session, watch, &w);
         wt_dataset_rewind(ds);
-        st = run_samples(p, r.session, ds, sample, samples, err);
+        st = run_samples(&w, r.session, ds, sample, samples, err);
     }
     wt_sample_close(sample);
     wt_running_close(&r);

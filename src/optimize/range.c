@@ -109,43 +109,60 @@ static wt_range least_error(const wt_stats *s, bool symmetric, int levels)
 
 /* --- entropy
  * ---------------------------------------------------------------------------------------------------------- */
-/* KL(p || q) for the window of bins [a, b): p is the window with what lies outside added to its ends, q is p spread
- * over `levels` equal parts and back over the bins that are not empty. */
-static double divergence(const wt_stats *s, const double *outside_low, const double *outside_high, size_t a, size_t b,
-                         int levels)
+/* Of bins [0, i), for sums over any stretch in no time. */
+typedef struct prefix {
+    double mass[WT_STATS_BINS + 1];     /* counts */
+    double self[WT_STATS_BINS + 1];     /* count * log(count) */
+    uint16_t filled[WT_STATS_BINS + 1]; /* bins that are not empty */
+} prefix;
+
+static double self_information(double count) { return count > 0 ? count * log(count) : 0; }
+
+static void sum_up(prefix *f, const wt_stats *s)
+{
+    f->mass[0] = f->self[0] = 0, f->filled[0] = 0;
+    for (size_t i = 0; i < WT_STATS_BINS; i++) {
+        f->mass[i + 1] = f->mass[i] + (double)s->bins[i];
+        f->self[i + 1] = f->self[i] + self_information((double)s->bins[i]);
+        f->filled[i + 1] = (uint16_t)(f->filled[i] + (s->bins[i] > 0));
+    }
+}
+
+/* An end bin holds what lies outside, too, where its level knows its own count alone. */
+static double end_bin(double count, double outside, double share, double total)
+{
+    if (outside <= 0)
+        return 0;
+    const double q = count > 0 ? share : 1e-9 * total;
+    return self_information(count + outside) - self_information(count) - outside * log(q);
+}
+
+/* total * KL(p || q) for the window of bins [a, b): p is the window with what lies outside added to its ends, q is p
+ * spread over `levels` equal parts and back over the bins that are not empty: sum of p log p - p log q, where q is one
+ * number for each level. */
+static double divergence(const wt_stats *s, const prefix *f, size_t a, size_t b, int levels)
 {
     const double per = (double)(b - a) / levels, total = (double)s->count;
-    double kl = 0;
+    double kl = f->self[b] - f->self[a], share = 0;
     for (int l = 0; l < levels; l++) {
         const size_t from = a + (size_t)((double)l * per),
                      to = l == levels - 1 ? b : a + (size_t)((double)(l + 1) * per);
-        double mass = 0, filled = 0;
-        for (size_t i = from; i < to; i++) {
-            mass += (double)s->bins[i];
-            filled += s->bins[i] > 0;
-        }
-        for (size_t i = from; i < to; i++) {
-            double p = (double)s->bins[i];
-            p += i == a ? outside_low[a] : 0;
-            p += i + 1 == b ? outside_high[b] : 0;
-            if (p <= 0)
-                continue;
-            const double q = s->bins[i] ? mass / filled : 1e-9 * total;
-            kl += p / total * log(p / q);
-        }
+        const double mass = f->mass[to] - f->mass[from];
+        const int filled = f->filled[to] - f->filled[from];
+        share = filled ? mass / filled : 0;
+        if (filled)
+            kl -= mass * log(share);
+        if (l == 0)
+            kl += end_bin((double)s->bins[a], f->mass[a], share, total);
     }
-    return kl;
+    return kl + end_bin((double)s->bins[b - 1], f->mass[WT_STATS_BINS] - f->mass[b], share, total);
 }
 
 static wt_range least_divergence(const wt_stats *s, bool symmetric, int levels)
 {
-    double low[WT_STATS_BINS + 1], high[WT_STATS_BINS + 1];
+    prefix f;
     size_t a = 0, b = WT_STATS_BINS;
-    low[0] = high[WT_STATS_BINS] = 0;
-    for (size_t i = 0; i < WT_STATS_BINS; i++)
-        low[i + 1] = low[i] + (double)s->bins[i];
-    for (size_t i = WT_STATS_BINS; i-- > 0;)
-        high[i] = high[i + 1] + (double)s->bins[i];
+    sum_up(&f, s);
     while (a < WT_STATS_BINS / 2 && !s->bins[a])
         a++;
     while (b > WT_STATS_BINS / 2 + 1 && !s->bins[b - 1])
@@ -154,11 +171,11 @@ static wt_range least_divergence(const wt_stats *s, bool symmetric, int levels)
     size_t best_a = a, best_b = b;
     double least = DBL_MAX;
     for (int k = 0; k < 96; k++) {
-        const double f = 1 - k / 128.0;
-        const size_t ka = zero - (size_t)ceil((double)left * f), kb = zero + (size_t)ceil((double)right * f);
+        const double part = 1 - k / 128.0;
+        const size_t ka = zero - (size_t)ceil((double)left * part), kb = zero + (size_t)ceil((double)right * part);
         if (kb - ka < (size_t)levels)
             break;
-        const double kl = divergence(s, low, high, ka, kb, levels);
+        const double kl = divergence(s, &f, ka, kb, levels);
         if (kl < least) {
             least = kl;
             best_a = ka;

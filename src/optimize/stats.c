@@ -23,22 +23,49 @@ double wt_stats_channel_mean(const wt_stats *s, int64_t channel)
  * ------------------------------------------ */
 typedef void run_fn(void *arg, const float *p, size_t n);
 
-/* Calls fn on every stretch of data. */
-static void each_run(const wt_tensor *t, run_fn *fn, void *arg)
+enum { GRAIN = 16 }; /* floats that are never split: a pixel of a block of channels */
+
+static bool blocked(const wt_tensor *t) { return t->layout == WT_C16; }
+
+static size_t stored(const wt_tensor *t, int64_t count)
 {
-    int64_t n = 1;
-    wt_shape_count(&t->shape, &n);
-    if (t->layout != WT_C16 || t->shape.dim[1] % 16 == 0) {
-        fn(arg, t->data, (size_t)n);
+    if (!blocked(t) || !count)
+        return (size_t)count;
+    return (size_t)(count / t->shape.dim[1] * ((t->shape.dim[1] + 15) / 16 * 16));
+}
+
+/* The channels of cut-off blocks, side by side in a small buffer, for stretches of a few are slow. */
+static void each_cut_off(const float *p, size_t pixels, size_t channels, run_fn *fn, void *arg)
+{
+    enum { AT_ONCE = 64 };
+    float buffer[AT_ONCE * 16];
+    for (size_t k = 0; k < pixels; k += AT_ONCE) {
+        const size_t n = pixels - k < AT_ONCE ? pixels - k : AT_ONCE;
+        for (size_t i = 0; i < n; i++)
+            for (size_t c = 0; c < channels; c++)
+                buffer[i * channels + c] = p[(k + i) * 16 + c];
+        fn(arg, buffer, n * channels);
+    }
+}
+
+/* Calls fn on every stretch of data within [at, end) of what is stored. */
+static void each_run(const wt_tensor *t, size_t at, size_t end, run_fn *fn, void *arg)
+{
+    const float *p = t->data;
+    const size_t tail = blocked(t) ? (size_t)t->shape.dim[1] % 16 : 0;
+    if (!tail) {
+        fn(arg, p + at, end - at);
         return;
     }
-    const int64_t c = t->shape.dim[1], blocks = (c + 15) / 16, pixels = wt_shape_product(&t->shape, 2, t->shape.rank);
-    const float *p = t->data;
-    for (int64_t i = 0; i < t->shape.dim[0]; i++) {
-        fn(arg, p, (size_t)((blocks - 1) * pixels * 16));
-        p += (blocks - 1) * pixels * 16;
-        for (int64_t k = 0; k < pixels; k++, p += 16)
-            fn(arg, p, (size_t)(c - (blocks - 1) * 16));
+    const size_t blocks = ((size_t)t->shape.dim[1] + 15) / 16;
+    const size_t block = (size_t)wt_shape_product(&t->shape, 2, t->shape.rank) * 16;
+    while (at < end) {
+        const size_t index = at / block, stop = (index + 1) * block < end ? (index + 1) * block : end;
+        if (index % blocks + 1 < blocks)
+            fn(arg, p + at, stop - at);
+        else
+            each_cut_off(p + at, (stop - at) / 16, tail, fn, arg);
+        at = stop;
     }
 }
 
@@ -47,27 +74,47 @@ typedef struct extremes {
     uint64_t nonfinite;
 } extremes;
 
-static void find_extremes(void *arg, const float *p, size_t n)
+static void finite_extremes(extremes *e, const float *p, size_t n)
 {
-    extremes *e = arg;
-    float lo = e->min, hi = e->max, poison = 0;
     for (size_t i = 0; i < n; i++) {
-        lo = p[i] < lo ? p[i] : lo;
-        hi = p[i] > hi ? p[i] : hi;
-        poison += p[i] * 0.0f;
-    }
-    if (poison == 0) {
-        e->min = lo;
-        e->max = hi;
-        return;
-    }
-    for (size_t i = 0; i < n; i++) { /* some element is no number */
         if (!isfinite(p[i])) {
             e->nonfinite++;
             continue;
         }
         e->min = p[i] < e->min ? p[i] : e->min;
         e->max = p[i] > e->max ? p[i] : e->max;
+    }
+}
+
+/* A float's bits as an integer of the same order: -NaN < -inf < ... < -0 < 0 < ... < inf < NaN. Its own inverse. */
+static inline int32_t ordered(int32_t bits) { return bits ^ ((bits >> 31) & INT32_MAX); }
+
+static float from_ordered(int32_t key)
+{
+    const int32_t bits = ordered(key);
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x + 0.0f; /* no negative zero */
+}
+
+/* As integers, for then compilers make vectors of the search, and what is no number shows at the ends. */
+static void find_extremes(void *arg, const float *p, size_t n)
+{
+    enum { INFINITE = 0x7f800000 };
+    extremes *e = arg;
+    int32_t lo = INT32_MAX, hi = INT32_MIN;
+    for (size_t i = 0; i < n; i++) {
+        int32_t key;
+        memcpy(&key, p + i, sizeof key);
+        key = ordered(key);
+        lo = key < lo ? key : lo;
+        hi = key > hi ? key : hi;
+    }
+    if (hi >= INFINITE || lo <= ordered((int32_t)(INFINITE | 0x80000000u))) {
+        finite_extremes(e, p, n);
+    } else if (n) {
+        e->min = fminf(e->min, from_ordered(lo));
+        e->max = fmaxf(e->max, from_ordered(hi));
     }
 }
 
@@ -91,103 +138,121 @@ static void widen(wt_stats *s, float largest)
     }
 }
 
-typedef struct filler {
-    wt_stats *s;
-    float inverse;   /* 2^-exponent */
-    uint32_t *lanes; /* [LANES][BINS]: neighbours hit different words, or a run of zeros would wait for itself */
-    size_t pending;
-} filler;
-
-static void flush(filler *f)
-{
-    for (size_t i = 0; i < WT_STATS_BINS; i++) {
-        uint32_t sum = 0;
-        for (size_t l = 0; l < LANES; l++)
-            sum += f->lanes[l * WT_STATS_BINS + i];
-        f->s->bins[i] += sum;
-    }
-    memset(f->lanes, 0, LANES * WT_STATS_BINS * sizeof *f->lanes);
-    f->pending = 0;
-}
+/* What a member of the team has of its own. */
+typedef struct wt_stats_part {
+    extremes seen;
+    float inverse;         /* 2^-exponent */
+    size_t lanes;          /* 1 for small tensors, whose bins would cost more than their elements */
+    uint32_t *bins[LANES]; /* neighbours hit different words, or a run of zeros would wait for itself */
+    uint32_t *room;        /* [LANES][WT_STATS_BINS], all zero between tensors */
+} wt_stats_part;
 
 /* The product is exact. Half of the bins is added to the integer, not to it: that sum would round a value just below an
- * edge over it, or not, by how wide the bins were when it came. */
+ * edge over it, or not, by how wide the bins were when it came. Everything finite is inside: see widen. */
 static inline size_t bin_of(float x, float inverse)
 {
     const float at = x * inverse;
-    const int near = (int)at, bin = near - ((float)near > at) + HALF;
-    return (size_t)(bin < WT_STATS_BINS ? bin : WT_STATS_BINS - 1);
+    const int near = (int)at;
+    return (size_t)(near - ((float)near > at) + HALF);
 }
 
 static void fill(void *arg, const float *p, size_t n)
 {
-    filler *f = arg;
+    enum { AT_ONCE = 256 }; /* places that are computed as vectors, then counted one by one */
+    wt_stats_part *f = arg;
+    const float inverse = f->inverse;
+    uint16_t at[AT_ONCE];
     size_t i = 0;
-    const bool clean = f->s->nonfinite == 0;
-    if (f->pending + n > UINT32_MAX / 2)
-        flush(f);
-    f->pending += n;
-    for (; clean && i + LANES <= n; i += LANES)
-        for (size_t l = 0; l < LANES; l++)
-            f->lanes[l * WT_STATS_BINS + bin_of(p[i + l], f->inverse)]++;
+    for (; f->seen.nonfinite == 0 && i + AT_ONCE <= n; i += AT_ONCE) {
+        for (size_t k = 0; k < AT_ONCE; k++)
+            at[k] = (uint16_t)bin_of(p[i + k], inverse);
+        for (size_t k = 0; k < AT_ONCE; k += LANES)
+            for (size_t l = 0; l < LANES; l++)
+                f->bins[l][at[k + l]]++;
+    }
     for (; i < n; i++)
         if (isfinite(p[i]))
-            f->lanes[bin_of(p[i], f->inverse)]++;
+            f->bins[i % LANES][bin_of(p[i], inverse)]++;
 }
 
-/* --- means of channels ----------------------------------------------------------------------------------------------
- */
-static void sum_last_axis(wt_stats *s, const wt_tensor *t)
+/* Bins [from, to) of all members go into the statistics. */
+static void flush(wt_stats *s, const wt_stats_work *w, size_t from, size_t to)
 {
-    const float *p = t->data;
-    const int64_t rows = wt_shape_product(&t->shape, 0, t->shape.rank - 1);
-    for (int64_t r = 0; r < rows; r++, p += s->channels)
-        for (int64_t c = 0; c < s->channels; c++)
-            s->channel_sum[c] += (double)p[c];
-    s->channel_count += (uint64_t)rows;
-}
-
-static void sum_planes(wt_stats *s, const wt_tensor *t)
-{
-    const float *p = t->data;
-    const int64_t pixels = wt_shape_product(&t->shape, 2, t->shape.rank);
-    for (int64_t i = 0; i < t->shape.dim[0]; i++)
-        for (int64_t c = 0; c < s->channels; c++, p += pixels) {
-            float part[8] = { 0 };
-            double sum = 0;
-            int64_t k = 0;
-            for (; k + 8 <= pixels; k += 8)
-                for (int l = 0; l < 8; l++)
-                    part[l] += p[k + l];
-            for (; k < pixels; k++)
-                sum += (double)p[k];
-            for (int l = 0; l < 8; l++)
-                sum += (double)part[l];
-            s->channel_sum[c] += sum;
+    for (int t = 0; t < w->threads; t++)
+        for (size_t l = 0; l < w->parts[t].lanes; l++) {
+            uint32_t *bins = w->parts[t].bins[l];
+            for (size_t i = from; i < to; i++)
+                s->bins[i] += bins[i];
+            memset(bins + from, 0, (to - from) * sizeof *bins);
         }
-    s->channel_count += (uint64_t)(t->shape.dim[0] * pixels);
 }
 
-static void sum_blocks(wt_stats *s, const wt_tensor *t)
+/* --- means of channels: each member sums some channels, in one order whatever their number
+ * -------------------------- */
+static void sum_last_axis(wt_stats *s, const wt_tensor *t, int tid, int n)
 {
     const float *p = t->data;
-    const int64_t pixels = wt_shape_product(&t->shape, 2, t->shape.rank), blocks = (s->channels + 15) / 16;
-    for (int64_t i = 0; i < t->shape.dim[0]; i++)
-        for (int64_t b = 0; b < blocks; b++) {
+    double *restrict sum = s->channel_sum;
+    const size_t rows = (size_t)wt_shape_product(&t->shape, 0, t->shape.rank - 1), width = (size_t)s->channels;
+    size_t begin, end;
+    wt_split(width, GRAIN, tid, n, &begin, &end);
+    for (size_t r = 0; r < rows; r++, p += width)
+        for (size_t c = begin; c < end; c++)
+            sum[c] += (double)p[c];
+}
+
+static double sum_plane(const float *p, size_t pixels)
+{
+    float part[8] = { 0 };
+    double sum = 0;
+    size_t k = 0;
+    for (; k + 8 <= pixels; k += 8)
+        for (size_t l = 0; l < 8; l++)
+            part[l] += p[k + l];
+    for (; k < pixels; k++)
+        sum += (double)p[k];
+    for (size_t l = 0; l < 8; l++)
+        sum += (double)part[l];
+    return sum;
+}
+
+static void sum_planes(wt_stats *s, const wt_tensor *t, int tid, int n)
+{
+    const size_t pixels = (size_t)wt_shape_product(&t->shape, 2, t->shape.rank), width = (size_t)s->channels;
+    size_t begin, end;
+    wt_split(width, 1, tid, n, &begin, &end);
+    for (size_t i = 0; i < (size_t)t->shape.dim[0]; i++)
+        for (size_t c = begin; c < end; c++)
+            s->channel_sum[c] += sum_plane((const float *)t->data + (i * width + c) * pixels, pixels);
+}
+
+static void sum_blocks(wt_stats *s, const wt_tensor *t, int tid, int n)
+{
+    const size_t pixels = (size_t)wt_shape_product(&t->shape, 2, t->shape.rank), blocks = stored(t, s->channels) / 16;
+    size_t begin, end;
+    wt_split(blocks, 1, tid, n, &begin, &end);
+    for (size_t i = 0; i < (size_t)t->shape.dim[0]; i++)
+        for (size_t b = begin; b < end; b++) {
+            const float *p = (const float *)t->data + (i * blocks + b) * pixels * 16;
             float part[16] = { 0 };
-            for (int64_t k = 0; k < pixels; k++, p += 16)
-                for (int l = 0; l < 16; l++)
+            for (size_t k = 0; k < pixels; k++, p += 16)
+                for (size_t l = 0; l < 16; l++)
                     part[l] += p[l];
-            for (int64_t l = 0; l < 16 && b * 16 + l < s->channels; l++)
+            for (size_t l = 0; l < 16 && b * 16 + l < (size_t)s->channels; l++)
                 s->channel_sum[b * 16 + l] += (double)part[l];
         }
-    s->channel_count += (uint64_t)(t->shape.dim[0] * pixels);
 }
 
-static wt_status add_channels(wt_stats *s, wt_arena *arena, const wt_tensor *t, wt_err *err)
+static int channels_at(const wt_stats *s, const wt_tensor *t)
 {
     const int axis = s->channel_axis < 0 ? t->shape.rank - 1 : s->channel_axis;
-    if (!s->channel_axis || axis >= t->shape.rank || axis < 0)
+    return s->channel_axis && axis < t->shape.rank && axis >= 0 ? axis : -1;
+}
+
+static wt_status open_channels(wt_stats *s, wt_arena *arena, const wt_tensor *t, wt_err *err)
+{
+    const int axis = channels_at(s, t);
+    if (axis < 0)
         return WT_OK;
     const int64_t channels = t->shape.dim[axis];
     if (!s->channel_sum) {
@@ -199,40 +264,98 @@ static wt_status add_channels(wt_stats *s, wt_arena *arena, const wt_tensor *t, 
     if (channels != s->channels)
         return wt_fail(err, WT_EFORMAT, "an activation has %lld channels now and had %lld before", (long long)channels,
                        (long long)s->channels);
-    if (t->layout == WT_C16)
-        sum_blocks(s, t);
-    else if (axis == t->shape.rank - 1)
-        sum_last_axis(s, t);
-    else
-        sum_planes(s, t);
     return WT_OK;
 }
 
-wt_status wt_stats_add(wt_stats *s, wt_arena *arena, const wt_tensor *t, wt_err *err)
+static void add_channels(wt_stats *s, const wt_tensor *t, int tid, int n)
 {
-    int64_t n;
-    extremes e = { FLT_MAX, -FLT_MAX, 0 };
-    if (t->dtype != WT_F32 || !wt_shape_count(&t->shape, &n))
-        return wt_fail(err, WT_EINTERNAL, "statistics are kept of float32 tensors");
-    s->samples++;
-    if (n == 0)
-        return WT_OK;
-    each_run(t, find_extremes, &e);
-    s->nonfinite += e.nonfinite;
-    if (e.min > e.max)
-        return WT_OK;
-    widen(s, fmaxf(fabsf(e.min), fabsf(e.max)));
-    filler f = { s, ldexpf(1, -s->exponent), NULL, 0 };
-    f.lanes = wt_alloc(arena->ctx, LANES * WT_STATS_BINS, sizeof *f.lanes, err);
-    if (!f.lanes)
+    const int axis = channels_at(s, t);
+    if (axis < 0)
+        return;
+    if (blocked(t))
+        sum_blocks(s, t, tid, n);
+    else if (axis == t->shape.rank - 1)
+        sum_last_axis(s, t, tid, n);
+    else
+        sum_planes(s, t, tid, n);
+}
+
+/* --- one tensor
+ * ------------------------------------------------------------------------------------------------------ */
+wt_status wt_stats_work_init(wt_stats_work *w, wt_arena *arena, int threads, wt_err *err)
+{
+    *w = (wt_stats_work){ .arena = arena, .threads = threads };
+    w->parts = wt_arena_alloc(arena, (size_t)threads, sizeof *w->parts, err);
+    uint32_t *bins = wt_arena_alloc(arena, (size_t)threads * LANES * WT_STATS_BINS, sizeof *bins, err);
+    if (!w->parts || !bins)
         return WT_ENOMEM;
-    each_run(t, fill, &f);
-    flush(&f);
-    wt_free(arena->ctx, f.lanes);
-    s->count += (uint64_t)n;
-    s->min = fminf(s->min, e.min);
-    s->max = fmaxf(s->max, e.max);
-    s->sum_min += (double)e.min;
-    s->sum_max += (double)e.max;
-    return add_channels(s, arena, t, err);
+    for (int t = 0; t < threads; t++)
+        w->parts[t].room = bins + (size_t)t * LANES * WT_STATS_BINS;
+    return WT_OK;
+}
+
+/* What one member does for all, between two barriers: the grid fits, the facts are written down. */
+static wt_status note(wt_stats *s, wt_stats_work *w, const wt_tensor *t, int64_t count, int n, wt_err *err)
+{
+    extremes all = { FLT_MAX, -FLT_MAX, 0 };
+    WT_TRY(open_channels(s, w->arena, t, err));
+    for (int k = 0; k < n; k++) {
+        const extremes *e = &w->parts[k].seen;
+        all.min = fminf(all.min, e->min), all.max = fmaxf(all.max, e->max);
+        all.nonfinite += e->nonfinite;
+    }
+    s->nonfinite += all.nonfinite;
+    if (all.min <= all.max) {
+        widen(s, fmaxf(fabsf(all.min), fabsf(all.max)));
+        s->count += (uint64_t)count;
+        s->min = fminf(s->min, all.min), s->max = fmaxf(s->max, all.max);
+        s->sum_min += (double)all.min, s->sum_max += (double)all.max;
+        if (channels_at(s, t) >= 0)
+            s->channel_count += (uint64_t)(count / s->channels);
+    }
+    for (int k = 0; k < w->threads; k++) {
+        wt_stats_part *part = &w->parts[k];
+        part->inverse = ldexpf(1, -s->exponent);
+        part->seen = all;
+        part->lanes = k >= n ? 0 : count < 4 * WT_STATS_BINS ? 1 : LANES;
+        for (size_t l = 0; l < LANES; l++)
+            part->bins[l] = part->room + (part->lanes == 1 ? 0 : l * WT_STATS_BINS);
+    }
+    return WT_OK;
+}
+
+static void meet(wt_team *team, int tid)
+{
+    if (team)
+        wt_team_barrier(team, tid);
+}
+
+/* All members: extremes; one: the grid; all: histogram and sums of channels; all: the histogram's bins together. */
+wt_status wt_stats_add(wt_stats *s, wt_stats_work *w, const wt_tensor *t, wt_team *team, int tid, int n, wt_err *err)
+{
+    int64_t count;
+    size_t begin, end;
+    if (t->dtype != WT_F32 || !wt_shape_count(&t->shape, &count) || n > w->threads)
+        return wt_fail(err, WT_EINTERNAL, "statistics are kept of float32 tensors");
+    wt_stats_part *mine = &w->parts[tid];
+    mine->seen = (extremes){ FLT_MAX, -FLT_MAX, 0 };
+    wt_split(stored(t, count), GRAIN, tid, n, &begin, &end);
+    if (begin < end)
+        each_run(t, begin, end, find_extremes, &mine->seen);
+    meet(team, tid);
+    if (tid == 0) {
+        s->samples++;
+        w->status = note(s, w, t, count, n, err);
+    }
+    meet(team, tid);
+    if (w->status != WT_OK || mine->seen.min > mine->seen.max)
+        return w->status;
+    if (begin < end)
+        each_run(t, begin, end, fill, mine);
+    add_channels(s, t, tid, n);
+    meet(team, tid);
+    const size_t low = bin_of(mine->seen.min, mine->inverse), high = bin_of(mine->seen.max, mine->inverse) + 1;
+    wt_split(high - low, GRAIN, tid, n, &begin, &end);
+    flush(s, w, low + begin, low + end);
+    return WT_OK;
 }

@@ -6,6 +6,7 @@
  */
 #ifndef WT_STATS_H
 #define WT_STATS_H
+#include "base/pool.h"
 #include "model/tensor.h"
 
 enum { WT_STATS_BINS = 4096 }; /* half below zero, half above */
@@ -24,8 +25,19 @@ typedef struct wt_stats {
 
 /* Room for the histogram comes from the arena. */
 wt_status wt_stats_init(wt_stats *s, wt_arena *arena, int channel_axis, wt_err *err);
-/* One sample's tensor, F32, layout plain or C16. Room for channel sums comes from the arena when it first is seen. */
-wt_status wt_stats_add(wt_stats *s, wt_arena *arena, const wt_tensor *t, wt_err *err);
+
+/* What the members of a team need while they add a tensor together; one for all statistics of a calibration. */
+typedef struct wt_stats_work {
+    wt_arena *arena; /* channel sums come from it when a tensor is first seen */
+    int threads;
+    struct wt_stats_part *parts; /* [threads] */
+    wt_status status;
+} wt_stats_work;
+wt_status wt_stats_work_init(wt_stats_work *w, wt_arena *arena, int threads, wt_err *err);
+/* One sample's tensor, F32, layout plain or C16. Every member of the team calls it with the same arguments and its own
+ * tid, between two barriers; all return the same status, member 0 fills err. Alone: team NULL, tid 0, n 1. The result
+ * does not depend on n. */
+wt_status wt_stats_add(wt_stats *s, wt_stats_work *w, const wt_tensor *t, wt_team *team, int tid, int n, wt_err *err);
 double wt_stats_bin_low(const wt_stats *s, size_t bin);
 double wt_stats_channel_mean(const wt_stats *s, int64_t channel);
 

@@ -74,16 +74,23 @@ static wt_status step_run(wt_session *s, const wt_step *step, wt_team *team, int
     return WT_EINTERNAL;
 }
 
-static wt_status fire_taps(wt_session *s, const wt_step *step, wt_err *err)
+static wt_status fire_taps(wt_session *s, const wt_step *step, wt_team *team, int tid, int nthreads, wt_err *err)
 {
-    const int *tap = s->now->spec->tap_of_value;
+    const int *taps = s->now->spec->tap_of_value;
     for (size_t o = 0; o < step->node->n_out; o++) {
         const wt_value *v = step->node->out[o];
-        if (v && tap[v->id] >= 0)
-            WT_TRY(s->watch(s->watch_user, (size_t)tap[v->id], &s->now->tensors[v->id], err));
+        const int tap = v ? taps[v->id] : -1;
+        if (tap < 0)
+            continue;
+        if (s->watch_team)
+            WT_TRY(s->watch_team(s->watch_user, (size_t)tap, &s->now->tensors[v->id], team, tid, nthreads, err));
+        else
+            WT_TRY(s->watch(s->watch_user, (size_t)tap, &s->now->tensors[v->id], err));
     }
     return WT_OK;
 }
+
+static bool watched(const wt_session *s, const wt_step *step) { return step->tap >= 0 && (s->watch || s->watch_team); }
 
 static void step_times(wt_binding *b, const wt_step *step, uint64_t ns)
 {
@@ -101,8 +108,8 @@ wt_status wt_program_run_alone(wt_session *s, const wt_program *program, wt_err 
         wt_status st = step_run(s, step, NULL, 0, 1, err);
         if (s->profile)
             step_times(s->now, step, wt_now_ns() - start);
-        if (st == WT_OK && step->tap >= 0 && s->watch)
-            st = fire_taps(s, step, err);
+        if (st == WT_OK && watched(s, step))
+            st = fire_taps(s, step, NULL, 0, 1, err);
         if (st != WT_OK) {
             wt_err_at_node(err, step->node);
             return st;
@@ -121,12 +128,19 @@ static void member_step(wt_session *s, const wt_step *step, size_t i, wt_team *t
     }
 }
 
-static void member_taps(wt_session *s, const wt_step *step, size_t i)
+static void member_taps(wt_session *s, const wt_step *step, size_t i, wt_team *team, int tid, int nthreads)
 {
     wt_err err = { .offset = WT_NO_OFFSET };
-    const wt_status st = fire_taps(s, step, &err);
-    if (st != WT_OK)
+    const wt_status st = fire_taps(s, step, team, tid, nthreads, &err);
+    if (st != WT_OK && tid == 0)
         fail_step(s, i, st, &err);
+}
+
+/* Whether the run goes on behind step i; all members get the same answer. */
+static bool all_went_well(wt_session *s, size_t i, wt_team *team, int tid)
+{
+    wt_team_barrier(team, tid);
+    return atomic_load(&s->failed_step) > i;
 }
 
 void wt_program_run(wt_session *s, const wt_program *program, wt_team *team, int tid, int nthreads)
@@ -136,26 +150,23 @@ void wt_program_run(wt_session *s, const wt_program *program, wt_team *team, int
         const wt_step *step = &program->steps[i];
         const bool wide = step->threads > 1;
         uint64_t start = 0;
-        if (wide && serial) {
-            wt_team_barrier(team, tid);
-            if (atomic_load(&s->failed_step) < i)
-                return;
-        }
+        if (wide && serial && i && !all_went_well(s, i - 1, team, tid))
+            return;
         if (s->profile && tid == 0)
             start = wt_now_ns();
         if (wide)
             member_step(s, step, i, team, tid, nthreads);
         else if (tid == 0 && atomic_load(&s->failed_step) > i)
             member_step(s, step, i, NULL, 0, 1);
-        if (wide) {
-            wt_team_barrier(team, tid);
-            if (atomic_load(&s->failed_step) <= i)
-                return;
-        }
+        const bool together = s->watch_team && step->tap >= 0;
+        if ((wide || together) && !all_went_well(s, i, team, tid))
+            return;
         if (s->profile && tid == 0)
             step_times(s->now, step, wt_now_ns() - start);
-        serial = !wide || step->tap >= 0;
-        if (step->tap >= 0 && s->watch && tid == 0 && atomic_load(&s->failed_step) > i)
-            member_taps(s, step, i);
+        serial = !together && (!wide || step->tap >= 0);
+        if (together || (watched(s, step) && tid == 0 && atomic_load(&s->failed_step) > i))
+            member_taps(s, step, i, together ? team : NULL, tid, together ? nthreads : 1);
+        if (together && !all_went_well(s, i, team, tid))
+            return;
     }
 }

@@ -102,8 +102,9 @@ struct wt_session {
     wt_binding *bindings, *now;
     char *memory; /* arena then scratch */
     size_t memory_bytes;
-    wt_arena dyn; /* what only data decides: freed at the next run */
-    wt_tap_fn *watch;
+    wt_arena dyn;     /* what only data decides: freed at the next run */
+    wt_tap_fn *watch; /* one of the two, or none */
+    wt_team_tap_fn *watch_team;
     void *watch_user;
     bool profile;
     _Atomic size_t failed_step; /* SIZE_MAX: none; the run ends after the step that failed */

@@ -266,5 +266,13 @@ const wt_tensor *wt_session_output(const wt_session *s, size_t index)
 void wt_session_watch(wt_session *s, wt_tap_fn *fn, void *user)
 {
     s->watch = fn;
+    s->watch_team = NULL;
+    s->watch_user = user;
+}
+
+void wt_session_watch_team(wt_session *s, wt_team_tap_fn *fn, void *user)
+{
+    s->watch = NULL;
+    s->watch_team = fn;
     s->watch_user = user;
 }
