@@ -25,7 +25,7 @@ test: prepare-test ## set up, build and run every test; the last line is the cou
 	@cmake --build $(BUILD)
 	@tools/run-tests $(BUILD)
 
-test-long: ## as test, with what takes long (every allocation failed in turn, the largest models)
+test-long: ## as test, with what takes long (a million damaged files, the largest models)
 	@WHET_TEST_LONG=1 $(MAKE) --no-print-directory test
 
 test-tsan: ## the tests under the thread sanitizer

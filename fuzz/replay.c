@@ -1,15 +1,44 @@
 /* replay.c - feeds a fuzz target its corpus without libFuzzer, so that what was once found stays fixed with every
  * compiler and sanitizer. Each file is also fed cut short and with bits flipped, always the same way, for about two
- * seconds per target: a small share of what libFuzzer does, but on every run of the tests. */
+ * seconds per target: a small share of what libFuzzer does, but on every run of the tests. Small files are cut at every
+ * length. Under WHET_TEST_LONG every file is, and a quarter of a million damaged copies are fed, however long it takes.
+ * What was fed when the program died is said last. */
 #include <dirent.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "base/hash.h"
 #include "fuzz.h"
 
-enum { DAMAGED_NS = 2000000000, MOST_BYTES = 16 << 20, FLIPS = 8 };
+enum { DAMAGED_NS = 2000000000, MOST_BYTES = 16 << 20, FLIPS = 8, SMALL = 1024, HEAD = 4096, LONG_COPIES = 250000 };
+
+/* --- what is said when the program dies: kept ready, since a handler may not format */
+static char fed[512];
+
+static void say_what_was_fed(void) { (void)!write(STDERR_FILENO, fed, strlen(fed)); }
+
+static void on_death(int number)
+{
+    say_what_was_fed();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* The sanitizers end a program without a signal, but ask first. */
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static void watch(void)
+{
+    static const int deadly[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTERM };
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+        signal(deadly[i], on_death);
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(say_what_was_fed);
+}
 
 /* An exact heap block each time: sanitizers then see one byte read too many. */
 static void feed(const uint8_t *data, size_t size)
@@ -23,23 +52,49 @@ static void feed(const uint8_t *data, size_t size)
     free(copy);
 }
 
-static void feed_damaged(const uint8_t *data, size_t size, uint64_t budget_ns)
+/* Half of the flips are near the beginning, where the counts are. */
+static void flip(uint8_t *data, size_t size, uint64_t *random)
+{
+    const size_t head = size < HEAD ? size : HEAD;
+    for (uint64_t flips = 1 + wt_random(random) % FLIPS; flips; flips--) {
+        const uint64_t draw = wt_random(random);
+        data[(draw >> 8) % (draw & 128 ? head : size)] ^= (uint8_t)(1u << (draw & 7));
+    }
+}
+
+typedef struct amount {
+    bool every_cut;
+    size_t copies; /* 0: as many as the time allows */
+    uint64_t budget_ns;
+} amount;
+
+/* Answers how many were fed. */
+static size_t feed_damaged(const char *name, const uint8_t *data, size_t size, amount how_much)
 {
     const uint64_t start = wt_now_ns();
     uint64_t random = wt_hash64(data, size, 0);
+    size_t n = 0;
     uint8_t *copy = malloc(size ? size : 1);
     if (!copy)
         exit(2);
-    while (size && wt_now_ns() - start < budget_ns) {
-        feed(data, (size_t)(wt_random(&random) % size));
+    for (size_t cut = 0; cut < size && (how_much.every_cut || size <= SMALL); cut++, n++) {
+        snprintf(fed, sizeof fed, "fed: the first %zu bytes of %s\n", cut, name);
+        feed(data, cut);
+    }
+    for (size_t i = 0; size && (how_much.copies ? i < how_much.copies : wt_now_ns() - start < how_much.budget_ns);
+         i++) {
         memcpy(copy, data, size);
-        for (uint64_t flips = 1 + wt_random(&random) % FLIPS; flips; flips--) {
-            const uint64_t bit = wt_random(&random);
-            copy[(bit >> 8) % size] ^= (uint8_t)(1u << (bit & 7));
-        }
+        snprintf(fed, sizeof fed, "fed: %s, flipped from state %llu\n", name, (unsigned long long)random);
+        flip(copy, size, &random);
         feed(copy, size);
+        const size_t cut = (size_t)(wt_random(&random) % size);
+        snprintf(fed, sizeof fed, "fed: the first %zu bytes of %s\n", cut, name);
+        if (!how_much.every_cut)
+            feed(data, cut);
+        n += how_much.every_cut ? 1 : 2;
     }
     free(copy);
+    return n;
 }
 
 static uint8_t *load(const char *path, size_t *size)
@@ -86,16 +141,21 @@ static char **list(const char *folder, size_t *count)
 
 int main(int argc, char **argv)
 {
-    size_t count = 0, fed = 0, failed = 0;
+    const char *asked = getenv("WHET_TEST_LONG");
+    const bool is_long = asked && *asked && *asked != '0';
+    size_t count = 0, passed = 0, failed = 0, copies = 0;
     char **names = argc > 1 ? list(argv[1], &count) : NULL;
+    const amount how_much = { is_long, is_long ? LONG_COPIES / (count ? count : 1) + 1 : 0,
+                              count ? DAMAGED_NS / count : 0 };
+    watch();
     for (size_t i = 0; i < count; i++) {
         size_t size = 0;
         uint8_t *data = load(names[i], &size);
         if (data) {
-            fprintf(stderr, "%s\n", names[i]); /* the last name printed is the one that crashed */
+            snprintf(fed, sizeof fed, "fed: %s\n", names[i]);
             feed(data, size);
-            feed_damaged(data, size, DAMAGED_NS / count);
-            fed++;
+            copies += feed_damaged(names[i], data, size, how_much);
+            passed++;
         } else {
             fprintf(stderr, "%s: cannot be read\n", names[i]);
             failed++;
@@ -106,6 +166,7 @@ int main(int argc, char **argv)
     free(names);
     if (count == 0)
         printf("skipped: no files in %s\n", argc > 1 ? argv[1] : "(no folder given)");
-    printf("%zu passed, %zu failed, %d skipped\n", fed, failed, count == 0);
+    printf("%zu damaged copies were fed\n", copies);
+    printf("%zu passed, %zu failed, %d skipped\n", passed, failed, count == 0);
     return failed ? 1 : 0;
 }

@@ -3,8 +3,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include "base/hash.h"
 #include "made_model.h"
 #include "whet/language.h"
+#include "whet/optimize.h"
 
 /* Opening llama with one line changed (NULL: dropped, `start` NULL: added) is refused with this part. */
 static void refused(const char *model, const char *start, const char *now, wt_status expected, const char *part)
@@ -246,40 +249,174 @@ static wt_status open_and_run(wt_context *ctx, void *arg, wt_err *err)
     return st;
 }
 
-/* A file that ends anywhere, and bits that turn in its keys and names: refused or run, never worse. */
+/* What the tokenizer and the decoder make of a text, where the file has a tokenizer; else three ids. */
+static wt_status open_and_say(wt_context *ctx, const char *path, wt_err *err)
+{
+    static const char text[] = "the \xe2\x96\x81 \xff cat 12";
+    wt_language *language;
+    wt_decoder *decoder = NULL;
+    wt_seq seq;
+    int32_t ids[8] = { 3, 1, 2 };
+    size_t n = 3;
+    WT_TRY(wt_language_open(&language, ctx, path, NULL, err));
+    const wt_tokenizer *words = wt_language_tokenizer(language);
+    const wt_decoder_options o = { .size = sizeof o, .context = 64 };
+    wt_status st = words ? wt_tokenize(words, text, sizeof text - 1, 0, ids, 8, &n, err) : WT_OK;
+    if (st == WT_OK)
+        st = wt_decoder_open(&decoder, language, &o, err);
+    if (st == WT_OK)
+        st = wt_seq_open(decoder, &seq, err);
+    for (size_t i = 0; st == WT_OK && i < n && i < WT_ARRAY_LEN(ids); i++)
+        st = wt_decoder_run(decoder, &(wt_batch_token){ ids[i], seq, true }, 1, err);
+    wt_decoder_close(decoder);
+    wt_language_close(language);
+    return st;
+}
+
+static uint8_t *read_whole(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    fseek(f, 0, SEEK_END);
+    *size = (size_t)ftell(f);
+    rewind(f);
+    uint8_t *bytes = malloc(*size);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *size, f), *size);
+    fclose(f);
+    return bytes;
+}
+
+/* A damaged file must be refused, with a reason, or work; it may not ask for more memory than such a model can need. */
+static void open_damaged(const char *path, bool cut)
+{
+    enum { MEMORY = 256 << 20 };
+    wt_err err = { 0 };
+    wt_context *ctx;
+    wt_context_options o = wt_context_defaults();
+    o.memory_limit = MEMORY;
+    o.threads = 1;
+    wt_test_ok(wt_context_open(&ctx, &o, &err), &err);
+    const wt_status st = open_and_say(ctx, path, &err);
+    assert_true(cut ? st != WT_OK : true);
+    assert_true(st == WT_OK || err.message[0]);
+    assert_int_not_equal(st, WT_EINTERNAL);
+    wt_test_context_close(ctx);
+}
+
+/* A file that ends anywhere, and bits that turn in its keys and names (and a few in its numbers). */
+static void damage_one(const char *name, size_t cuts, size_t flips)
+{
+    enum { HEAD = 8192 };
+    made_model m;
+    size_t size;
+    uint64_t random = wt_hash64(name, strlen(name), 0);
+    made_model_read(&m, name);
+    const char *path = made_model_write(&m, "damaged.gguf");
+    uint8_t *bytes = read_whole(path, &size);
+    for (size_t i = 0; i < cuts; i++) {
+        wt_test_write(path, bytes, i * size / cuts);
+        open_damaged(path, true);
+    }
+    wt_test_write(path, bytes, size);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    for (size_t i = 0; i < flips; i++) {
+        const uint64_t draw = wt_random(&random);
+        const size_t at = (size_t)((draw >> 8) % (draw & 0x78 && size > HEAD ? HEAD : size));
+        const uint8_t turned = bytes[at] ^ (uint8_t)(1u << (draw & 7));
+        if (wt_test_long())
+            fprintf(stderr, "\r%s: byte %zu is %02x ", name, at, turned);
+        fseek(f, (long)at, SEEK_SET);
+        assert_int_equal(fwrite(&turned, 1, 1, f), 1);
+        fflush(f);
+        open_damaged(path, false);
+        fseek(f, (long)at, SEEK_SET);
+        assert_int_equal(fwrite(&bytes[at], 1, 1, f), 1);
+    }
+    fclose(f);
+    free(bytes);
+    made_model_free(&m);
+}
+
 static void damaged_files(void **state)
 {
-    made_model m;
-    uint8_t bytes[8192];
+    static const char *const models[] = {
+        "qwen3moe",
+        "gemma3",
+        "bert",
+        "llama",
+        "falcon_40b",
+        "falcon_7b",
+        "gemma",
+        "gemma2",
+        "gpt2",
+        "gptneox",
+        "gptneox_serial",
+        "granite",
+        "granitemoe",
+        "llama_freqs",
+        "llama_linear",
+        "llama_moe",
+        "llama_old_linear",
+        "nomic_bert",
+        "olmo2",
+        "olmo3",
+        "olmoe",
+        "phi3_long",
+        "qwen2",
+        "qwen2_yarn",
+        "qwen2moe_plain",
+        "smollm3",
+        "starcoder2",
+    };
+    enum { SLICE = 3 };
     (void)state;
-    wt_context *ctx = wt_test_context();
-    FILE *f = fopen(made_model_path(&m, "qwen3moe"), "rb");
-    assert_non_null(f);
-    const size_t n = fread(bytes, 1, sizeof bytes, f);
-    assert_int_equal(n, sizeof bytes);
-    fseek(f, 0, SEEK_END);
-    const size_t size = (size_t)ftell(f);
-    uint8_t *all = malloc(size);
-    assert_non_null(all);
-    rewind(f);
-    assert_int_equal(fread(all, 1, size, f), size);
-    fclose(f);
-    const char *path = made_model_write(&m, "damaged.gguf");
-    for (size_t i = 0; i < 400; i++) {
-        wt_err err = { 0 };
-        const size_t cut = i < 100 ? i * size / 100 : size, at = (i * 2654435761u) % sizeof bytes;
-        const uint8_t was = all[at];
-        if (i >= 100)
-            all[at] ^= (uint8_t)(1u << i % 8);
-        wt_test_write(path, all, cut);
-        const wt_status st = open_and_run(ctx, (void *)(uintptr_t)path, &err);
-        assert_true(i < 100 ? st != WT_OK : true);
-        assert_true(st == WT_OK || err.message[0]);
-        all[at] = was;
-    }
-    free(all);
-    made_model_free(&m);
-    wt_test_context_close(ctx);
+    const bool all = wt_test_long();
+    for (size_t i = 0; i < (all ? WT_ARRAY_LEN(models) : SLICE); i++)
+        damage_one(models[i], all ? 400 : 40, all ? 2000 : 150);
+}
+
+static wt_status generate_once(wt_context *ctx, void *path, wt_err *err)
+{
+    wt_generate_options o = wt_generate_defaults();
+    wt_result *result = NULL;
+    o.prompt = "the cat";
+    o.max_tokens = 2;
+    o.decoder.context = 64;
+    const wt_status st = wt_generate(&result, ctx, path, &o, err);
+    wt_result_free(result);
+    return st;
+}
+
+static const char *folder;
+
+/* The target is there whole or not at all, whichever allocation failed. */
+static wt_status quantize_once(wt_context *ctx, void *path, wt_err *err)
+{
+    wt_quantize_options o = wt_quantize_defaults();
+    wt_result *result = NULL;
+    o.scheme = "q8_0";
+    o.output = wt_test_path(folder, "out/q8_0.gguf");
+    (void)remove(o.output);
+    const wt_status st = wt_quantize(&result, ctx, path, &o, err);
+    wt_result_free(result);
+    const size_t there = wt_test_count_files(wt_test_path(folder, "out"));
+    if (there > 1 || (st == WT_OK && there != 1))
+        return wt_fail(err, WT_EINTERNAL, "%zu files are there", there);
+    return st;
+}
+
+static wt_status convert_once(wt_context *ctx, void *path, wt_err *err)
+{
+    wt_convert_options o = wt_convert_defaults();
+    wt_result *result = NULL;
+    o.output = wt_test_path(folder, "out/half.gguf");
+    o.dtype = "f16";
+    o.force = 1;
+    const wt_status st = wt_convert_model(&result, ctx, path, &o, err);
+    wt_result_free(result);
+    return st;
 }
 
 static void without_memory(void **state)
@@ -287,6 +424,13 @@ static void without_memory(void **state)
     made_model m;
     (void)state;
     assert_true(wt_test_fail_each_alloc(open_and_run, (void *)(uintptr_t)made_model_path(&m, "gemma2")) > 100);
+    made_model_free(&m);
+    folder = wt_test_tmpdir();
+    assert_int_equal(mkdir(wt_test_path(folder, "out"), 0777), 0);
+    void *llama = (void *)(uintptr_t)made_model_path(&m, "llama");
+    assert_true(wt_test_fail_each_alloc(generate_once, llama) > 100);
+    assert_true(wt_test_fail_each_alloc(quantize_once, llama) > 50);
+    assert_true(wt_test_fail_each_alloc(convert_once, llama) > 50);
     made_model_free(&m);
 }
 
