@@ -1,5 +1,6 @@
 """Models of a few bytes for the command line's tests, written with no package: protobuf by hand, NumPy files by hand."""
 import io
+import math
 import random
 import struct
 import zipfile
@@ -59,18 +60,19 @@ def npy(dims, values):
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + struct.pack(f"<{len(values)}f", *values)
 
 
-def npz(samples, spoiled=False):
-    """A labelled set for mlp.onnx: x [samples, 4], label [samples]; `spoiled` puts a NaN into it."""
+def npz(samples, spoiled=False, classes=4, dims=(4,)):
+    """A labelled set for mlp.onnx: x [samples, 4], label [samples]; `spoiled` puts a NaN into it; classes 0: no labels."""
     draw = random.Random(5)
-    values = [draw.uniform(-1, 1) for _ in range(samples * 4)]
+    values = [draw.uniform(-1, 1) for _ in range(samples * math.prod(dims))]
     if spoiled:
         values[5] = float("nan")
-    labels = struct.pack(f"<{samples}q", *(i % 4 for i in range(samples)))
+    labels = struct.pack(f"<{samples}q", *(i % max(classes, 1) for i in range(samples)))
     head = npy([samples], []).replace(b"<f4", b"<i8")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("x.npy", npy([samples, 4], values))
-        archive.writestr("label.npy", head + labels)
+        archive.writestr("x.npy", npy([samples, *dims], values))
+        if classes:
+            archive.writestr("label.npy", head + labels)
     return out.getvalue()
 
 
@@ -146,7 +148,9 @@ def files():
                 "fours.npy": npy([8, 4], [4] * 32), "eights.npy": npy([8, 4], [8] * 32)})
     out.update(hostile())
     out.update(tiny_gguf.files())
-    out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "cut.npz": npz(48)[:300],
+    out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "bare.npz": npz(48, classes=0),
+                "same.npz": npz(48, classes=1), "large.npz": npz(2, classes=0, dims=(64, side)),
+                "cut.npz": npz(48)[:300],
                 "nan.npy": npy([1, 4], [1, float("nan"), 3, 4]), "inf.npy": npy([1, 4], [1, float("inf"), 3, 4])})
     for name, values in (("passing", good), ("failing", [v + 1 for v in good])):
         for file, data in {**case, "test_data_set_0/output_0.pb": tensor("y", [1, 4], values)}.items():
