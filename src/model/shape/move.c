@@ -131,6 +131,22 @@ static void slice_axis(wt_slice *out, int axis, int64_t dim, int64_t start, int6
         out->start[axis] = 0;
 }
 
+/* A slice to so far an end that no tensor in memory could be longer: exporters say "to the end" with it. */
+static bool whole_axis(const wt_infer *c, int axis, int64_t start, int64_t end, int64_t step)
+{
+    const wt_shape *x = wt_rule_shape(c, 0);
+    uint64_t count = 1;
+    size_t bytes;
+    if (start != 0 || step != 1 || end <= 0)
+        return false;
+    for (int i = 0; i < x->rank; i++) {
+        const int64_t d = i == axis ? end : x->dim[i] < 1 ? 1 : x->dim[i];
+        if (__builtin_mul_overflow(count, (uint64_t)d, &count))
+            return true;
+    }
+    return !wt_dtype_bytes(wt_rule_dtype(c, 0), count, &bytes) || (uint64_t)bytes >> 48;
+}
+
 wt_status wt_slice_read(const wt_infer *c, wt_slice *out, wt_err *err)
 {
     const wt_shape *x = wt_rule_shape(c, 0);
@@ -170,8 +186,12 @@ wt_status wt_slice_read(const wt_infer *c, wt_slice *out, wt_err *err)
             return wt_infer_bad(c, err, "the step of axis %d is 0", axis);
         out->known[axis] = false;
         out->count[axis] = WT_DIM_ANY;
-        if (start.state == WT_KNOWN && end.state == WT_KNOWN && step.state != WT_NOT_KNOWN && x->dim[axis] >= 0)
+        if (start.state != WT_KNOWN || end.state != WT_KNOWN || step.state == WT_NOT_KNOWN)
+            continue;
+        if (x->dim[axis] >= 0)
             slice_axis(out, axis, x->dim[axis], start.v[k], end.v[k], by);
+        else if (whole_axis(c, axis, start.v[k], end.v[k], by))
+            out->count[axis] = x->dim[axis];
     }
     return WT_OK;
 }

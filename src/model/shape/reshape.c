@@ -60,10 +60,11 @@ static wt_status solve_reshape(const wt_infer *c, wt_shape *s, int hole, wt_err 
     return WT_OK;
 }
 
-/* One symbol and a -1 cancel when everything else agrees: [N, 3, 4] to [N, -1] keeps working without a known N. */
+/* Symbols on both sides cancel: [N, 3, 4] to [N, -1] is known without N. One that is left where the numbers agree is
+ * what -1 stands for: [N, 12] to [-1, 3, 4]. */
 static void solve_symbols(const wt_shape *x, wt_shape *s, int hole)
 {
-    int64_t have = 1, want = 1;
+    int64_t have = 1, want = 1, left = WT_DIM_ANY;
     bool used[WT_MAX_RANK] = { false };
     if (x->rank < 0 || hole < 0)
         return;
@@ -82,11 +83,18 @@ static void solve_symbols(const wt_shape *x, wt_shape *s, int hole)
             return;
         used[k] = true;
     }
-    for (int k = 0; k < x->rank; k++)
-        if (!used[k] && (x->dim[k] <= 0 || __builtin_mul_overflow(have, x->dim[k], &have)))
+    for (int k = 0; k < x->rank; k++) {
+        if (used[k])
+            continue;
+        if (WT_DIM_IS_SYMBOL(x->dim[k]) && left == WT_DIM_ANY)
+            left = x->dim[k];
+        else if (x->dim[k] <= 0 || __builtin_mul_overflow(have, x->dim[k], &have))
             return;
-    if (have % want == 0)
+    }
+    if (left == WT_DIM_ANY && have % want == 0)
         s->dim[hole] = have / want;
+    else if (have == want)
+        s->dim[hole] = left;
 }
 
 wt_status wt_infer_reshape(wt_infer *c, wt_err *err)
