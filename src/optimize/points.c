@@ -7,7 +7,7 @@
  * product is codes too, unless a ReLU or Clip follows, which saturation does for free. That costs some precision where
  * another function follows, and buys that every engine finds its integer kernel (DQ - product - Q) and that all engines
  * give the same codes: integers are exact, and what follows is a table. Results of the graph are never quantized: a
- * class score next to a coordinate would be rounded away. */
+ * class score next to a coordinate would be rounded away. A table of rows (Gather) is stored as integers. */
 #include <math.h>
 #include "base/str.h"
 #include "optimize/points.h"
@@ -46,7 +46,7 @@ static bool float_weights(const wt_value *w, int min_rank)
 static bool all_uses_alike(const wt_value *w, const wt_node *n)
 {
     for (size_t i = 0; i < w->n_uses; i++)
-        if (w->uses[i].node->op != n->op || w->uses[i].index != 1)
+        if (w->uses[i].node->op != n->op || w->uses[i].index != w->uses[0].index)
             return false;
     return true;
 }
@@ -85,6 +85,12 @@ static bool classify(wt_node *n, wt_weighted *w)
         w->kind = WT_PART_WEIGHT_ONLY;
         w->why = "ConvTranspose is computed in float";
         return float_weights(w->weight, 3);
+    case WT_OP_GATHER:
+        w->weight = n->in[0];
+        w->axis = 1;
+        w->kind = WT_PART_WEIGHT_ONLY;
+        w->why = "rows are looked up, not multiplied";
+        return float_weights(w->weight, 2) && w->weight->type.shape.rank == 2 && !wt_attr_int(&n->attrs, "axis", 0);
     case WT_OP_LSTM:
     case WT_OP_GRU:
     case WT_OP_RNN:

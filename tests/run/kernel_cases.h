@@ -31,6 +31,8 @@ bool kc_make_decoder(kc_case *c, size_t index, kc_random *r);
 bool kc_make_experts(kc_case *c, size_t index, kc_random *r);
 bool kc_make_linear(kc_case *c, size_t index, kc_random *r);
 bool kc_make_matmul(kc_case *c, size_t index, kc_random *r);
+bool kc_make_reorder(kc_case *c, size_t index, kc_random *r);
+bool kc_make_transpose(kc_case *c, size_t index, kc_random *r);
 bool kc_make_quant_conv(kc_case *c, size_t index, kc_random *r);
 bool kc_make_quant_linear(kc_case *c, size_t index, kc_random *r);
 #endif

@@ -58,6 +58,16 @@ static void quant_linear(void **state)
     (void)state;
     run("quantized linear", kc_make_quant_linear);
 }
+static void reorder(void **state)
+{
+    (void)state;
+    run("reorder", kc_make_reorder);
+}
+static void transpose(void **state)
+{
+    (void)state;
+    run("transpose", kc_make_transpose);
+}
 
 int main(void)
 {
@@ -65,6 +75,7 @@ int main(void)
         cmocka_unit_test(conv_f32),     cmocka_unit_test(linear),     cmocka_unit_test(linear_block),
         cmocka_unit_test(kv_attention), cmocka_unit_test(decoder),    cmocka_unit_test(experts),
         cmocka_unit_test(matmul),       cmocka_unit_test(quant_conv), cmocka_unit_test(quant_linear),
+        cmocka_unit_test(reorder),      cmocka_unit_test(transpose),
     };
     return wt_test_run("kernels", tests, WT_ARRAY_LEN(tests));
 }

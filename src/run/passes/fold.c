@@ -5,7 +5,7 @@
  * Results above FOLD_LIMIT are left alone unless all their inputs die with them: folding must not blow the model up
  * (ConstantOfShape, Expand). */
 #include "run/native/eval.h"
-#include "run/passes/pass.h"
+#include "run/passes/targets.h"
 
 enum { FOLD_LIMIT = 1 << 16 };
 
@@ -125,6 +125,11 @@ done:
     return st;
 }
 
+wt_status wt_pass_fold_node(wt_pass_ctx *pc, wt_node *node, wt_err *err)
+{
+    return foldable(pc, node) && worth_folding(node) ? fold_node(pc, node, err) : WT_OK;
+}
+
 /* What a shape rule worked out needs no kernel. */
 static wt_status fold_known(wt_pass_ctx *pc, wt_node *node, bool *done, wt_err *err)
 {
@@ -205,14 +210,15 @@ static wt_status fold_graph(wt_pass_ctx *pc, wt_graph *graph, wt_err *err)
         next = node->next;
         if (!node->op)
             continue;
+        WT_TRY(wt_pass_settle_target(pc, node, err));
         WT_TRY(infer(node, err));
         if (node->op->flags & WT_OP_CONTROL) {
             WT_TRY(fold_subgraphs(pc, node, err));
             continue;
         }
         WT_TRY(fold_known(pc, node, &done, err));
-        if (!done && foldable(pc, node) && worth_folding(node))
-            WT_TRY(fold_node(pc, node, err));
+        if (!done)
+            WT_TRY(wt_pass_fold_node(pc, node, err));
     }
     return WT_OK;
 }

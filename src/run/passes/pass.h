@@ -44,6 +44,10 @@ bool wt_node_is_function(const wt_node *n, size_t *x);
 /* n gives elements of in[0] as they are, moved or selected: codes may take the place of real numbers. */
 bool wt_node_moves_only(const wt_node *n);
 
+/* Computes n now if that is what the pass that folds would do. */
+wt_status wt_pass_fold_node(wt_pass_ctx *pc, wt_node *n, wt_err *err);
+
 wt_pass_fn wt_pass_fold, wt_pass_simplify, wt_pass_batch_norm, wt_pass_activation_idioms, wt_pass_norm_idioms,
-    wt_pass_qdq, wt_pass_nbits, wt_pass_linear, wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;
+    wt_pass_fast_norm, wt_pass_lookup, wt_pass_squeeze, wt_pass_qdq, wt_pass_nbits, wt_pass_linear,
+    wt_pass_fuse_epilogue, wt_pass_int8, wt_pass_layout;
 #endif

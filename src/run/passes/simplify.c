@@ -16,10 +16,14 @@ static wt_status bypass(wt_pass_ctx *pc, wt_node *n, size_t from, wt_err *err)
     return WT_OK;
 }
 
+/* A symbol is the same number wherever it stands; WT_DIM_ANY is not. */
 static bool same_type(const wt_value *a, const wt_value *b)
 {
-    return a->type.dtype == b->type.dtype && wt_shape_known(&a->type.shape) &&
-           wt_shape_equal(&a->type.shape, &b->type.shape);
+    const wt_shape *s = &a->type.shape;
+    for (int i = 0; i < s->rank; i++)
+        if (s->dim[i] == WT_DIM_ANY)
+            return false;
+    return a->type.dtype == b->type.dtype && s->rank >= 0 && wt_shape_equal(s, &b->type.shape);
 }
 
 static bool perm_is_identity(const wt_node *n)
@@ -101,8 +105,8 @@ static int handed_on(const wt_node *n)
     }
 }
 
-/* Reshape(Reshape(x)), Reshape(Squeeze(x)), ...: the later one alone decides, if it copies no dimension of the earlier.
- */
+/* Reshape(Reshape(x)), Reshape(Squeeze(x)), ...: the later one alone decides, if it copies no dimension of the earlier
+ * or the dimension is known. */
 static wt_status merge_views(wt_pass_ctx *pc, wt_node *n, wt_err *err)
 {
     const wt_node *before = n->in[0] ? n->in[0]->producer : NULL;
@@ -110,12 +114,22 @@ static wt_status merge_views(wt_pass_ctx *pc, wt_node *n, wt_err *err)
     if (!before || !before->op || !(before->op->flags & WT_OP_VIEW) || before->graph != n->graph || n->in[0]->quant ||
         before->op->code == WT_OP_ZIPMAP || wt_pass_tapped(pc, n->in[0]))
         return WT_OK;
-    const wt_value *target = n->in[1];
+    wt_value *target = n->in[1];
+    bool copies = false;
     if (!wt_value_is_const(target) || !wt_shape_count(&target->type.shape, &count))
         return WT_OK;
-    for (int64_t i = 0; i < count; i++)
-        if (!wt_tensor_int(&target->type, i, &d) || d == 0)
+    for (int64_t i = 0; i < count; i++) {
+        if (!wt_tensor_int(&target->type, i, &d))
             return WT_OK;
+        copies |= d == 0;
+    }
+    const wt_shape *y = &n->out[0]->type.shape;
+    if (copies && (!wt_shape_known(y) || wt_attr_int(&n->attrs, "allowzero", 0)))
+        return WT_OK;
+    if (copies) {
+        WT_TRY(wt_graph_add_const_i64(&target, n->graph, NULL, y->dim, (size_t)y->rank, false, err));
+        WT_TRY(wt_node_set_input(n, 1, target, err));
+    }
     pc->changes++;
     return wt_node_set_input(n, 0, before->in[0], err);
 }
@@ -137,8 +151,9 @@ static wt_status merge_transposes(wt_pass_ctx *pc, wt_node *n, wt_err *err)
         c[i] = a[b[i]];
     const wt_attr perm = { .name = "perm", .type = WT_ATTR_INTS, .count = rank, .v.ints = c };
     WT_TRY(wt_node_set_attr(n, &perm, err));
+    WT_TRY(wt_node_set_input(n, 0, before->in[0], err));
     pc->changes++;
-    return wt_node_set_input(n, 0, before->in[0], err);
+    return perm_is_identity(n) ? bypass(pc, n, 0, err) : WT_OK;
 }
 
 /* Zero padding of the spatial axes in front of a convolution with explicit pads. */
