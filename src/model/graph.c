@@ -354,6 +354,19 @@ wt_status wt_graph_add_node(wt_node **out, wt_graph *graph, wt_node *before, con
 
 /* --- the rest ------------------------------------------------------------------------------------------------------
  */
+bool wt_names_a_dim(const char *text, size_t len)
+{
+    static const char none[] = "None";
+    if (len == sizeof none - 1 && !memcmp(text, none, len))
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        const unsigned char c = (unsigned char)text[i], lower = c | 0x20;
+        if ((lower >= 'a' && lower <= 'z') || c == '_' || c >= 0x80) /* UTF-8 has letters beyond */
+            return true;
+    }
+    return false;
+}
+
 wt_status wt_graph_symbol(wt_graph *graph, const char *name, int64_t *dim, wt_err *err)
 {
     size_t index;

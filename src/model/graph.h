@@ -146,6 +146,9 @@ wt_status wt_graph_add_node(wt_node **out, wt_graph *graph, wt_node *before, con
                             size_t n_out, const wt_attrs *attrs, wt_err *err);
 wt_status wt_graph_symbol(wt_graph *graph, const char *name, int64_t *dim,
                           wt_err *err); /* finds or adds; *dim = WT_DIM_SYMBOL */
+/* Whether a text stands for a dim: it holds a letter. Exporters write "?", "-1", "*", or None, for dims that have
+ * nothing to do with each other. */
+bool wt_names_a_dim(const char *text, size_t len);
 /* NULL when there is no such value visible from `graph` (its own and its parents'). */
 wt_value *wt_graph_find(const wt_graph *graph, const char *name);
 const char *wt_graph_metadata(const wt_graph *graph, const char *key); /* NULL: absent */

@@ -21,20 +21,6 @@ wt_status wt_onnx_read_info(wt_reader *rd, wt_pb msg, wt_string *name, wt_pb *ty
     return st;
 }
 
-/* A name holds a letter; "?", "-1", "*" hold none, and None is what Python prints where there is nothing. */
-static bool is_name(wt_string s)
-{
-    static const char none[] = "None";
-    if (s.len == sizeof none - 1 && !memcmp(s.data, none, s.len))
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        const unsigned char c = (unsigned char)s.data[i], lower = c | 0x20;
-        if ((lower >= 'a' && lower <= 'z') || c == '_' || c >= 0x80) /* UTF-8 has letters beyond */
-            return true;
-    }
-    return false;
-}
-
 static wt_status read_dim(wt_reader *rd, wt_pb msg, int64_t *dim, wt_err *err)
 {
     wt_pb_field f;
@@ -49,7 +35,7 @@ static wt_status read_dim(wt_reader *rd, wt_pb msg, int64_t *dim, wt_err *err)
             const char *name = NULL;
             WT_TRY(wt_onnx_text(&f, "dim_param", &s, err));
             *dim = WT_DIM_ANY;
-            if (is_name(s)) {
+            if (wt_names_a_dim(s.data, s.len)) {
                 WT_TRY(wt_onnx_copy(&rd->scratch, s, &name, err));
                 WT_TRY(wt_graph_symbol(rd->root, name, dim, err));
             }
