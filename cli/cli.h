@@ -70,6 +70,7 @@ typedef struct cli_verb {
     size_t min_inputs, max_inputs;
     int (*run)(cli *c); /* returns the exit code */
     bool hidden;
+    int engines; /* how many it takes with --engine; 0: only our own */
 } cli_verb;
 extern const cli_verb *const cli_verbs[]; /* ended by NULL; main.c */
 const cli_verb *cli_find_verb(const char *name);

@@ -33,11 +33,27 @@ static const char *base_name(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* "model", and where others than our own engine were measured "model [engine]". */
+static const char *lane_name(const wt_result *r, const char *list, size_t i, const char *model, const char *engine,
+                             char out[160])
+{
+    bool foreign = false;
+    for (size_t k = 0; k < wt_result_count(r, "results"); k++)
+        foreign |= strcmp(wt_result_string(r, "native", "results[%zu].engine", k), "native") != 0;
+    const char *name = base_name(wt_result_string(r, "", "%s[%zu].%s", list, i, model));
+    if (foreign)
+        snprintf(out, 160, "%.100s [%s]", name, wt_result_string(r, "native", "%s[%zu].%s", list, i, engine));
+    else
+        snprintf(out, 160, "%.159s", name);
+    return out;
+}
+
 static void print_latencies(const wt_result *r)
 {
     cli_table *t = cli_table_new("model\tp50 ms\t95 % interval\tp95\tp99\tper second\tload ms\truns");
     for (size_t i = 0; i < wt_result_count(r, "results"); i++) {
-        const char *model = base_name(wt_result_string(r, "", "results[%zu].model", i));
+        char room[160];
+        const char *model = lane_name(r, "results", i, "model", "engine", room);
         if (!wt_result_has(r, "results[%zu].latency_ms", i)) {
             cli_table_row(t, "%s\tfailed", model);
             continue;
@@ -57,16 +73,19 @@ static void print_latencies(const wt_result *r)
 
 static const char *bytes_at(const wt_result *r, const char *key, size_t i, char *out, size_t size)
 {
-    return cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size);
+    return wt_result_has(r, "results[%zu].%s", i, key)
+               ? cli_bytes(wt_result_number(r, 0, "results[%zu].%s", i, key), out, size)
+               : "-"; /* an engine of others does not say */
 }
 
 static void print_language(const wt_result *r)
 {
-    char a[32], b[32];
+    char a[32], b[32], name[160], to[160];
     cli_table *t = cli_table_new("model\tprefill tokens/s\t95 % interval\tdecode tokens/s\t95 % interval\tload ms\t"
                                  "weights\tresident peak");
     for (size_t i = 0; i < wt_result_count(r, "results"); i++) {
-        const char *model = base_name(wt_result_string(r, "", "results[%zu].model", i));
+        char room[160];
+        const char *model = lane_name(r, "results", i, "model", "engine", room);
         if (!wt_result_has(r, "results[%zu].prefill_tok_per_s", i)) {
             cli_table_row(t, "%s\tfailed", model);
             continue;
@@ -83,9 +102,8 @@ static void print_language(const wt_result *r)
     }
     cli_table_print(t, stdout);
     for (size_t i = 0; i < wt_result_count(r, "ratios"); i++)
-        printf("%s against %s: prefill %.3gx, decode %.3gx\n",
-               base_name(wt_result_string(r, "", "ratios[%zu].model", i)),
-               base_name(wt_result_string(r, "", "ratios[%zu].to", i)),
+        printf("%s against %s: prefill %.3gx, decode %.3gx\n", lane_name(r, "ratios", i, "model", "engine", name),
+               lane_name(r, "ratios", i, "to", "to_engine", to),
                wt_result_number(r, 0, "ratios[%zu].prefill.speedup", i),
                wt_result_number(r, 0, "ratios[%zu].decode.speedup", i));
     printf("noise floor +-%.1f %% (the first model against itself), prompt %.0f, answer %.0f tokens, %.0f threads\n",
@@ -96,6 +114,8 @@ static void print_language(const wt_result *r)
 /* Packed, and read from the file where it lies. */
 static const char *weights(const wt_result *r, size_t i, char *out, size_t size)
 {
+    if (!wt_result_has(r, "results[%zu].weights_bytes", i))
+        return "-";
     return cli_bytes(wt_result_number(r, 0, "results[%zu].weights_bytes", i) +
                          wt_result_number(r, 0, "results[%zu].mapped_bytes", i),
                      out, size);
@@ -109,12 +129,12 @@ static const char *joules(double j, char *out, size_t size)
 
 static void print_memory(const wt_result *r)
 {
+    char name[160];
     char a[32], b[32], c[32], d[32], e[32], f[32];
     cli_table *t = cli_table_new("model\tfile\tweights\tactivations\theap peak\tresident peak\tenergy a run\tmeter");
     for (size_t i = 0; i < wt_result_count(r, "results"); i++)
         if (wt_result_has(r, "results[%zu].latency_ms", i))
-            cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s",
-                          base_name(wt_result_string(r, "", "results[%zu].model", i)),
+            cli_table_row(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s", lane_name(r, "results", i, "model", "engine", name),
                           bytes_at(r, "size_bytes", i, a, sizeof a), weights(r, i, b, sizeof b),
                           bytes_at(r, "activation_bytes", i, c, sizeof c),
                           bytes_at(r, "peak_heap_bytes", i, d, sizeof d), bytes_at(r, "peak_rss_bytes", i, e, sizeof e),
@@ -125,6 +145,7 @@ static void print_memory(const wt_result *r)
 
 static void print_ratios(cli *c, const wt_result *r)
 {
+    char name[160], to[160];
     for (size_t i = 0; i < wt_result_count(r, "ratios"); i++) {
         const bool inside = wt_result_true(r, "ratios[%zu].inside_noise", i);
         const double ratio = wt_result_number(r, 0, "ratios[%zu].speedup", i);
@@ -132,8 +153,8 @@ static void print_ratios(cli *c, const wt_result *r)
                inside      ? cli_dim(c)
                : ratio > 1 ? cli_green(c)
                            : cli_red(c),
-               base_name(wt_result_string(r, "", "ratios[%zu].model", i)), ratio,
-               base_name(wt_result_string(r, "", "ratios[%zu].to", i)), cli_reset(c),
+               lane_name(r, "ratios", i, "model", "engine", name), ratio,
+               lane_name(r, "ratios", i, "to", "to_engine", to), cli_reset(c),
                wt_result_number(r, 0, "ratios[%zu].ci95[0]", i), wt_result_number(r, 0, "ratios[%zu].ci95[1]", i),
                inside ? ": inside the noise, no difference" : "", wt_result_number(r, 0, "ratios[%zu].peak_rss", i));
     }
@@ -145,6 +166,7 @@ static void print_ratios(cli *c, const wt_result *r)
 
 static void print(cli *c, const wt_result *r)
 {
+    char name[160];
     size_t measured = 0;
     if (wt_result_has(r, "conditions.prompt")) {
         print_language(r);
@@ -161,8 +183,8 @@ static void print(cli *c, const wt_result *r)
     print_ratios(c, r);
     for (size_t i = 0; i < wt_result_count(r, "results"); i++)
         if (wt_result_has(r, "results[%zu].reason", i))
-            printf("%s%s failed:%s %s\n", cli_red(c), base_name(wt_result_string(r, "", "results[%zu].model", i)),
-                   cli_reset(c), wt_result_string(r, "", "results[%zu].reason", i));
+            printf("%s%s failed:%s %s\n", cli_red(c), lane_name(r, "results", i, "model", "engine", name), cli_reset(c),
+                   wt_result_string(r, "", "results[%zu].reason", i));
 }
 
 static int run(cli *c)
@@ -204,4 +226,5 @@ const cli_verb cmd_bench = {
     .min_inputs = 1,
     .max_inputs = 64,
     .run = run,
+    .engines = 16,
 };

@@ -120,4 +120,5 @@ const cli_verb cmd_compare = {
     .min_inputs = 2,
     .max_inputs = 2,
     .run = run,
+    .engines = 2,
 };

@@ -75,4 +75,5 @@ const cli_verb cmd_conformance = {
     .min_inputs = 1,
     .max_inputs = 100000,
     .run = run,
+    .engines = 1,
 };

@@ -106,4 +106,5 @@ const cli_verb cmd_evaluate = {
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,
+    .engines = 1,
 };

@@ -75,4 +75,5 @@ const cli_verb cmd_run = {
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,
+    .engines = 1,
 };

@@ -80,6 +80,26 @@ static int open_context(cli *c)
     return st == WT_OK ? 0 : cli_fail(c, st, &err);
 }
 
+/* Whether the verb takes what --engine says. */
+static int check_engine(cli *c)
+{
+    const char *names = c->common.engine;
+    wt_err err = { .offset = WT_NO_OFFSET };
+    size_t n = 0;
+    int foreign = 0;
+    if (!names || (!c->verb->engines && !strcmp(names, "all")))
+        return 0;
+    const wt_status st = wt_engines_check(c->ctx, names, &n, &foreign, &err);
+    if (st != WT_OK)
+        return cli_fail(c, st, &err);
+    if (foreign && !c->verb->engines)
+        return cli_usage(c, "'%s' works with whet's own engine only, not with --engine %s", c->verb->name, names);
+    if (c->verb->engines && n > (size_t)c->verb->engines)
+        return cli_usage(c, "'%s' takes %d engine%s at once, --engine %s names %zu", c->verb->name, c->verb->engines,
+                         c->verb->engines > 1 ? "s" : "", names, n);
+    return 0;
+}
+
 static int run_verb(cli *c, int argc, char **argv)
 {
     int code = cli_parse(c, argc, argv);
@@ -97,7 +117,9 @@ static int run_verb(cli *c, int argc, char **argv)
     sigaction(SIGINT, &act, NULL);
     sigaction(SIGTERM, &act, NULL);
     signal(SIGPIPE, SIG_IGN);
-    code = c->verb->run(c);
+    code = check_engine(c);
+    if (!code)
+        code = c->verb->run(c);
     interrupted_context = NULL;
     wt_context_close(c->ctx);
     return code;

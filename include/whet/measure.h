@@ -20,9 +20,27 @@ typedef struct wt_exec_options {
     size_t n_input_shapes;
     const char *const *passes_off;
     size_t n_passes_off;
-    int context; /* tokens that the memory of language models is told for; 0: their own, at most 4096 */
+    int context;         /* tokens that the memory of language models is told for; 0: their own, at most 4096 */
+    const char *engine;  /* "native" (NULL), "onnxruntime", "openvino:default", ... (wt_engine_name); where several are
+                            taken, names with commas, or "all": those that are found */
+    const char *program; /* the executable that serves as worker of foreign engines (its hidden verb); NULL:
+                            /proc/self/exe */
 } wt_exec_options;
 WT_API wt_exec_options wt_exec_defaults(void);
+
+/* --- engines: what runs models here ----------------------------------------------------------------------------------
+ */
+typedef struct wt_engines_options {
+    size_t size;
+    int check;           /* load what was found, each in a process of its own: version, devices, refusals */
+    double timeout_s;    /* for one of them; 0: 20 */
+    const char *program; /* as in wt_exec_options */
+} wt_engines_options;
+WT_API wt_engines_options wt_engines_defaults(void);
+WT_API wt_status wt_engines_list(wt_result **out, wt_context *ctx, const wt_engines_options *options, wt_err *err);
+WT_API const char *wt_engine_name(size_t index); /* NULL past the last one; the first is "native" */
+/* Whether `names` (as in wt_exec_options) are engines: how many they are, and whether one is not our own. */
+WT_API wt_status wt_engines_check(wt_context *ctx, const char *names, size_t *n, int *foreign, wt_err *err);
 
 /* --- hardware ------------------------------------------------------------------------------------------------------
  */

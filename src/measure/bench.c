@@ -24,8 +24,10 @@ typedef struct bench {
     wt_context *ctx;
     const wt_bench_options *o;
     const wt_lanes_options *lo;
-    wt_lane *lanes; /* models, then the first one again */
-    size_t n;       /* models */
+    wt_engine_choice engines[WT_MOST_ENGINES];
+    size_t n_engines;
+    wt_lane *lanes; /* every model on every engine, then the first one again */
+    size_t n;       /* without that */
     double watts;   /* per core, for estimates; 0: nobody said */
     const char *watts_from;
     double noise; /* NaN: not known */
@@ -74,25 +76,26 @@ static void add_memory(const wt_lane *lane, json_t *o)
     const struct {
         const char *key;
         uint64_t value;
+        bool known;
     } rows[] = {
-        { "peak_rss_bytes", lane->peak_rss_bytes },
-        { "rss_over_empty_bytes", over(lane->peak_rss_bytes, lane->empty_rss_bytes) },
-        { "peak_heap_bytes", lane->peak_heap_bytes },
-        { "weights_bytes", lane->weights_bytes },
-        { "mapped_bytes", lane->mapped_bytes },
-        { "activation_bytes", lane->activation_bytes },
-        { "predicted_bytes", lane->weights_bytes + lane->mapped_bytes + lane->activation_bytes },
+        { "peak_rss_bytes", lane->peak_rss_bytes, true },
+        { "rss_over_empty_bytes", over(lane->peak_rss_bytes, lane->empty_rss_bytes), true },
+        { "peak_heap_bytes", lane->peak_heap_bytes, lane->memory_told },
+        { "weights_bytes", lane->weights_bytes, lane->memory_told },
+        { "mapped_bytes", lane->mapped_bytes, lane->memory_told },
+        { "activation_bytes", lane->activation_bytes, lane->memory_told },
+        { "predicted_bytes", lane->weights_bytes + lane->mapped_bytes + lane->activation_bytes, lane->memory_told },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
-        json_object_set_new(o, rows[i].key, json_integer((json_int_t)rows[i].value));
+        json_object_set_new(o, rows[i].key, rows[i].known ? json_integer((json_int_t)rows[i].value) : json_null());
 }
 
 static json_t *failed_json(const wt_lane *lane)
 {
     const wt_err *e = &lane->err;
-    json_t *o = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "engine", "native",
-                          "status", "failed", "code", wt_status_name(lane->status), "reason", wt_json_text(e->message),
-                          "where", wt_json_text(e->where));
+    json_t *o = json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "engine",
+                          wt_lane_engine(lane), "status", "failed", "code", wt_status_name(lane->status), "reason",
+                          wt_json_text(e->message), "where", wt_json_text(e->where));
     if (e->hint[0])
         json_object_set_new(o, "hint", wt_json_text(e->hint));
     return o;
@@ -111,7 +114,9 @@ static json_t *lane_json(const bench *b, const wt_lane *lane, wt_err *err)
         return NULL;
     }
     json_object_set_new(o, "model", wt_json_text(lane->model));
-    json_object_set_new(o, "engine", json_string("native"));
+    json_object_set_new(o, "engine", json_string(wt_lane_engine(lane)));
+    json_object_set_new(o, "engine_version", wt_json_text(lane->version));
+    json_object_set_new(o, "settings", lane->settings[0] ? wt_json_text(lane->settings) : json_null());
     json_object_set_new(o, "status", json_string("ok"));
     json_object_set_new(o, "latency_ms", latency);
     json_object_set_new(o, "throughput_per_s", wt_json_real(batch * (double)lane->n / lane->wall_s));
@@ -171,9 +176,10 @@ static wt_status add_ratios(const bench *b, json_t *root, wt_err *err)
         const bool one_inside = ci95[0] <= 1 && ci95[1] >= 1, inside = one_inside || !(fabs(ratio - 1) > b->noise);
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "to",
-                      wt_json_text(first->model), "engine", "native", "speedup", wt_json_real(ratio), "ci95",
-                      pair(ci95), "inside_noise", inside, "verdict",
+            json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "to",
+                      wt_json_text(first->model),
+                      "engine", wt_lane_engine(lane), "to_engine", wt_lane_engine(first), "speedup",
+                      wt_json_real(ratio), "ci95", pair(ci95), "inside_noise", inside, "verdict",
                       inside      ? "inside the noise"
                       : ratio > 1 ? "faster"
                                   : "slower",
@@ -264,13 +270,25 @@ static wt_status report_lanes(bench *b, wt_result **out, wt_err *err)
 static wt_status run_bench(bench *b, wt_lanes_options *lo, wt_result **out, wt_err *err)
 {
     WT_TRY(watts_of_target(b, err));
-    for (size_t i = 0; i < b->n; i++)
-        b->lanes[i].model = b->o->models[i];
-    b->lanes[b->n].model = b->o->models[0];
+    b->lanes[b->n] = b->lanes[0];
     WT_TRY(wt_lanes_measure(b->lanes, b->n + 1, b->ctx, lo, err));
     const wt_status st = plain_error(b) ? first_failure(b, err) : report_lanes(b, out, err);
     wt_lanes_free(b->lanes, b->n + 1, b->ctx);
     return st;
+}
+
+/* "all" means all that can: who was named and cannot is told so. */
+static void choose_lanes(bench *b)
+{
+    char reason[WT_ENGINE_TEXT];
+    const bool all = b->o->exec.engine && !strcmp(b->o->exec.engine, "all");
+    for (size_t i = 0; i < b->o->n_models; i++)
+        for (size_t k = 0; k < b->n_engines; k++) {
+            if (all && !wt_engine_takes(b->engines[k].engine, b->o->models[i], reason))
+                continue;
+            b->lanes[b->n].model = b->o->models[i];
+            b->lanes[b->n++].engine = &b->engines[k];
+        }
 }
 
 wt_status wt_bench(wt_result **out, wt_context *ctx, const wt_bench_options *o, wt_err *err)
@@ -282,15 +300,17 @@ wt_status wt_bench(wt_result **out, wt_context *ctx, const wt_bench_options *o, 
                             .data = o->data,
                             .program = o->program,
                             .timeout_s = o->timeout_s };
-    bench b = { .ctx = ctx, .o = o, .lo = &lo, .n = o->n_models };
+    bench b = { .ctx = ctx, .o = o, .lo = &lo };
     *out = NULL;
     if (!o->n_models)
         return wt_fail(err, WT_EUSAGE, "no model was given");
     if (wt_weights_sniff(o->models[0]))
         return wt_bench_language(out, ctx, o, err);
-    b.lanes = wt_alloc(ctx, b.n + 1, sizeof *b.lanes, err);
+    WT_TRY(wt_engine_choices(b.engines, &b.n_engines, ctx, o->exec.engine, err));
+    b.lanes = wt_alloc(ctx, o->n_models * b.n_engines + 1, sizeof *b.lanes, err);
     if (!b.lanes)
         return WT_ENOMEM;
+    choose_lanes(&b);
     const wt_status st = run_bench(&b, &lo, out, err);
     wt_free(ctx, b.lanes);
     return st;

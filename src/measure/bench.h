@@ -6,14 +6,17 @@
 #ifndef WT_BENCH_H
 #define WT_BENCH_H
 #include <jansson.h>
+#include "run/engines/engine.h"
 #include "whet/measure.h"
 
 typedef struct wt_lane {
-    const char *model; /* the caller's */
-    int threads;       /* the caller's; 0: those of the options */
+    const char *model;              /* the caller's */
+    int threads;                    /* the caller's; 0: those of the options */
+    const wt_engine_choice *engine; /* the caller's; NULL: native */
     /* filled: */
     wt_status status; /* not WT_OK: err says why it has no (more) numbers */
     wt_err err;
+    char version[64], settings[WT_ENGINE_TEXT]; /* of the engine */
     double open_ms, plan_ms, first_run_ms;
     double *ms;           /* of each run, in the order they were measured */
     uint8_t *interrupted; /* of each run: whether somebody else took a core away */
@@ -24,6 +27,7 @@ typedef struct wt_lane {
     double joules;            /* NaN: no meter */
     uint64_t empty_rss_bytes; /* of the worker before it opened the model */
     uint64_t peak_rss_bytes, peak_heap_bytes, weights_bytes, mapped_bytes, activation_bytes;
+    bool memory_told; /* the last four: an engine of others may not say */
 } wt_lane;
 
 typedef struct wt_lanes_options {
@@ -37,6 +41,7 @@ typedef struct wt_lanes_options {
     const char *meter;   /* filled: "rapl", "battery", "none" */
 } wt_lanes_options;
 
+static inline const char *wt_lane_engine(const wt_lane *l) { return l->engine ? l->engine->label : "native"; }
 /* Fills all lanes. A model that cannot be opened, a worker that crashes or hangs ends its lane, not the others. Fails
  * as a whole only when the caller's options fit no model, memory is out, or the work was cancelled. */
 wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_options *options, wt_err *err);

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "measure/bench.h"
 #include "measure/open.h"
+#include "measure/runner.h"
 #include "measure/statistics.h"
 #include "measure/worker/energy.h"
 #include "measure/worker/worker.h"
@@ -20,6 +21,7 @@ typedef struct lane_work {
     size_t n_samples;
     const char **shapes; /* those of the options that the model has inputs for */
     size_t n_shapes;
+    json_t *names; /* of the inputs, in the order of the samples; NULL: the worker's own order */
     double run_ms; /* about */
 } lane_work;
 
@@ -74,10 +76,27 @@ static wt_status choose_inputs(bench_work *b, const wt_lane *lane, lane_work *w,
     return WT_OK;
 }
 
+/* What only the engine can read gets random inputs, made in the worker. */
+static bool unread_is_fine(const bench_work *b, const wt_lane *lane, wt_status st)
+{
+    return lane->engine && !wt_engine_is_native(lane->engine->engine) && !b->o->data &&
+           (st == WT_EUNSUPPORTED || st == WT_EFORMAT);
+}
+
+static wt_status no_such_kind(const char *reason, wt_err *err) { return wt_fail(err, WT_EUNSUPPORTED, "%s", reason); }
+
 static wt_status look(bench_work *b, const wt_lane *lane, lane_work *w, wt_err *err)
 {
     wt_graph *g;
-    WT_TRY(wt_model_read(&g, b->ctx, lane->model, err));
+    char reason[WT_ENGINE_TEXT];
+    if (lane->engine && !wt_engine_takes(lane->engine->engine, lane->model, reason))
+        return no_such_kind(reason, err);
+    const wt_status read = wt_model_read(&g, b->ctx, lane->model, err);
+    if (read != WT_OK)
+        return unread_is_fine(b, lane, read) ? WT_OK : read;
+    w->names = json_array();
+    for (size_t i = 0; i < g->n_inputs; i++)
+        json_array_append_new(w->names, wt_json_text(g->inputs[i]->name));
     wt_status st = choose_shapes(b, w, g, err);
     if (st == WT_OK)
         st = choose_inputs(b, lane, w, g, err);
@@ -87,14 +106,6 @@ static wt_status look(bench_work *b, const wt_lane *lane, lane_work *w, wt_err *
 
 /* --- talking to workers
  * ----------------------------------------------------------------------------------------------------- */
-static json_t *texts(const char *const *items, size_t n)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(list, json_string(items[i]));
-    return list;
-}
-
 static double real(const json_t *answer, const char *key) { return json_number_value(json_object_get(answer, key)); }
 
 static uint64_t bytes_of(const json_t *answer, const char *key)
@@ -108,15 +119,25 @@ static wt_status open_worker(bench_work *b, wt_lane *lane, lane_work *w, wt_err 
     json_t *answer;
     const int threads = lane->threads ? lane->threads : b->o->exec.threads;
     WT_TRY(wt_worker_open(&w->worker, b->ctx, b->o->program, threads, &lane->empty_rss_bytes, err));
-    json_t *request = json_pack("{s:s, s:o, s:i, s:o, s:o, s:i, s:o}", "do", "open", "model",
-                                wt_message_path(lane->model), "threads", threads, "input_shapes",
-                                texts(w->shapes, w->n_shapes), "passes_off",
-                                texts(b->o->exec.passes_off, b->o->exec.n_passes_off), "batch", b->o->batch, "samples",
-                                wt_samples_describe(w->samples, w->n_samples));
+    static const wt_engine_choice native = { .engine = &wt_engine_native };
+    wt_exec_options exec = b->o->exec;
+    exec.threads = threads;
+    if (w->shapes) {
+        exec.input_shapes = w->shapes;
+        exec.n_input_shapes = w->n_shapes;
+    }
+    json_t *request = wt_open_request(lane->model, lane->engine ? lane->engine : &native, &exec);
+    json_object_set_new(request, "batch", json_integer(b->o->batch));
+    json_object_set_new(request, "samples", wt_samples_describe(w->samples, w->n_samples));
+    json_object_set(request, "names", w->names);
     WT_TRY(wt_worker_ask_with(w->worker, request, w->samples, w->n_samples, b->timeout_s, &answer, err));
     lane->open_ms = real(answer, "open_ms");
     lane->plan_ms = real(answer, "plan_ms");
     lane->first_run_ms = w->run_ms = real(answer, "first_run_ms");
+    const char *version = json_string_value(json_object_get(answer, "version")),
+               *settings = json_string_value(json_object_get(answer, "settings"));
+    snprintf(lane->version, sizeof lane->version, "%s", version ? version : "");
+    snprintf(lane->settings, sizeof lane->settings, "%s", settings ? settings : "");
     json_decref(answer);
     for (size_t i = 0; i < w->n_samples; i++)
         wt_inputs_free(&w->samples[i]);
@@ -214,6 +235,7 @@ static wt_status ask_memory(bench_work *b, wt_lane *lane, lane_work *w, wt_err *
     json_t *answer;
     WT_TRY(wt_worker_ask(w->worker, json_pack("{s:s}", "do", "memory"), b->timeout_s, &answer, err));
     lane->peak_rss_bytes = bytes_of(answer, "peak_rss_bytes");
+    lane->memory_told = json_is_integer(json_object_get(answer, "weights_bytes"));
     lane->peak_heap_bytes = bytes_of(answer, "peak_heap_bytes");
     lane->weights_bytes = bytes_of(answer, "weights_bytes");
     lane->mapped_bytes = bytes_of(answer, "mapped_bytes");
@@ -307,6 +329,7 @@ static void free_work(bench_work *b)
         for (size_t k = 0; k < b->work[i].n_samples; k++)
             wt_inputs_free(&b->work[i].samples[k]);
         wt_free(b->ctx, b->work[i].shapes);
+        json_decref(b->work[i].names);
     }
     wt_free(b->ctx, b->work);
     wt_free(b->ctx, b->shape_used);
@@ -319,7 +342,7 @@ wt_status wt_lanes_measure(wt_lane *lanes, size_t n, wt_context *ctx, wt_lanes_o
     };
     b.slice_s = o->seconds / ROUNDS > least_slice_s ? o->seconds / ROUNDS : least_slice_s;
     for (size_t i = 0; i < n; i++)
-        lanes[i] = (wt_lane){ .model = lanes[i].model, .threads = lanes[i].threads };
+        lanes[i] = (wt_lane){ .model = lanes[i].model, .threads = lanes[i].threads, .engine = lanes[i].engine };
     b.work = wt_alloc(ctx, n + 1, sizeof *b.work, err);
     b.shape_used = b.work ? wt_alloc(ctx, o->exec.n_input_shapes + 1, sizeof *b.shape_used, err) : NULL;
     wt_status st = b.shape_used ? WT_OK : WT_ENOMEM;

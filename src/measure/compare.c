@@ -3,7 +3,7 @@
 #include "measure/pair.h"
 
 typedef struct runner {
-    const wt_side *a, *b;
+    const wt_runner *a, *b;
     wt_pair pair;
     wt_equiv *equiv;
     wt_sample *sample;
@@ -35,12 +35,15 @@ static wt_status run_sample(runner *r, wt_err *err)
 {
     const wt_tensor *inputs;
     WT_TRY(wt_data_inputs(r->a->graph, r->sample, r->inputs, err));
-    WT_TRY(wt_session_run(r->a->session, r->inputs, r->a->graph->n_inputs, err));
+    WT_TRY(wt_runner_run(r->a, r->inputs, err));
     WT_TRY(wt_pair_inputs(&r->pair, r->inputs, &inputs, err));
-    WT_TRY(wt_session_run(r->b->session, inputs, r->b->graph->n_inputs, err));
+    WT_TRY(wt_runner_run(r->b, inputs, err));
     for (size_t i = 0; i < r->a->graph->n_outputs; i++) {
-        r->from_a[i] = *wt_session_output(r->a->session, i);
-        r->from_b[i] = *wt_session_output(r->b->session, r->pair.output[i]);
+        const wt_tensor *a = wt_runner_output(r->a, i), *b = wt_runner_output(r->b, r->pair.output[i]);
+        if (!a || !b)
+            return wt_fail(err, WT_EUNSUPPORTED, "output '%s' did not come", r->names[i]);
+        r->from_a[i] = *a;
+        r->from_b[i] = *b;
     }
     return wt_equiv_add(r->equiv, r->from_a, r->from_b, err);
 }
@@ -66,7 +69,7 @@ static wt_status run_all(runner *r, wt_dataset *ds, wt_err *err)
     return r->done ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples to compare with");
 }
 
-wt_status wt_compare_outputs(wt_equiv **out, const wt_side *reference, const wt_side *candidate, wt_dataset *ds,
+wt_status wt_compare_outputs(wt_equiv **out, const wt_runner *reference, const wt_runner *candidate, wt_dataset *ds,
                              wt_err *err)
 {
     runner r = { .a = reference, .b = candidate };

@@ -6,6 +6,7 @@
 #include "measure/compare_impl.h"
 #include "measure/open.h"
 #include "measure/pair.h"
+#include "model/formats/onnx/more_outputs.h"
 #include <math.h>
 
 typedef struct watched {
@@ -192,21 +193,78 @@ static wt_status find_values(watcher *w, const wt_graph *reference, const wt_gra
  * -------------------------------------------------------------------------------------------------------------------
  */
 
+typedef struct side {
+    const wt_graph *graph;
+    wt_tap_fn *fn;
+    wt_running running; /* our own engine, which hands values over while it runs; or: */
+    wt_remote *remote;  /* one that has them as further outputs */
+    size_t *at;         /* [watched] which output of the remote is which value; SIZE_MAX: none */
+} side;
+
 typedef struct runner {
     watcher w;
-    const wt_graph *graphs[2]; /* reference, candidate */
-    wt_running reference, candidate;
+    side sides[2]; /* reference, candidate */
     wt_pair pair;
     wt_sample *sample;
     wt_tensor *inputs;
     uint64_t done;
 } runner;
 
-static wt_status open_side(wt_running *o, const wt_graph *graph, const runner *r, const wt_exec_options *exec,
-                           wt_tap_fn *fn, wt_err *err)
+/* Of an ONNX file only values that it names itself can be asked for: reading may have made others. */
+static wt_status taps_of_file(const runner *r, const char *path, const char **taps, size_t *n, wt_err *err)
 {
-    WT_TRY(wt_running_open(o, graph, exec, r->w.names, r->w.n, err));
-    wt_session_watch(o->session, fn, (void *)(uintptr_t)&r->w);
+    wt_context *ctx = r->w.ctx;
+    bool *made = wt_alloc(ctx, r->w.n + 1, sizeof *made, err);
+    *n = 0;
+    if (!made)
+        return WT_ENOMEM;
+    const wt_status st = wt_onnx_makes(made, ctx, path, r->w.names, r->w.n, err);
+    for (size_t i = 0; i < r->w.n && st == WT_OK; i++)
+        if (made[i])
+            taps[(*n)++] = r->w.names[i];
+    wt_free(ctx, made);
+    return st;
+}
+
+static wt_status open_remote(side *s, const runner *r, const wt_layer_side *what, const wt_engine_choice *choice,
+                             wt_err *err)
+{
+    wt_remote_options o = { .choice = choice, .exec = what->exec };
+    const char **taps = wt_alloc(r->w.ctx, r->w.n + 1, sizeof *taps, err);
+    s->at = taps ? wt_alloc(r->w.ctx, r->w.n + 1, sizeof *s->at, err) : NULL;
+    wt_status st = s->at ? taps_of_file(r, what->path, taps, &o.n_taps, err) : WT_ENOMEM;
+    o.taps = taps;
+    if (st == WT_OK)
+        st = wt_remote_open(&s->remote, r->w.ctx, what->path, s->graph, &o, err);
+    for (size_t i = 0; i < r->w.n && st == WT_OK; i++)
+        s->at[i] = wt_output_index(wt_remote_border(s->remote), r->w.names[i]);
+    wt_free(r->w.ctx, taps);
+    return st;
+}
+
+static wt_status open_side(side *s, const runner *r, const wt_layer_side *what, wt_tap_fn *fn, wt_err *err)
+{
+    wt_engine_choice choices[WT_MOST_ENGINES];
+    size_t n;
+    s->fn = fn;
+    WT_TRY(wt_engine_choices(choices, &n, r->w.ctx, what->exec ? what->exec->engine : NULL, err));
+    if (n == 1 && what->path && !wt_engine_is_native(choices[0].engine))
+        return open_remote(s, r, what, &choices[0], err);
+    WT_TRY(wt_running_open(&s->running, s->graph, what->exec, r->w.names, r->w.n, err));
+    wt_session_watch(s->running.session, fn, (void *)(uintptr_t)&r->w);
+    return WT_OK;
+}
+
+static wt_status run_side(side *s, watcher *w, const wt_tensor *inputs, wt_err *err)
+{
+    if (!s->remote)
+        return wt_session_run(s->running.session, inputs, s->graph->n_inputs, err);
+    WT_TRY(wt_remote_run(s->remote, inputs, err));
+    for (size_t i = 0; i < w->n; i++) {
+        const wt_tensor *t = s->at[i] == SIZE_MAX ? NULL : wt_remote_raw_output(s->remote, s->at[i]);
+        if (t)
+            WT_TRY(s->fn(w, i, t, err));
+    }
     return WT_OK;
 }
 
@@ -214,9 +272,9 @@ static wt_status run_round(runner *r, wt_err *err)
 {
     const wt_tensor *inputs;
     r->w.left_over = false;
-    WT_TRY(wt_session_run(r->reference.session, r->inputs, r->graphs[0]->n_inputs, err));
+    WT_TRY(run_side(&r->sides[0], &r->w, r->inputs, err));
     WT_TRY(wt_pair_inputs(&r->pair, r->inputs, &inputs, err));
-    WT_TRY(wt_session_run(r->candidate.session, inputs, r->graphs[1]->n_inputs, err));
+    WT_TRY(run_side(&r->sides[1], &r->w, inputs, err));
     for (size_t i = 0; i < r->w.n; i++) /* what the candidate never computed is not tried again */
         if (r->w.items[i].held) {
             release(&r->w, &r->w.items[i]);
@@ -236,7 +294,7 @@ static wt_status run_samples(runner *r, wt_dataset *ds, uint64_t limit, wt_err *
         WT_TRY(wt_dataset_next(ds, r->sample, &more, err));
         if (!more)
             break;
-        WT_TRY(wt_data_inputs(r->graphs[0], r->sample, r->inputs, err));
+        WT_TRY(wt_data_inputs(r->sides[0].graph, r->sample, r->inputs, err));
         for (size_t i = 0; i < r->w.n; i++)
             r->w.items[i].done = false;
         do
@@ -247,17 +305,17 @@ static wt_status run_samples(runner *r, wt_dataset *ds, uint64_t limit, wt_err *
     return r->done ? WT_OK : wt_fail(err, WT_EFORMAT, "the data set has no samples to compare with");
 }
 
-static wt_status run_all(runner *r, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
-                         uint64_t samples, const wt_exec_options *exec, wt_err *err)
+static wt_status run_all(runner *r, const wt_layer_side *reference, const wt_layer_side *candidate, wt_dataset *ds,
+                         uint64_t samples, wt_err *err)
 {
-    WT_TRY(find_values(&r->w, reference, candidate, err));
+    WT_TRY(find_values(&r->w, reference->graph, candidate->graph, err));
     if (!r->w.n)
         return WT_OK; /* no value inside has the same name in both: then there is nothing to tell */
-    WT_TRY(wt_pair_open(&r->pair, reference, candidate, err));
-    WT_TRY(open_side(&r->reference, reference, r, exec, keep_reference, err));
-    WT_TRY(open_side(&r->candidate, candidate, r, exec, compare_candidate, err));
+    WT_TRY(wt_pair_open(&r->pair, reference->graph, candidate->graph, err));
+    WT_TRY(open_side(&r->sides[0], r, reference, keep_reference, err));
+    WT_TRY(open_side(&r->sides[1], r, candidate, compare_candidate, err));
     WT_TRY(wt_sample_open(&r->sample, r->w.ctx, err));
-    r->inputs = wt_alloc(r->w.ctx, reference->n_inputs + 1, sizeof *r->inputs, err);
+    r->inputs = wt_alloc(r->w.ctx, reference->graph->n_inputs + 1, sizeof *r->inputs, err);
     return r->inputs ? run_samples(r, ds, samples, err) : WT_ENOMEM;
 }
 
@@ -278,8 +336,11 @@ static wt_status take_layers(wt_layers *out, const runner *r, wt_err *err)
 
 static void close_runner(runner *r)
 {
-    wt_running_close(&r->reference);
-    wt_running_close(&r->candidate);
+    for (int i = 0; i < 2; i++) {
+        wt_running_close(&r->sides[i].running);
+        wt_remote_close(r->sides[i].remote);
+        wt_free(r->w.ctx, r->sides[i].at);
+    }
     wt_sample_close(r->sample);
     wt_pair_close(&r->pair);
     for (size_t i = 0; r->w.items && i < r->w.n; i++)
@@ -290,22 +351,23 @@ static void close_runner(runner *r)
     wt_free(r->w.ctx, r->inputs);
 }
 
-wt_status wt_compare_layers_within(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
-                                   uint64_t samples, const wt_exec_options *exec, size_t most_held, wt_err *err)
+wt_status wt_compare_layers_within(wt_layers *out, const wt_layer_side *reference, const wt_layer_side *candidate,
+                                   wt_dataset *ds, uint64_t samples, size_t most_held, wt_err *err)
 {
-    runner r = { .w = { .ctx = reference->ctx, .most_held = most_held }, .graphs = { reference, candidate } };
+    runner r = { .w = { .ctx = reference->graph->ctx, .most_held = most_held },
+                 .sides = { { .graph = reference->graph }, { .graph = candidate->graph } } };
     *out = (wt_layers){ 0 };
-    wt_status st = run_all(&r, reference, candidate, ds, samples, exec, err);
+    wt_status st = run_all(&r, reference, candidate, ds, samples, err);
     if (st == WT_OK)
         st = take_layers(out, &r, err);
     close_runner(&r);
     return st;
 }
 
-wt_status wt_compare_layers(wt_layers *out, const wt_graph *reference, const wt_graph *candidate, wt_dataset *ds,
-                            uint64_t samples, const wt_exec_options *exec, wt_err *err)
+wt_status wt_compare_layers(wt_layers *out, const wt_layer_side *reference, const wt_layer_side *candidate,
+                            wt_dataset *ds, uint64_t samples, wt_err *err)
 {
-    return wt_compare_layers_within(out, reference, candidate, ds, samples, exec, (size_t)256 << 20, err);
+    return wt_compare_layers_within(out, reference, candidate, ds, samples, (size_t)256 << 20, err);
 }
 
 void wt_layers_free(wt_layers *layers)

@@ -24,6 +24,8 @@ wt_compare_options wt_compare_defaults(void)
 }
 
 typedef struct comparison {
+    wt_engine_choice engines[WT_MOST_ENGINES];
+    wt_exec_options exec[2]; /* of reference and candidate */
     wt_opened reference, candidate;
     wt_dataset *ds;
     const char *precision;
@@ -155,28 +157,31 @@ static void put_outputs(comparison *c, wt_err *err)
     json_object_set_new(c->root, "outputs", list);
 }
 
-static wt_status put_layers(comparison *c, const wt_compare_options *o, wt_err *err)
+static wt_status put_layers(comparison *c, const char *reference, const char *candidate, wt_err *err)
 {
     wt_layers layers;
-    WT_TRY(wt_compare_layers(&layers, c->reference.graph, c->candidate.graph, c->ds, LAYER_SAMPLES, &o->exec, err));
+    const wt_layer_side a = { c->reference.graph, &c->exec[0], reference },
+                        b = { c->candidate.graph, &c->exec[1], candidate };
+    WT_TRY(wt_compare_layers(&layers, &a, &b, c->ds, LAYER_SAMPLES, err));
     json_object_set_new(c->root, "layers", wt_layers_json(&layers));
     json_object_set_new(c->root, "layers_samples", json_integer((json_int_t)layers.samples));
     wt_layers_free(&layers);
     return WT_OK;
 }
 
-static wt_status compare(comparison *c, const char *reference, const wt_compare_options *o, wt_err *err)
+static wt_status compare(comparison *c, const char *reference, const char *candidate, const wt_compare_options *o,
+                         wt_err *err)
 {
     WT_TRY(wt_data_open(&c->ds, c->reference.graph, reference, &o->data, err));
     c->precision = wt_precision_class(c->candidate.graph);
     c->thresholds = thresholds_of(c->precision, o);
-    const wt_side a = { c->reference.graph, c->reference.session }, b = { c->candidate.graph, c->candidate.session };
+    const wt_runner a = wt_opened_runner(&c->reference), b = wt_opened_runner(&c->candidate);
     WT_TRY(wt_compare_outputs(&c->equiv, &a, &b, c->ds, err));
     json_object_set_new(c->root, "precision", json_string(c->precision));
     put_outputs(c, err);
     if (o->layers) {
         wt_err trouble = { .offset = WT_NO_OFFSET };
-        const wt_status st = put_layers(c, o, &trouble);
+        const wt_status st = put_layers(c, reference, candidate, &trouble);
         if (st != WT_OK) {
             if (err)
                 *err = trouble;
@@ -196,6 +201,20 @@ static void close_comparison(comparison *c)
     json_decref(c->root);
 }
 
+/* One engine for both, or one for each. */
+static wt_status choose_engines(comparison *c, wt_context *ctx, const wt_exec_options *exec, wt_err *err)
+{
+    size_t n;
+    WT_TRY(wt_engine_choices(c->engines, &n, ctx, exec->engine, err));
+    if (n > 2)
+        return wt_fail(err, WT_EUSAGE, "one engine for both models or one for each was expected, not %zu", n);
+    for (size_t i = 0; i < 2; i++) {
+        c->exec[i] = *exec;
+        c->exec[i].engine = c->engines[n == 2 ? i : 0].label;
+    }
+    return WT_OK;
+}
+
 wt_status wt_compare(wt_result **out, wt_context *ctx, const char *reference, const char *candidate,
                      const wt_compare_options *options, wt_err *err)
 {
@@ -207,12 +226,16 @@ wt_status wt_compare(wt_result **out, wt_context *ctx, const char *reference, co
                        wt_json_text(candidate));
     wt_status st = c.root ? WT_OK : wt_fail(err, WT_ENOMEM, "no memory for the result");
     if (st == WT_OK)
-        st = wt_open_model(&c.reference, ctx, reference, &o->exec, err);
+        st = choose_engines(&c, ctx, &o->exec, err);
     if (st == WT_OK)
-        st = wt_open_model(&c.candidate, ctx, candidate, &o->exec, err);
+        st = wt_open_model(&c.reference, ctx, reference, &c.exec[0], err);
     if (st == WT_OK)
-        st = compare(&c, reference, o, err);
+        st = wt_open_model(&c.candidate, ctx, candidate, &c.exec[1], err);
+    if (st == WT_OK)
+        st = compare(&c, reference, candidate, o, err);
     if (st == WT_OK) {
+        wt_opened_describe(&c.reference, &c.exec[0], "reference_", c.root);
+        wt_opened_describe(&c.candidate, &c.exec[1], "candidate_", c.root);
         json_object_set_new(c.root, "seconds", json_real(wt_seconds_since(start)));
         st = wt_result_take(out, ctx, json_incref(c.root), err);
     }

@@ -61,9 +61,10 @@ static void fail(outcome *o, const wt_err *err, wt_status st)
 
 static bool check_outputs(wt_opened *m, const values *expected, const wt_tolerance *tol, outcome *o)
 {
+    const wt_runner runner = wt_opened_runner(m);
     for (size_t i = 0; i < expected->n; i++) {
         wt_difference d;
-        const wt_tensor *got = wt_session_output(m->session, i);
+        const wt_tensor *got = wt_runner_output(&runner, i);
         if (!got) {
             o->status = "failed";
             snprintf(o->reason, sizeof o->reason, "the model gives %zu outputs, %zu were expected", i, expected->n);
@@ -101,6 +102,7 @@ static bool run_set(wt_opened *m, const char *set, const wt_tolerance *tol, outc
     wt_err err = { .offset = WT_NO_OFFSET };
     wt_tensor inputs[MAX_VALUES] = { 0 };
     bool ok = false;
+    const wt_runner runner = wt_opened_runner(m);
     wt_status st = check_inputs(m->graph, &err);
     if (st == WT_OK)
         st = load_values(m->ctx, set, "input", &in, &err);
@@ -113,7 +115,7 @@ static bool run_set(wt_opened *m, const char *set, const wt_tolerance *tol, outc
         for (size_t i = in.n; i < m->graph->n_inputs && i < MAX_VALUES; i++)
             if (m->graph->inputs[i]->type.data)
                 inputs[i] = m->graph->inputs[i]->type, inputs[i].data = NULL;
-        st = wt_session_run(m->session, inputs, m->graph->n_inputs, &err);
+        st = wt_runner_run(&runner, inputs, &err);
     }
     if (st == WT_OK)
         ok = check_outputs(m, &out, tol, o);

@@ -224,7 +224,7 @@ static wt_status score(wt_evaluation *e, const wt_sample *sample, const wt_tenso
 typedef struct runner {
     wt_evaluation *e;
     const wt_graph *graph;
-    wt_session *session;
+    const wt_runner *with;
     const wt_eval_options *o;
     wt_pair pair; /* graph -> reference */
     wt_sample *sample;
@@ -232,13 +232,22 @@ typedef struct runner {
     uint64_t total, done;
 } runner;
 
+static wt_status take_output(wt_tensor *out, const wt_runner *from, size_t index, wt_err *err)
+{
+    const wt_tensor *t = wt_runner_output(from, index);
+    if (!t)
+        return wt_fail(err, WT_EUNSUPPORTED, "output '%s' did not come", from->graph->outputs[index]->name);
+    *out = *t;
+    return WT_OK;
+}
+
 static wt_status run_reference(runner *r, wt_err *err)
 {
     const wt_tensor *inputs;
     WT_TRY(wt_pair_inputs(&r->pair, r->inputs, &inputs, err));
-    WT_TRY(wt_session_run(r->o->reference, inputs, r->pair.b->n_inputs, err));
+    WT_TRY(wt_runner_run(r->o->reference, inputs, err));
     for (size_t i = 0; i < r->graph->n_outputs; i++)
-        r->reference[i] = *wt_session_output(r->o->reference, r->pair.output[i]);
+        WT_TRY(take_output(&r->reference[i], r->o->reference, r->pair.output[i], err));
     return WT_OK;
 }
 
@@ -246,10 +255,10 @@ static wt_status run_sample(runner *r, wt_err *err)
 {
     WT_TRY(wt_data_inputs(r->graph, r->sample, r->inputs, err));
     const uint64_t start = wt_now_ns();
-    WT_TRY(wt_session_run(r->session, r->inputs, r->graph->n_inputs, err));
+    WT_TRY(wt_runner_run(r->with, r->inputs, err));
     r->e->ns += wt_now_ns() - start;
     for (size_t i = 0; i < r->graph->n_outputs; i++)
-        r->outputs[i] = *wt_session_output(r->session, i);
+        WT_TRY(take_output(&r->outputs[i], r->with, i, err));
     if (r->o->reference)
         WT_TRY(run_reference(r, err));
     return score(r->e, r->sample, r->outputs, r->o->reference ? r->reference : NULL, err);
@@ -295,16 +304,17 @@ static wt_status run_with_room(runner *r, wt_dataset *ds, wt_tensor *types, wt_e
     if (info.label_kind == WT_LABEL_CLASS)
         WT_TRY(name_classes(r->e, ds, info.classes, err));
     if (r->o->reference)
-        WT_TRY(wt_pair_open(&r->pair, g, r->o->reference_graph, err));
+        WT_TRY(wt_pair_open(&r->pair, g, r->o->reference->graph, err));
     WT_TRY(wt_sample_open(&r->sample, r->e->ctx, err));
     WT_TRY(run_all(r, ds, err));
     return finish(r->e, err);
 }
 
-wt_status wt_evaluate_session(wt_evaluation **out, const wt_graph *graph, wt_session *session, wt_dataset *ds,
-                              const wt_eval_options *options, wt_err *err)
+wt_status wt_evaluate_runner(wt_evaluation **out, const wt_runner *with, wt_dataset *ds, const wt_eval_options *options,
+                             wt_err *err)
 {
     static const wt_eval_options none = { 0 };
+    const wt_graph *graph = with->graph;
     wt_context *ctx = graph->ctx;
     *out = NULL;
     wt_evaluation *e = wt_alloc(ctx, 1, sizeof *e, err);
@@ -314,7 +324,7 @@ wt_status wt_evaluate_session(wt_evaluation **out, const wt_graph *graph, wt_ses
         return WT_ENOMEM;
     }
     e->ctx = ctx;
-    runner r = { .e = e, .graph = graph, .session = session, .o = options ? options : &none, .inputs = room };
+    runner r = { .e = e, .graph = graph, .with = with, .o = options ? options : &none, .inputs = room };
     r.outputs = r.inputs + graph->n_inputs;
     r.reference = r.outputs + graph->n_outputs;
     const wt_status st = run_with_room(&r, ds, r.reference + graph->n_outputs, err);

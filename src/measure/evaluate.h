@@ -5,21 +5,20 @@
 #include <jansson.h>
 #include "measure/data.h"
 #include "measure/metrics.h"
-#include "run/plan.h"
+#include "measure/runner.h"
 
 typedef struct wt_eval_options {
-    const char *metric;              /* NULL: the first that fits the labels and the outputs */
-    const wt_graph *reference_graph; /* of the model that metrics without labels compare with; NULL: there is none */
-    wt_session *reference;
-    const char *task; /* what progress calls the work; NULL: "evaluating" */
-    bool others;      /* score the other metrics for the same labels, too */
+    const char *metric;         /* NULL: the first that fits the labels and the outputs */
+    const wt_runner *reference; /* that metrics without labels compare with; NULL: there is none */
+    const char *task;           /* what progress calls the work; NULL: "evaluating" */
+    bool others;                /* score the other metrics for the same labels, too */
 } wt_eval_options;
 
 typedef struct wt_evaluation wt_evaluation;
-/* Runs every sample of ds (a part, as a rule; rewound first) once. The data set was opened for the inputs of `graph`,
- * whose plan the session is of. A data set without labels needs a reference: WT_EUSAGE says so. options may be NULL. */
-wt_status wt_evaluate_session(wt_evaluation **out, const wt_graph *graph, wt_session *session, wt_dataset *ds,
-                              const wt_eval_options *options, wt_err *err);
+/* Runs every sample of ds (a part, as a rule; rewound first) once. The data set was opened for the inputs of the
+ * runner's graph. A data set without labels needs a reference: WT_EUSAGE says so. options may be NULL. */
+wt_status wt_evaluate_runner(wt_evaluation **out, const wt_runner *runner, wt_dataset *ds,
+                             const wt_eval_options *options, wt_err *err);
 void wt_evaluation_close(wt_evaluation *e);                           /* NULL is fine */
 const wt_metric_result *wt_evaluation_result(const wt_evaluation *e); /* borrowed */
 /* One score per sample, in the order of the set: what wt_scores_compare takes. Borrowed. */

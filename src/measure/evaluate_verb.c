@@ -34,10 +34,12 @@ static wt_status evaluate_opened(json_t **out, wt_opened *o, const char *model, 
     wt_evaluation *e;
     wt_dataset *ds;
     WT_TRY(wt_data_open(&ds, o->graph, model, &options->data, err));
-    wt_status st = wt_evaluate_session(&e, o->graph, o->session, ds, &eo, err);
+    const wt_runner runner = wt_opened_runner(o);
+    wt_status st = wt_evaluate_runner(&e, &runner, ds, &eo, err);
     if (st == WT_OK) {
         *out = wt_evaluation_json(e);
         if (*out) {
+            wt_opened_describe(o, &options->exec, "", *out);
             json_object_set_new(*out, "data", wt_data_json(ds, options->data.path));
             if (options->data.part)
                 json_object_set_new(json_object_get(*out, "data"), "part", json_string(options->data.part));

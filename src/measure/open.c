@@ -1,5 +1,7 @@
 /* open.c - see open.h. */
 #include "measure/open.h"
+#include <stdio.h>
+#include "base/json.h"
 #include "model/format.h"
 
 wt_exec_options wt_exec_defaults(void) { return (wt_exec_options){ .size = sizeof(wt_exec_options) }; }
@@ -94,9 +96,43 @@ wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char 
     return WT_OK;
 }
 
+/* A file that we cannot read may still be one for the engine: then its word for inputs and outputs is all there is. */
+static wt_status open_foreign(wt_opened *o, const char *path, const wt_engine_choice *choice,
+                              const wt_exec_options *options, wt_err *err)
+{
+    wt_err unread = { .offset = WT_NO_OFFSET };
+    const wt_remote_options ro = { .choice = choice, .exec = options };
+    wt_status st = wt_open_graph(&o->graph, o->ctx, path, options, &unread);
+    if (st != WT_OK && st != WT_EUNSUPPORTED && st != WT_EFORMAT) {
+        if (err)
+            *err = unread;
+        return st;
+    }
+    st = wt_remote_open(&o->remote, o->ctx, path, o->graph, &ro, err);
+    if (st != WT_OK) {
+        wt_err_file(err, path);
+        wt_opened_close(o);
+        return st;
+    }
+    if (!o->graph) {
+        wt_log(o->ctx, WT_LOG_INFO, "%s: %s; inputs and outputs are as %s tells them", path, unread.message,
+               choice->engine->name);
+        o->graph = (wt_graph *)(uintptr_t)wt_remote_border(o->remote);
+        o->graph_is_border = true;
+    }
+    return WT_OK;
+}
+
 wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err)
 {
+    wt_engine_choice choices[WT_MOST_ENGINES];
+    size_t n;
     *out = (wt_opened){ .ctx = ctx };
+    WT_TRY(wt_engine_choices(choices, &n, ctx, options ? options->engine : NULL, err));
+    if (n != 1)
+        return wt_fail(err, WT_EUSAGE, "one engine was expected, not %zu: %s", n, options->engine);
+    if (!wt_engine_is_native(choices[0].engine))
+        return open_foreign(out, path, &choices[0], options, err);
     WT_TRY(wt_open_graph(&out->graph, ctx, path, options, err));
     const wt_status st = wt_open_plan(out, options, NULL, 0, err);
     if (st != WT_OK) {
@@ -106,10 +142,27 @@ wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const
     return st;
 }
 
+void wt_opened_describe(const wt_opened *o, const wt_exec_options *options, const char *prefix, json_t *root)
+{
+    const char *label = options && options->engine && options->engine[0] ? options->engine : "native";
+    const struct {
+        const char *key, *text;
+    } rows[] = { { "engine", label },
+                 { "engine_version", o->remote ? wt_remote_version(o->remote) : wt_version() },
+                 { "settings", o->remote ? wt_remote_settings(o->remote) : NULL } };
+    for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%s%s", prefix, rows[i].key);
+        json_object_set_new(root, key, wt_json_text(rows[i].text));
+    }
+}
+
 void wt_opened_close(wt_opened *o)
 {
     wt_session_close(o->session);
     wt_plan_close(o->plan);
-    wt_graph_close(o->graph);
+    wt_remote_close(o->remote);
+    if (!o->graph_is_border)
+        wt_graph_close(o->graph);
     *o = (wt_opened){ 0 };
 }

@@ -1,7 +1,7 @@
 /* open.h - a model file opened for running: graph, plan, session, and the options that every verb shares. */
 #ifndef WT_OPEN_H
 #define WT_OPEN_H
-#include "model/graph.h"
+#include "measure/runner.h"
 #include "run/plan.h"
 #include "whet/measure.h"
 
@@ -10,12 +10,18 @@ typedef struct wt_opened {
     wt_graph *graph;
     wt_plan *plan;
     wt_session *session;
+    wt_remote *remote;    /* instead of plan and session: the engine that the options name */
+    bool graph_is_border; /* only the engine can read the file */
 } wt_opened;
+static inline wt_runner wt_opened_runner(const wt_opened *o) { return (wt_runner){ o->graph, o->session, o->remote }; }
 /* Reads, fixes input shapes, infers, plans. options and taps may be NULL. On failure nothing is held. */
 wt_status wt_open_model(wt_opened *out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err);
 wt_status wt_open_graph(wt_graph **out, wt_context *ctx, const char *path, const wt_exec_options *options, wt_err *err);
 wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char *const *taps, size_t n_taps,
                        wt_err *err);
+/* Adds "engine", "engine_version" and "settings" of a model that was opened with these options, each key behind
+ * `prefix`. */
+void wt_opened_describe(const wt_opened *o, const wt_exec_options *options, const char *prefix, json_t *root);
 void wt_opened_close(wt_opened *o); /* a zeroed one is fine */
 
 typedef struct wt_running { /* plan and session of a graph that somebody else keeps open */

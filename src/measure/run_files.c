@@ -179,10 +179,13 @@ static void file_name(const char *name, char *out, size_t size)
 static wt_status write_outputs(wt_opened *m, const wt_run_options *o, json_t *list, wt_err *err)
 {
     char name[256], shape[96];
+    const wt_runner runner = wt_opened_runner(m);
     if (o->output_dir)
         WT_TRY(wt_make_dirs(m->ctx, o->output_dir, err));
     for (size_t i = 0; i < m->graph->n_outputs; i++) {
-        const wt_tensor *t = wt_session_output(m->session, i);
+        const wt_tensor *t = wt_runner_output(&runner, i);
+        if (!t)
+            return wt_fail(err, WT_EUNSUPPORTED, "output '%s' did not come", m->graph->outputs[i]->name);
         char *path = NULL;
         json_t *dims = json_array();
         for (int d = 0; d < t->shape.rank; d++)
@@ -223,8 +226,9 @@ static wt_status check_one(wt_opened *m, const char *text, size_t order, const w
         return st;
     }
     wt_free(m->ctx, f.name);
+    const wt_runner runner = wt_opened_runner(m);
     WT_TRY(load_tensor(&expected, m->ctx, f.file, err));
-    wt_tensor_difference(wt_session_output(m->session, index), expected, tol, &d);
+    wt_tensor_difference(wt_runner_output(&runner, index), expected, tol, &d);
     json_array_append_new(list, json_pack("{s:s, s:b, s:o, s:o, s:s*}", "name", m->graph->outputs[index]->name, "ok",
                                           d.ok, "max_abs", wt_json_real(d.max_abs), "max_rel", wt_json_real(d.max_rel),
                                           "reason", d.ok ? NULL : d.reason));
@@ -239,12 +243,14 @@ static wt_status run_opened(wt_opened *m, const char *model, const wt_run_option
     json_t *outputs = json_array(), *expect = json_array();
     json_object_set_new(root, "outputs", outputs);
     json_object_set_new(root, "expect", expect);
+    const wt_runner runner = wt_opened_runner(m);
     inputs in = { .ctx = m->ctx, .allow_nonfinite = o->allow_nonfinite != 0 };
     wt_status st = load_inputs(&in, m->graph, o, err);
-    if (st == WT_OK && (st = wt_session_run(m->session, in.tensors, in.n, err)) != WT_OK)
+    if (st == WT_OK && (st = wt_runner_run(&runner, in.tensors, err)) != WT_OK)
         wt_err_file(err, model);
     inputs_free(&in);
     WT_TRY(st);
+    wt_opened_describe(m, &o->exec, "", root);
     WT_TRY(write_outputs(m, o, outputs, err));
     const wt_tolerance tol = { o->rtol, o->atol, 0 };
     for (size_t i = 0; i < o->n_expects; i++)

@@ -162,7 +162,7 @@ static wt_status compare_outputs(wt_optimizer *w, const wt_graph *artifact, json
     wt_status st = wt_running_open(&a, w->q.source, &w->o->exec, NULL, 0, err);
     if (st == WT_OK)
         st = wt_running_open(&b, artifact, &w->o->exec, NULL, 0, err);
-    const wt_side reference = { w->q.source, a.session }, candidate = { artifact, b.session };
+    const wt_runner reference = { w->q.source, a.session, NULL }, candidate = { artifact, b.session, NULL };
     if (st == WT_OK)
         st = wt_compare_outputs(&e, &reference, &candidate, w->held_out, err);
     for (size_t i = 0; st == WT_OK && i < wt_equiv_count(e); i++) {
@@ -231,8 +231,8 @@ static wt_status score_pair(wt_optimizer *w, const wt_graph *artifact, json_t *d
 static wt_status compare_layers(wt_optimizer *w, const wt_graph *artifact, json_t *doc, wt_err *err)
 {
     wt_layers layers = { 0 };
-    const wt_status st = wt_compare_layers(&layers, w->q.canonical, artifact, w->held_out, LAYER_SAMPLES, &w->o->exec,
-                                           err);
+    const wt_layer_side reference = { w->q.canonical, &w->o->exec, NULL }, candidate = { artifact, &w->o->exec, NULL };
+    const wt_status st = wt_compare_layers(&layers, &reference, &candidate, w->held_out, LAYER_SAMPLES, err);
     if (st == WT_OK)
         json_object_set_new(doc, "layers", wt_layers_json(&layers));
     wt_layers_free(&layers);

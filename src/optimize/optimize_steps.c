@@ -12,12 +12,11 @@ wt_status wt_optimize_score(wt_optimizer *w, const wt_graph *g, wt_dataset *part
     *e = NULL;
     WT_TRY(wt_running_open(&r, g, &w->o->exec, NULL, 0, err));
     wt_status st = w->labelled ? WT_OK : wt_running_open(&original, w->q.source, &w->o->exec, NULL, 0, err);
-    if (!w->labelled) {
-        eo.reference_graph = w->q.source;
-        eo.reference = original.session;
-    }
+    const wt_runner runner = { g, r.session, NULL }, reference = { w->q.source, original.session, NULL };
+    if (!w->labelled)
+        eo.reference = &reference;
     if (st == WT_OK)
-        st = wt_evaluate_session(e, g, r.session, part, &eo, err);
+        st = wt_evaluate_runner(e, &runner, part, &eo, err);
     wt_running_close(&original);
     wt_running_close(&r);
     return st;

@@ -179,8 +179,9 @@ static void little_room(void **state)
     wt_test_ok(wt_open_graph(&a, ctx, reference, NULL, &err), &err);
     wt_test_ok(wt_open_graph(&b, ctx, candidate, NULL, &err), &err);
     wt_test_ok(wt_data_open(&ds, a, reference, &d, &err), &err);
-    wt_test_ok(wt_compare_layers(&wide, a, b, ds, 5, NULL, &err), &err);
-    wt_test_ok(wt_compare_layers_within(&narrow, a, b, ds, 5, NULL, 1, &err), &err);
+    const wt_layer_side first = { a, NULL, NULL }, second = { b, NULL, NULL };
+    wt_test_ok(wt_compare_layers(&wide, &first, &second, ds, 5, &err), &err);
+    wt_test_ok(wt_compare_layers_within(&narrow, &first, &second, ds, 5, 1, &err), &err);
     assert_int_equal(wide.samples, 5);
     assert_int_equal(narrow.samples, 5);
     assert_int_equal(wide.n, 3);

@@ -162,13 +162,14 @@ static void reference_metric(void **state)
     wt_test_ok(wt_open_model(&a, ctx, first, NULL, &err), &err);
     wt_test_ok(wt_open_model(&b, ctx, second, NULL, &err), &err);
     wt_test_ok(wt_data_open(&ds, a.graph, first, &options.data, &err), &err);
-    wt_eval_options o = { .reference_graph = a.graph, .reference = a.session };
-    wt_test_ok(wt_evaluate_session(&e, b.graph, b.session, ds, &o, &err), &err);
+    const wt_runner first_runner = wt_opened_runner(&a), second_runner = wt_opened_runner(&b);
+    wt_eval_options o = { .reference = &first_runner };
+    wt_test_ok(wt_evaluate_runner(&e, &second_runner, ds, &o, &err), &err);
     assert_string_equal(wt_evaluation_result(e)->info->name, "agreement");
     assert_true(wt_evaluation_result(e)->value == 1);
     wt_evaluation_close(e);
     o.metric = "sqnr_db";
-    wt_test_ok(wt_evaluate_session(&e, b.graph, b.session, ds, &o, &err), &err);
+    wt_test_ok(wt_evaluate_runner(&e, &second_runner, ds, &o, &err), &err);
     assert_true(fabs(wt_evaluation_result(e)->value - 20) < 0.1);
     assert_int_equal(wt_evaluation_scores(e)->n, 6);
     wt_evaluation_close(e);

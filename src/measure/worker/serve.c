@@ -5,137 +5,55 @@
 #include <signal.h>
 #include <time.h>
 #include "base/clock.h"
-#include "base/json.h"
-#include "measure/open.h"
-#include "measure/worker/speaker.h"
-#include "measure/worker/tensors.h"
-
-enum { MOST_RUNS = 1 << 20, MOST_TEXTS = 256 };
-
-typedef struct server {
-    wt_channel line; /* its context is the caller's */
-    wt_context *ctx; /* of the model; NULL before hello */
-    wt_opened model;
-    wt_speaker speaker; /* instead of a model */
-    wt_inputs *samples;
-    size_t n_samples, next;
-    double *ms; /* room for the times of one request */
-    uint8_t *interrupted;
-    size_t ms_cap, interrupted_cap;
-} server;
+#include "measure/worker/serve.h"
 
 /* --- reading requests
  * --------------------------------------------------------------------------------------------------- */
-static double number(const json_t *request, const char *key, double fallback)
+double wt_request_number(const json_t *request, const char *key, double fallback)
 {
     const json_t *v = json_object_get(request, key);
     return json_is_number(v) ? json_number_value(v) : fallback;
 }
 
-static int64_t whole(const json_t *request, const char *key, int64_t least, int64_t most)
+int64_t wt_request_whole(const json_t *request, const char *key, int64_t least, int64_t most)
 {
     const json_t *v = json_object_get(request, key);
     const int64_t n = json_is_integer(v) ? json_integer_value(v) : least;
     return n < least ? least : n > most ? most : n;
 }
 
-static size_t texts(const json_t *request, const char *key, const char *out[MOST_TEXTS])
+const char *wt_request_text(const json_t *request, const char *key)
+{
+    const char *text = json_string_value(json_object_get(request, key));
+    return text ? text : "";
+}
+
+size_t wt_request_texts(const json_t *request, const char *key, const char *out[WT_MOST_TEXTS])
 {
     const json_t *list = json_object_get(request, key);
     size_t n = 0;
-    for (size_t i = 0; i < json_array_size(list) && n < MOST_TEXTS; i++)
+    for (size_t i = 0; i < json_array_size(list) && n < WT_MOST_TEXTS; i++)
         if (json_is_string(json_array_get(list, i)))
             out[n++] = json_string_value(json_array_get(list, i));
     return n;
 }
 
-static wt_status out_of_memory(wt_err *err) { return wt_fail(err, WT_ENOMEM, "no memory for an answer"); }
+wt_status wt_no_answer(wt_err *err) { return wt_fail(err, WT_ENOMEM, "no memory for an answer"); }
 
 /* --- what can be asked
  * ---------------------------------------------------------------------------------------------------- */
-static wt_status do_hello(server *s, const json_t *request, json_t *answer, wt_err *err)
+static wt_status do_hello(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
     wt_context_options o = wt_context_defaults();
     if (s->ctx)
         return wt_fail(err, WT_EUSAGE, "hello was said already");
-    o.threads = (int)whole(request, "threads", 0, 1024);
-    o.cpu_mask = (uint32_t)whole(request, "cpu", 0, UINT32_MAX);
-    o.memory_limit = (uint64_t)whole(request, "memory_limit", 0, INT64_MAX);
-    o.seed = (uint64_t)whole(request, "seed", INT64_MIN, INT64_MAX);
+    o.threads = (int)wt_request_whole(request, "threads", 0, 1024);
+    o.cpu_mask = (uint32_t)wt_request_whole(request, "cpu", 0, UINT32_MAX);
+    o.memory_limit = (uint64_t)wt_request_whole(request, "memory_limit", 0, INT64_MAX);
+    o.seed = (uint64_t)wt_request_whole(request, "seed", INT64_MIN, INT64_MAX);
     WT_TRY(wt_context_open(&s->ctx, &o, err));
-    return json_object_set_new(answer, "rss_bytes", json_integer((json_int_t)wt_peak_rss())) ? out_of_memory(err)
+    return json_object_set_new(answer, "rss_bytes", json_integer((json_int_t)wt_peak_rss())) ? wt_no_answer(err)
                                                                                              : WT_OK;
-}
-
-static wt_status take_inputs(server *s, const json_t *request, wt_err *err)
-{
-    const json_t *list = json_object_get(request, "samples");
-    if (list)
-        WT_TRY(wt_samples_receive(&s->line, s->ctx, list, &s->samples, &s->n_samples, err));
-    if (s->n_samples) {
-        if (s->samples[0].n != s->model.graph->n_inputs)
-            return wt_fail(err, WT_EUSAGE, "samples of %zu tensors came, the model takes %zu", s->samples[0].n,
-                           s->model.graph->n_inputs);
-        return WT_OK;
-    }
-    wt_free(s->ctx, s->samples);
-    s->samples = wt_alloc(s->ctx, 1, sizeof *s->samples, err);
-    if (!s->samples)
-        return WT_ENOMEM;
-    s->n_samples = 1;
-    return wt_inputs_random(&s->samples[0], s->model.graph, (int)whole(request, "batch", 0, INT32_MAX),
-                            wt_context_seed(s->ctx), err);
-}
-
-static wt_status run_once(server *s, wt_err *err)
-{
-    wt_inputs *in = &s->samples[s->next];
-    s->next = s->next + 1 < s->n_samples ? s->next + 1 : 0;
-    return wt_session_run(s->model.session, in->tensors, in->n, err);
-}
-
-static wt_status open_timed(server *s, const json_t *request, const char *path, double ms[3], wt_err *err)
-{
-    const char *shapes[MOST_TEXTS], *off[MOST_TEXTS];
-    wt_exec_options o = wt_exec_defaults();
-    o.threads = (int)whole(request, "threads", 0, 1024);
-    o.input_shapes = shapes;
-    o.n_input_shapes = texts(request, "input_shapes", shapes);
-    o.passes_off = off;
-    o.n_passes_off = texts(request, "passes_off", off);
-    s->model.ctx = s->ctx;
-    uint64_t start = wt_now_ns();
-    WT_TRY(wt_open_graph(&s->model.graph, s->ctx, path, &o, err));
-    ms[0] = wt_ms_since(start);
-    WT_TRY(take_inputs(s, request, err));
-    start = wt_now_ns();
-    WT_TRY(wt_open_plan(&s->model, &o, NULL, 0, err));
-    WT_TRY(wt_session_prepare(s->model.session, s->samples[0].tensors, s->samples[0].n, err));
-    ms[1] = wt_ms_since(start);
-    start = wt_now_ns();
-    WT_TRY(run_once(s, err));
-    ms[2] = wt_ms_since(start);
-    return WT_OK;
-}
-
-static wt_status do_open(server *s, const json_t *request, json_t *answer, wt_err *err)
-{
-    char *path;
-    double ms[3] = { 0 };
-    if (!s->ctx || s->model.graph)
-        return wt_fail(err, WT_EUSAGE, "open comes once, behind hello");
-    WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
-    const wt_status st = open_timed(s, request, path, ms, err);
-    if (st != WT_OK)
-        wt_err_file(err, path);
-    wt_free(s->ctx, path);
-    if (st != WT_OK)
-        return st;
-    return json_object_set_new(answer, "open_ms", json_real(ms[0])) ||
-                   json_object_set_new(answer, "plan_ms", json_real(ms[1])) ||
-                   json_object_set_new(answer, "first_run_ms", json_real(ms[2]))
-               ? out_of_memory(err)
-               : WT_OK;
 }
 
 static double cpu_seconds(void)
@@ -152,27 +70,27 @@ static long taken_away(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? u.ru_nivcsw : 0;
 }
 
-static wt_status timed_runs(server *s, double seconds, size_t least, size_t most, size_t *n, wt_err *err)
+static wt_status timed_runs(wt_server *s, double seconds, size_t least, size_t most, size_t *n, wt_err *err)
 {
     const uint64_t begin = wt_now_ns(), length = (uint64_t)(seconds * 1e9);
     for (*n = 0; *n < most && (*n < least || wt_now_ns() - begin < length);) {
         const long before = taken_away();
         const uint64_t start = wt_now_ns();
-        WT_TRY(run_once(s, err));
+        WT_TRY(wt_serve_run_once(s, err));
         s->ms[*n] = wt_ms_since(start);
         s->interrupted[(*n)++] = taken_away() != before;
     }
     return WT_OK;
 }
 
-static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err *err)
+static wt_status do_run(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
-    const double seconds = number(request, "seconds", 0);
-    const size_t least = (size_t)whole(request, "min_runs", 1, MOST_RUNS),
-                 most = (size_t)whole(request, "max_runs", 1, MOST_RUNS);
-    const size_t drop = (size_t)whole(request, "drop", 0, MOST_RUNS);
+    const double seconds = wt_request_number(request, "seconds", 0);
+    const size_t least = (size_t)wt_request_whole(request, "min_runs", 1, WT_MOST_RUNS),
+                 most = (size_t)wt_request_whole(request, "max_runs", 1, WT_MOST_RUNS);
+    const size_t drop = (size_t)wt_request_whole(request, "drop", 0, WT_MOST_RUNS);
     size_t n = 0;
-    if (!s->model.session)
+    if (!s->model || !s->samples)
         return wt_fail(err, WT_EUSAGE, "run comes behind open");
     if (!(seconds >= 0 && seconds <= 86400) || least > most)
         return wt_fail(err, WT_EUSAGE, "run asks for what cannot be");
@@ -180,91 +98,106 @@ static wt_status do_run(server *s, const json_t *request, json_t *answer, wt_err
     WT_TRY(wt_grow(s->line.ctx, (void **)&s->ms, &s->ms_cap, most, sizeof *s->ms, err));
     WT_TRY(wt_grow(s->line.ctx, (void **)&s->interrupted, &s->interrupted_cap, most, 1, err));
     for (size_t i = 0; i < drop; i++)
-        WT_TRY(run_once(s, err));
+        WT_TRY(wt_serve_run_once(s, err));
     const double cpu = cpu_seconds();
     const uint64_t start = wt_now_ns();
     WT_TRY(timed_runs(s, seconds, least, most, &n, err));
+    s->n_times = n;
     const double wall_s = wt_ms_since(start) * 1e-3, cpu_s = cpu_seconds() - cpu;
     return json_object_set_new(answer, "runs", json_integer((json_int_t)n)) ||
                    json_object_set_new(answer, "cpu_s", json_real(cpu_s)) ||
                    json_object_set_new(answer, "wall_s", json_real(wall_s))
-               ? out_of_memory(err)
+               ? wt_no_answer(err)
                : WT_OK;
 }
 
-static wt_status do_open_language(server *s, const json_t *request, json_t *answer, wt_err *err)
+static wt_status do_open_language(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
     char *path;
-    if (!s->ctx || s->model.graph || s->speaker.language)
+    if (!s->ctx || s->model || s->speaker.language)
         return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello");
     WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
     const uint64_t start = wt_now_ns();
-    const wt_status st = wt_speaker_open(&s->speaker, s->ctx, path, (int)whole(request, "threads", 0, 1024),
-                                         whole(request, "context", 2, INT32_MAX), err);
+    const wt_status st = wt_speaker_open(&s->speaker, s->ctx, path, (int)wt_request_whole(request, "threads", 0, 1024),
+                                         wt_request_whole(request, "context", 2, INT32_MAX), err);
     if (st != WT_OK)
         wt_err_file(err, path);
     wt_free(s->ctx, path);
-    if (st != WT_OK)
-        return st;
-    return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? out_of_memory(err) : WT_OK;
+    WT_TRY(st);
+    return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? wt_no_answer(err) : WT_OK;
 }
 
-static wt_status do_speak(server *s, const json_t *request, json_t *answer, wt_err *err)
+static wt_status do_speak(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
     double prefill_s, decode_s;
     if (!s->speaker.decoder)
         return wt_fail(err, WT_EUSAGE, "speak comes behind open-language");
-    WT_TRY(wt_speaker_run(&s->speaker, whole(request, "prompt", 1, INT32_MAX), whole(request, "gen", 0, INT32_MAX),
-                          wt_context_seed(s->ctx), &prefill_s, &decode_s, err));
+    WT_TRY(wt_speaker_run(&s->speaker, wt_request_whole(request, "prompt", 1, INT32_MAX),
+                          wt_request_whole(request, "gen", 0, INT32_MAX), wt_context_seed(s->ctx), &prefill_s,
+                          &decode_s, err));
     return json_object_set_new(answer, "prefill_s", json_real(prefill_s)) ||
                    json_object_set_new(answer, "decode_s", json_real(decode_s))
-               ? out_of_memory(err)
+               ? wt_no_answer(err)
                : WT_OK;
 }
 
-/* What the model takes: of a language model the caches are among what runs need. */
-static bool memory_use(const server *s, wt_plan_memory *m)
+/* What the model takes: of a language model the caches are among what runs need. Foreign engines may not say. */
+static bool memory_use(const wt_server *s, wt_plan_memory *m)
 {
     if (s->speaker.decoder) {
         const wt_decoder_memory d = wt_decoder_memory_use(s->speaker.decoder);
         *m = (wt_plan_memory){ .weights_bytes = d.weights_bytes, .activation_bytes = d.kv_bytes + d.scratch_bytes };
-    } else if (s->model.plan) {
-        *m = wt_plan_memory_use(s->model.plan);
+        return true;
     }
-    return s->speaker.decoder || s->model.plan;
+    return s->model && s->model->engine->memory && s->model->engine->memory(s->model, m);
 }
 
-static wt_status do_memory(server *s, const json_t *request, json_t *answer, wt_err *err)
+static wt_status do_memory(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
     (void)request;
-    wt_plan_memory m;
-    if (!memory_use(s, &m))
+    wt_plan_memory m = { 0 };
+    if (!s->model && !s->speaker.decoder)
         return wt_fail(err, WT_EUSAGE, "memory comes behind open");
+    const bool known = memory_use(s, &m);
     const struct {
         const char *key;
         uint64_t value;
+        bool known;
     } rows[] = {
-        { "rss_bytes", wt_current_rss() },
-        { "peak_rss_bytes", wt_peak_rss() },
-        { "peak_heap_bytes", wt_context_memory_peak(s->ctx) },
-        { "weights_bytes", m.weights_bytes },
-        { "mapped_bytes", m.mapped_bytes },
-        { "activation_bytes", m.activation_bytes },
+        { "rss_bytes", wt_current_rss(), true },
+        { "peak_rss_bytes", wt_peak_rss(), true },
+        { "peak_heap_bytes", wt_context_memory_peak(s->ctx), known },
+        { "weights_bytes", m.weights_bytes, known },
+        { "mapped_bytes", m.mapped_bytes, known },
+        { "activation_bytes", m.activation_bytes, known },
     };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
-        if (json_object_set_new(answer, rows[i].key, json_integer((json_int_t)rows[i].value)))
-            return out_of_memory(err);
+        if (json_object_set_new(answer, rows[i].key,
+                                rows[i].known ? json_integer((json_int_t)rows[i].value) : json_null()))
+            return wt_no_answer(err);
     return WT_OK;
+}
+
+static wt_status send_times(wt_server *s, wt_err *err)
+{
+    WT_TRY(wt_channel_send_bytes(&s->line, s->ms, s->n_times * sizeof *s->ms, err));
+    return wt_channel_send_bytes(&s->line, s->interrupted, s->n_times, err);
 }
 
 static const struct {
     const char *name;
-    wt_status (*fn)(server *s, const json_t *request, json_t *answer, wt_err *err);
-    bool times; /* s->ms and s->interrupted follow the answer */
+    wt_serve_fn *fn;
+    wt_status (*then)(wt_server *s, wt_err *err); /* sends what follows the answer */
 } requests[] = {
-    { "hello", do_hello, false }, { "open", do_open, false },
-    { "run", do_run, true },      { "open-language", do_open_language, false },
-    { "speak", do_speak, false }, { "memory", do_memory, false },
+    { "hello", do_hello, NULL },
+    { "probe", wt_serve_probe, NULL },
+    { "open", wt_serve_open, NULL },
+    { "run", do_run, send_times },
+    { "infer", wt_serve_infer, wt_serve_send_outputs },
+    { "nodes", wt_serve_nodes, NULL },
+    { "open-language", do_open_language, NULL },
+    { "speak", do_speak, NULL },
+    { "memory", do_memory, NULL },
 };
 
 /* --- the loop
@@ -278,7 +211,7 @@ static json_t *refusal(wt_status st, const wt_err *e)
     return o;
 }
 
-static wt_status answer_one(server *s, const json_t *request, wt_err *err)
+static wt_status answer_one(wt_server *s, json_t *request, wt_err *err)
 {
     const char *name = json_string_value(json_object_get(request, "do"));
     wt_err why = { .offset = WT_NO_OFFSET };
@@ -287,29 +220,27 @@ static wt_status answer_one(server *s, const json_t *request, wt_err *err)
     while (i < WT_ARRAY_LEN(requests) && (!name || strcmp(requests[i].name, name) != 0))
         i++;
     const bool known = i < WT_ARRAY_LEN(requests);
-    const wt_status st = !answer ? out_of_memory(&why)
+    const wt_status st = !answer ? wt_no_answer(&why)
                          : known ? requests[i].fn(s, request, answer, &why)
                                  : wt_fail(&why, WT_EUSAGE, "the worker does not know this request");
     if (st != WT_OK) {
         json_decref(answer);
         answer = refusal(st, &why);
     }
-    wt_status sent = answer ? wt_channel_send(&s->line, answer, err) : out_of_memory(err);
-    if (sent == WT_OK && st == WT_OK && requests[i].times) {
-        const size_t runs = (size_t)json_integer_value(json_object_get(answer, "runs"));
-        sent = wt_channel_send_bytes(&s->line, s->ms, runs * sizeof *s->ms, err);
-        if (sent == WT_OK)
-            sent = wt_channel_send_bytes(&s->line, s->interrupted, runs, err);
-    }
+    wt_status sent = answer ? wt_channel_send(&s->line, answer, err) : wt_no_answer(err);
+    if (sent == WT_OK && st == WT_OK && requests[i].then)
+        sent = requests[i].then(s, err);
     json_decref(answer);
     if (st != WT_OK && err)
         *err = why;
     return st != WT_OK ? st : sent;
 }
 
-static void server_close(server *s)
+static void server_close(wt_server *s)
 {
-    wt_opened_close(&s->model);
+    if (s->model)
+        s->model->engine->close(s->model);
+    wt_serve_forget_opening(s);
     wt_speaker_close(&s->speaker, s->ctx);
     for (size_t i = 0; i < s->n_samples; i++)
         wt_inputs_free(&s->samples[i]);
@@ -322,7 +253,7 @@ static void server_close(server *s)
 
 wt_status wt_worker_serve(wt_context *ctx, int in_fd, int out_fd, wt_err *err)
 {
-    server s = { .line = { .ctx = ctx, .in = in_fd, .out = out_fd } };
+    wt_server s = { .line = { .ctx = ctx, .in = in_fd, .out = out_fd } };
     wt_err e = { .offset = WT_NO_OFFSET };
     wt_status st = WT_OK;
 #ifdef __linux__

@@ -284,3 +284,11 @@ wt_status wt_worker_bytes(wt_worker *w, void *bytes, size_t len, double timeout_
                                 : wt_fail(err, WT_EINTERNAL, "the worker has ended");
     return st == WT_OK ? WT_OK : broken(w, st, err);
 }
+
+wt_status wt_worker_samples(wt_worker *w, const json_t *list, double timeout_s, wt_inputs **out, size_t *n, wt_err *err)
+{
+    w->line.deadline = deadline_in(timeout_s);
+    const wt_status st = w->pid ? wt_samples_receive(&w->line, w->ctx, list, out, n, err)
+                                : wt_fail(err, WT_EINTERNAL, "the worker has ended");
+    return st == WT_OK ? WT_OK : broken(w, st, err);
+}

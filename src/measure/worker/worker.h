@@ -5,8 +5,14 @@
  * pools parked. A worker that crashes, hangs or answers nonsense is a result with a reason, never our own end.
  *
  *   {"do":"hello","threads","cpu","memory_limit","seed"}        -> {"ok":true,"rss_bytes"}
- *   {"do":"open","model","threads","input_shapes":[],"passes_off":[],"batch","samples":[..]} + frames of the samples
- *        -> {"ok":true,"open_ms","plan_ms","first_run_ms"}       (without samples: random inputs)
+ *   {"do":"probe","engine","library"}                            -> {"ok":true,"version","devices":[],"warning"}
+ *   {"do":"open","model","engine","variant","threads","input_shapes":[],"passes_off":[],"taps":[],"placement","batch",
+ *    "infers","samples":[..],"names":[..]} + frames of the samples, whose inputs have those names
+ *        -> {"ok":true,"version","settings","inputs":[],"outputs":[],"open_ms","plan_ms","first_run_ms"}
+ *           (without samples: random inputs; with "infers": none, nothing is run)
+ *   {"do":"infer","samples":[one]} + its frames                  -> {"ok":true,"ms","settings","samples":[one]} + its
+ * frames
+ *   {"do":"nodes"}                                               -> {"ok":true,"nodes":[{name,op,device,kernel,ms}]}
  *   {"do":"run","seconds","min_runs","max_runs","drop"}          -> {"ok":true,"runs","cpu_s","wall_s"} + a frame of
  * doubles: ms of each, and one of bytes: whether somebody else took a core away meanwhile
  *   {"do":"open-language","model","threads","context"}           -> {"ok":true,"load_ms"}      (instead of open)
@@ -30,5 +36,8 @@ wt_status wt_worker_ask_with(wt_worker *w, json_t *request, const wt_inputs *sam
                              json_t **answer, wt_err *err);
 /* The frame behind an answer. */
 wt_status wt_worker_bytes(wt_worker *w, void *bytes, size_t len, double timeout_s, wt_err *err);
+/* Tensors behind an answer, as `list` describes them. */
+wt_status wt_worker_samples(wt_worker *w, const json_t *list, double timeout_s, wt_inputs **out, size_t *n,
+                            wt_err *err);
 void wt_worker_close(wt_worker *w); /* NULL is fine */
 #endif
