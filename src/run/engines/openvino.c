@@ -15,7 +15,7 @@ enum { OLDEST_YEAR = 2023, NEWEST_YEAR = 2026, NEWEST_MINOR = 4 };
 
 /* --- the library
  * -------------------------------------------------------------------------------------------------------------- */
-wt_status wt_ov_check(const OvTable *api, int status, wt_status otherwise, wt_err *err)
+wt_status wt_openvino_check(const OvTable *api, int status, wt_status otherwise, wt_err *err)
 {
     char text[400];
     if (!status)
@@ -40,13 +40,13 @@ static void load_optional(OvTable *api, const char *library)
     memcpy(&api->strings, &p, sizeof p);
 }
 
-wt_status wt_ov_load(OvTable *api, wt_engine_facts *facts, const char *library, wt_err *err)
+wt_status wt_openvino_load(OvTable *api, wt_engine_facts *facts, const char *library, wt_err *err)
 {
     OvVersion v = { 0 };
     int year = 0, minor = 0;
     WT_TRY(wt_library_load(library, symbols, WT_ARRAY_LEN(symbols), api, err));
     load_optional(api, library);
-    WT_TRY(wt_ov_check(api, api->version(&v), WT_EUNSUPPORTED, err));
+    WT_TRY(wt_openvino_check(api, api->version(&v), WT_EUNSUPPORTED, err));
     snprintf(facts->version, sizeof facts->version, "%.*s", v.build ? (int)strcspn(v.build, "-") : 0,
              v.build ? v.build : "");
     api->version_free(&v);
@@ -75,13 +75,13 @@ static wt_status ov_probe(wt_engine_facts *out, wt_context *ctx, const char *lib
     OvTable api = { 0 };
     OvCore *core = NULL;
     OvDevices devices = { 0 };
-    wt_ov_types types;
+    wt_openvino_types types;
     (void)ctx;
     *out = (wt_engine_facts){ 0 };
-    WT_TRY(wt_ov_load(&api, out, library, err));
-    WT_TRY(wt_ov_learn_types(&types, &api, err));
-    WT_TRY(wt_ov_check(&api, api.core_create(&core), WT_EUNSUPPORTED, err));
-    const wt_status st = wt_ov_check(&api, api.devices(core, &devices), WT_EUNSUPPORTED, err);
+    WT_TRY(wt_openvino_load(&api, out, library, err));
+    WT_TRY(wt_openvino_learn_types(&types, &api, err));
+    WT_TRY(wt_openvino_check(&api, api.core_create(&core), WT_EUNSUPPORTED, err));
+    const wt_status st = wt_openvino_check(&api, api.devices(core, &devices), WT_EUNSUPPORTED, err);
     for (size_t i = 0; st == WT_OK && i < devices.n && i < WT_ENGINE_DEVICES; i++)
         name_device(&api, core, devices.names[i], out->devices[out->n_devices++]);
     if (st == WT_OK)
@@ -92,7 +92,7 @@ static wt_status ov_probe(wt_engine_facts *out, wt_context *ctx, const char *lib
 
 /* --- opening
  * ------------------------------------------------------------------------------------------------------------------ */
-static void forget_request(wt_ov_model *m)
+static void forget_request(wt_openvino_model *m)
 {
     const wt_graph *g = m->base.graph;
     for (size_t i = 0; g && m->given && i < g->n_inputs; i++)
@@ -109,7 +109,7 @@ static void forget_request(wt_ov_model *m)
 
 static void ov_close(wt_engine_model *model)
 {
-    wt_ov_model *m = (wt_ov_model *)model;
+    wt_openvino_model *m = (wt_openvino_model *)model;
     forget_request(m);
     if (m->model)
         m->api.model_free(m->model);
@@ -122,10 +122,10 @@ static void ov_close(wt_engine_model *model)
     wt_free(m->base.ctx, m);
 }
 
-#define OV(call) WT_TRY(wt_ov_check(&m->api, m->api.call, WT_EUNSUPPORTED, err))
+#define OV(call) WT_TRY(wt_openvino_check(&m->api, m->api.call, WT_EUNSUPPORTED, err))
 
 /* A copy of the file that has the taps as outputs, which only ONNX can be given. */
-static wt_status read_with_taps(wt_ov_model *m, const char *path, const wt_engine_options *o, wt_err *err)
+static wt_status read_with_taps(wt_openvino_model *m, const char *path, const wt_engine_options *o, wt_err *err)
 {
     size_t len;
     if (wt_str_ends(path, ".xml"))
@@ -135,23 +135,23 @@ static wt_status read_with_taps(wt_ov_model *m, const char *path, const wt_engin
     return WT_OK;
 }
 
-static wt_status build(wt_ov_model *m, const char *path, const wt_engine_options *o, wt_err *err)
+static wt_status build(wt_openvino_model *m, const char *path, const wt_engine_options *o, wt_err *err)
 {
     wt_engine_facts facts = { 0 };
     m->threads = o->threads > 0 ? o->threads : wt_context_threads(m->base.ctx);
     m->own_precision = o->variant && !strcmp(o->variant, "default");
     m->placement = o->placement;
-    WT_TRY(wt_ov_load(&m->api, &facts, o->library, err));
+    WT_TRY(wt_openvino_load(&m->api, &facts, o->library, err));
     snprintf(m->base.version, sizeof m->base.version, "%s", facts.version);
     if (facts.warning[0])
         wt_log(m->base.ctx, WT_LOG_WARN, "openvino: %s", facts.warning);
-    WT_TRY(wt_ov_learn_types(&m->types, &m->api, err));
+    WT_TRY(wt_openvino_learn_types(&m->types, &m->api, err));
     OV(core_create(&m->core));
     if (o->n_taps)
         WT_TRY(read_with_taps(m, path, o, err));
     else
         OV(read(m->core, path, NULL, &m->model));
-    WT_TRY(wt_ov_read_border(m, o->taps, o->n_taps, err));
+    WT_TRY(wt_openvino_read_border(m, o->taps, o->n_taps, err));
     for (size_t i = 0; i < o->n_shapes; i++)
         WT_TRY(wt_graph_fix_input(m->base.graph, o->shapes[i].name, &o->shapes[i].shape, err));
     snprintf(m->base.settings, sizeof m->base.settings, "%d threads, one stream, latency, precision %s", m->threads,
@@ -162,7 +162,7 @@ static wt_status build(wt_ov_model *m, const char *path, const wt_engine_options
 static wt_status ov_open(wt_engine_model **out, wt_context *ctx, const char *path, const wt_engine_options *o,
                          wt_err *err)
 {
-    wt_ov_model *m = wt_alloc(ctx, 1, sizeof *m, err);
+    wt_openvino_model *m = wt_alloc(ctx, 1, sizeof *m, err);
     *out = NULL;
     if (!m)
         return WT_ENOMEM;
@@ -179,7 +179,7 @@ static wt_status ov_open(wt_engine_model **out, wt_context *ctx, const char *pat
 
 /* --- compiling
  * ---------------------------------------------------------------------------------------------------------------- */
-static void say_settings(wt_ov_model *m)
+static void say_settings(wt_openvino_model *m)
 {
     char *precision = NULL;
     if (m->api.compiled_property(m->compiled, "INFERENCE_PRECISION_HINT", &precision) != 0 || !precision)
@@ -189,7 +189,7 @@ static void say_settings(wt_ov_model *m)
     m->api.free(precision);
 }
 
-static wt_status compile(wt_ov_model *m, wt_err *err)
+static wt_status compile(wt_openvino_model *m, wt_err *err)
 {
     char threads[16];
     const char *counts = m->placement ? "YES" : "NO";
@@ -207,8 +207,8 @@ static wt_status compile(wt_ov_model *m, wt_err *err)
 
 static wt_status ov_prepare(wt_engine_model *model, const wt_tensor *inputs, size_t n, wt_err *err)
 {
-    wt_ov_model *m = (wt_ov_model *)model;
-    WT_TRY(wt_ov_reshape(m, inputs, n, err));
+    wt_openvino_model *m = (wt_openvino_model *)model;
+    WT_TRY(wt_openvino_reshape(m, inputs, n, err));
     return compile(m, err);
 }
 
@@ -216,27 +216,27 @@ static wt_status ov_prepare(wt_engine_model *model, const wt_tensor *inputs, siz
  * ------------------------------------------------------------------------------------------------------------------ */
 static wt_status ov_run(wt_engine_model *model, const wt_tensor *inputs, size_t n, wt_err *err)
 {
-    wt_ov_model *m = (wt_ov_model *)model;
+    wt_openvino_model *m = (wt_openvino_model *)model;
     const wt_graph *g = m->base.graph;
     if (!m->request)
         WT_TRY(compile(m, err)); /* shapes may differ from run to run */
     for (size_t i = 0; i < n && i < g->n_inputs; i++)
         if (inputs[i].data)
-            WT_TRY(wt_ov_give(m, i, &inputs[i], err));
-    WT_TRY(wt_ov_check(&m->api, m->api.infer(m->request), WT_EINTERNAL, err));
+            WT_TRY(wt_openvino_give(m, i, &inputs[i], err));
+    WT_TRY(wt_openvino_check(&m->api, m->api.infer(m->request), WT_EINTERNAL, err));
     for (size_t i = 0; i < g->n_outputs; i++)
-        WT_TRY(wt_ov_take(m, i, err));
+        WT_TRY(wt_openvino_take(m, i, err));
     return WT_OK;
 }
 
 static const wt_tensor *ov_output(wt_engine_model *model, size_t index)
 {
-    return index < model->graph->n_outputs ? &((wt_ov_model *)model)->outputs[index] : NULL;
+    return index < model->graph->n_outputs ? &((wt_openvino_model *)model)->outputs[index] : NULL;
 }
 
-wt_status wt_ov_nodes(wt_engine_model *model, wt_engine_node_fn *fn, void *user, wt_err *err)
+wt_status wt_openvino_nodes(wt_engine_model *model, wt_engine_node_fn *fn, void *user, wt_err *err)
 {
-    wt_ov_model *m = (wt_ov_model *)model;
+    wt_openvino_model *m = (wt_openvino_model *)model;
     OvProfiles p = { 0 };
     char *device = NULL;
     if (!m->placement || !m->request)
@@ -287,5 +287,5 @@ const wt_engine wt_engine_openvino = {
     .prepare = ov_prepare,
     .run = ov_run,
     .output = ov_output,
-    .nodes = wt_ov_nodes,
+    .nodes = wt_openvino_nodes,
 };

@@ -4,7 +4,7 @@
 #include "run/engines/ov.h"
 
 enum { PROBED = 64 }; /* elements of the tensors that types are told by: whole bytes for any width */
-#define OV(call) WT_TRY(wt_ov_check(&m->api, m->api.call, WT_EUNSUPPORTED, err))
+#define OV(call) WT_TRY(wt_openvino_check(&m->api, m->api.call, WT_EUNSUPPORTED, err))
 
 /* --- types
  * ---------------------------------------------------------------------------------------------------------------------
@@ -32,11 +32,11 @@ static size_t bytes_of_type(const OvTable *api, int type)
     return bytes;
 }
 
-wt_status wt_ov_learn_types(wt_ov_types *out, const OvTable *api, wt_err *err)
+wt_status wt_openvino_learn_types(wt_openvino_types *out, const OvTable *api, wt_err *err)
 {
-    size_t bytes[WT_OV_TYPES], at = 0, u = 0;
-    *out = (wt_ov_types){ { WT_DTYPE_NONE } };
-    for (int i = 0; i < WT_OV_TYPES; i++)
+    size_t bytes[WT_OPENVINO_TYPES], at = 0, u = 0;
+    *out = (wt_openvino_types){ { WT_DTYPE_NONE } };
+    for (int i = 0; i < WT_OPENVINO_TYPES; i++)
         bytes[i] = bytes_of_type(api, i);
     while (at < 8 && !bytes[at]) /* "undefined" and "dynamic" have no tensors */
         at++;
@@ -45,27 +45,27 @@ wt_status wt_ov_learn_types(wt_ov_types *out, const OvTable *api, wt_err *err)
             return wt_fail(err, WT_EUNSUPPORTED, "the library's element types are in an order that is not known");
         out->ours[at + i] = first_types[i].dtype;
     }
-    for (size_t i = at + WT_ARRAY_LEN(first_types); i + 4 < WT_OV_TYPES && !u; i++)
+    for (size_t i = at + WT_ARRAY_LEN(first_types); i + 4 < WT_OPENVINO_TYPES && !u; i++)
         if (bytes[i] == 64 && bytes[i + 1] == 128 && bytes[i + 2] == 256 && bytes[i + 3] == 512)
             u = i;
     if (!u)
         return wt_fail(err, WT_EUNSUPPORTED, "the library's unsigned types are in an order that is not known");
     for (size_t i = 0; i < WT_ARRAY_LEN(unsigned_types); i++)
         out->ours[u + i] = unsigned_types[i].dtype;
-    for (size_t i = u + 4; i < WT_OV_TYPES; i++)
+    for (size_t i = u + 4; i < WT_OPENVINO_TYPES; i++)
         if (bytes[i] > 8 * (size_t)PROBED) /* an object, not a number */
             out->ours[i] = WT_STRING;
     return WT_OK;
 }
 
-static wt_dtype type_of(const wt_ov_model *m, int type)
+static wt_dtype type_of(const wt_openvino_model *m, int type)
 {
-    return type >= 0 && type < WT_OV_TYPES ? m->types.ours[type] : WT_DTYPE_NONE;
+    return type >= 0 && type < WT_OPENVINO_TYPES ? m->types.ours[type] : WT_DTYPE_NONE;
 }
 
-static int number_of(const wt_ov_model *m, wt_dtype dtype)
+static int number_of(const wt_openvino_model *m, wt_dtype dtype)
 {
-    for (int i = 0; i < WT_OV_TYPES && dtype != WT_DTYPE_NONE; i++)
+    for (int i = 0; i < WT_OPENVINO_TYPES && dtype != WT_DTYPE_NONE; i++)
         if (m->types.ours[i] == dtype)
             return i;
     return -1;
@@ -73,7 +73,7 @@ static int number_of(const wt_ov_model *m, wt_dtype dtype)
 
 /* --- borders
  * ------------------------------------------------------------------------------------------------------------------ */
-static wt_status add_port(wt_ov_model *m, bool input, const char *name, const OvPort *port, wt_err *err)
+static wt_status add_port(wt_openvino_model *m, bool input, const char *name, const OvPort *port, wt_err *err)
 {
     OvPartialShape shape = { 0 };
     int64_t dims[WT_MAX_RANK];
@@ -89,7 +89,7 @@ static wt_status add_port(wt_ov_model *m, bool input, const char *name, const Ov
 }
 
 /* A port may have no name, or several, of which any is given. */
-static wt_status read_port(wt_ov_model *m, bool input, size_t index, const char *known, wt_err *err)
+static wt_status read_port(wt_openvino_model *m, bool input, size_t index, const char *known, wt_err *err)
 {
     OvPort *port = NULL;
     char *told = NULL, name[64];
@@ -107,7 +107,7 @@ static wt_status read_port(wt_ov_model *m, bool input, size_t index, const char 
     return st;
 }
 
-wt_status wt_ov_read_border(wt_ov_model *m, const char *const *taps, size_t n_taps, wt_err *err)
+wt_status wt_openvino_read_border(wt_openvino_model *m, const char *const *taps, size_t n_taps, wt_err *err)
 {
     size_t n_in, n_out;
     wt_context *ctx = m->base.ctx;
@@ -126,7 +126,7 @@ wt_status wt_ov_read_border(wt_ov_model *m, const char *const *taps, size_t n_ta
     return m->given && m->taken && m->outputs ? WT_OK : WT_ENOMEM;
 }
 
-wt_status wt_ov_reshape(wt_ov_model *m, const wt_tensor *inputs, size_t n, wt_err *err)
+wt_status wt_openvino_reshape(wt_openvino_model *m, const wt_tensor *inputs, size_t n, wt_err *err)
 {
     wt_context *ctx = m->base.ctx;
     OvPartialShape *shapes = wt_alloc(ctx, n + 1, sizeof *shapes, err);
@@ -144,7 +144,7 @@ wt_status wt_ov_reshape(wt_ov_model *m, const wt_tensor *inputs, size_t n, wt_er
         shapes[used++] = (OvPartialShape){ { s->rank, s->rank }, own };
     }
     if (st == WT_OK && used)
-        st = wt_ov_check(&m->api, m->api.reshape(m->model, ports, shapes, used), WT_EUNSUPPORTED, err);
+        st = wt_openvino_check(&m->api, m->api.reshape(m->model, ports, shapes, used), WT_EUNSUPPORTED, err);
     wt_free(ctx, ports);
     wt_free(ctx, dims);
     wt_free(ctx, shapes);
@@ -154,7 +154,7 @@ wt_status wt_ov_reshape(wt_ov_model *m, const wt_tensor *inputs, size_t n, wt_er
 /* --- tensors
  * --------------------------------------------------------------------------------------------------------------------
  */
-static wt_status give_strings(wt_ov_model *m, size_t index, const wt_tensor *t, OvShape shape, wt_err *err)
+static wt_status give_strings(wt_openvino_model *m, size_t index, const wt_tensor *t, OvShape shape, wt_err *err)
 {
     int64_t count = 0;
     size_t bytes = 0;
@@ -172,15 +172,16 @@ static wt_status give_strings(wt_ov_model *m, size_t index, const wt_tensor *t, 
             memcpy(p, s[i].data, s[i].len);
         p += s[i].len + 1;
     }
-    const wt_status st = room ? wt_ov_check(&m->api, m->api.strings(starts, (size_t)count, shape, &m->given[index]),
-                                            WT_EUNSUPPORTED, err)
+    const wt_status st = room ? wt_openvino_check(&m->api,
+                                                  m->api.strings(starts, (size_t)count, shape, &m->given[index]),
+                                                  WT_EUNSUPPORTED, err)
                               : WT_ENOMEM;
     wt_free(ctx, room);
     wt_free(ctx, starts);
     return st;
 }
 
-wt_status wt_ov_give(wt_ov_model *m, size_t index, const wt_tensor *t, wt_err *err)
+wt_status wt_openvino_give(wt_openvino_model *m, size_t index, const wt_tensor *t, wt_err *err)
 {
     int64_t dims[WT_MAX_RANK];
     const OvShape shape = { t->shape.rank, dims };
@@ -200,7 +201,7 @@ wt_status wt_ov_give(wt_ov_model *m, size_t index, const wt_tensor *t, wt_err *e
     return WT_OK;
 }
 
-static wt_status take_shape(wt_ov_model *m, size_t index, wt_err *err)
+static wt_status take_shape(wt_openvino_model *m, size_t index, wt_err *err)
 {
     wt_tensor *t = &m->outputs[index];
     const char *name = m->base.graph->outputs[index]->name;
@@ -222,7 +223,7 @@ static wt_status take_shape(wt_ov_model *m, size_t index, wt_err *err)
     return WT_OK;
 }
 
-wt_status wt_ov_take(wt_ov_model *m, size_t index, wt_err *err)
+wt_status wt_openvino_take(wt_openvino_model *m, size_t index, wt_err *err)
 {
     static const char nothing[64];
     wt_tensor *t = &m->outputs[index];
