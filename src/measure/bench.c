@@ -177,9 +177,8 @@ static wt_status add_ratios(const bench *b, json_t *root, wt_err *err)
         json_array_append_new(
             list,
             json_pack("{s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:s, s:o, s:o}", "model", wt_json_text(lane->model), "to",
-                      wt_json_text(first->model),
-                      "engine", wt_lane_engine(lane), "to_engine", wt_lane_engine(first), "speedup",
-                      wt_json_real(ratio), "ci95", pair(ci95), "inside_noise", inside, "verdict",
+                      wt_json_text(first->model), "engine", wt_lane_engine(lane), "to_engine", wt_lane_engine(first),
+                      "speedup", wt_json_real(ratio), "ci95", pair(ci95), "inside_noise", inside, "verdict",
                       inside      ? "inside the noise"
                       : ratio > 1 ? "faster"
                                   : "slower",

@@ -53,7 +53,7 @@ static wt_status ask(probe *p, wt_err *err)
     WT_TRY(wt_worker_open(&w, p->ctx, p->o->program, 1, NULL, err));
     const wt_status st = wt_worker_ask(w,
                                        json_pack("{s:s, s:s, s:o}", "do", "probe", "engine", p->engine->name, "library",
-                                                 wt_json_text(p->libraries.items[0].path)),
+                                                 wt_message_path(p->libraries.items[0].path)),
                                        limit, &p->answer, err);
     wt_worker_close(w);
     if (st == WT_ELIMIT) {
