@@ -45,8 +45,18 @@ static void print_error_text(const cli *c, const wt_err *err)
     }
 }
 
-int cli_fail(cli *c, wt_status status, const wt_err *err)
+/* What to do where nobody knows anything better. */
+static wt_err with_hint(wt_status status, const wt_err *err)
 {
+    wt_err out = *err;
+    if (status == WT_EFORMAT && !out.hint[0])
+        snprintf(out.hint, sizeof out.hint, "correct what is named, or get the file again from where it came");
+    return out;
+}
+
+int cli_fail(cli *c, wt_status status, const wt_err *why)
+{
+    const wt_err full = with_hint(status, why), *err = &full;
     cli_progress_end(c);
     fflush(stdout);
     if (c->common.json) {

@@ -260,6 +260,10 @@ wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_
     }
     if (st == WT_OK)
         st = run_all(ctx, &cases, options, list, count, err);
+    if (st == WT_OK && !json_array_size(list)) { /* nothing that ran must not pass for a success */
+        st = wt_fail(err, WT_EUSAGE, "none of %zu cases has a name like '%s'", cases.n, options->only);
+        wt_err_hint(err, "names are those of the folders; put the pattern in quotes");
+    }
     for (size_t i = 0; i < cases.n; i++)
         wt_free(ctx, cases.items[i]);
     wt_free(ctx, cases.items);

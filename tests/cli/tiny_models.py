@@ -124,6 +124,16 @@ def hostile():
     }
 
 
+def reshaped():
+    """A model whose second input, the shape that its first one gets, has a default; and another shape."""
+    whole = struct.pack("<2q", 8, 4), struct.pack("<2q", 4, 8)
+    default = number(1, 2) + number(2, 7) + block(8, "s") + block(9, whole[0])
+    info = block(1, "s") + block(2, block(1, number(1, 7) + block(2, block(1, number(1, 2)))))
+    graph = model([node("Reshape", ["x", "s"], ["h"], "reshape"), node("Relu", ["h"], ["y"], "relu")],
+                  [value_info("x", [8, 4]), info], [value_info("y", ["A", "B"])], [default])
+    return {"reshape.onnx": graph, "shape.npy": npy([2], []).replace(b"<f4", b"<i8") + whole[1]}
+
+
 def files():
     """{name: bytes} of everything the cases use."""
     w = tensor("w", [4, 4], [float(i % 5) for i in range(16)])
@@ -147,6 +157,7 @@ def files():
     out.update({"default.onnx": default, "ones.npy": npy([8, 4], [1] * 32), "twos.npy": npy([4, 4], [2] * 16),
                 "fours.npy": npy([8, 4], [4] * 32), "eights.npy": npy([8, 4], [8] * 32)})
     out.update(hostile())
+    out.update(reshaped())
     out.update(tiny_gguf.files())
     out.update({"short.bin": bytes(10), "set.npz": npz(48), "spoiled.npz": npz(48, True), "none.npz": npz(0), "bare.npz": npz(48, classes=0),
                 "same.npz": npz(48, classes=1), "large.npz": npz(2, classes=0, dims=(64, side)),

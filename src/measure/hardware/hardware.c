@@ -31,7 +31,9 @@ wt_status wt_hardware(wt_result **out, wt_context *ctx, int measure, wt_err *err
     if (!report)
         return wt_fail(err, WT_ENOMEM, "no memory for the report");
     if (measure) {
-        const wt_status st = wt_hw_measure(report, ctx, err);
+        wt_status st = wt_hw_measure(report, ctx, err);
+        if (st == WT_OK)
+            st = wt_check_cancel(ctx, err);
         if (st != WT_OK) {
             json_decref(report);
             return st;
