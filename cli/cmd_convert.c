@@ -9,7 +9,8 @@ typedef struct args {
 
 static const cli_option options[] = {
     { "to", 0, CLI_CHOICE, offsetof(args, to), "FORMAT",
-      "gguf, safetensors (a folder) or onnx, where the output's name does not say it", "gguf/safetensors/onnx" },
+      "gguf, safetensors (a folder), onnx or openvino, where the output's name does not say it",
+      "gguf/safetensors/onnx/openvino" },
     { "dtype", 0, CLI_CHOICE, offsetof(args, dtype), "TYPE",
       "type of the weights: f32, f16 or bf16 (default: as they are)", "f32/f16/bf16" },
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },

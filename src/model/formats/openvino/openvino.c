@@ -36,4 +36,5 @@ const wt_format wt_format_openvino = {
     .extension = ".xml",
     .sniff = sniff,
     .read = wt_openvino_read,
+    .write = wt_openvino_write,
 };

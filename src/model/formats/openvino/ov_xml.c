@@ -167,7 +167,8 @@ wt_status wt_xml_parse(wt_xml **root, wt_arena *arena, const void *bytes, size_t
     b.parser = xmlCreatePushParserCtxt(&events, &b, NULL, 0, NULL);
     if (!b.parser)
         return wt_fail(err, WT_ENOMEM, "out of memory while reading XML");
-    xmlCtxtUseOptions(b.parser, XML_PARSE_NONET);
+    /* NOENT: "&amp;" becomes its character; of other entities there are none without a document type. */
+    xmlCtxtUseOptions(b.parser, XML_PARSE_NONET | XML_PARSE_NOENT);
     const wt_status st = feed(&b, bytes, len);
     if (b.parser->myDoc)
         xmlFreeDoc(b.parser->myDoc);
