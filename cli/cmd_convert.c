@@ -4,7 +4,7 @@
 #include "whet/optimize.h"
 
 typedef struct args {
-    const char *to, *dtype;
+    const char *to, *dtype, *check, *preprocess;
 } args;
 
 static const cli_option options[] = {
@@ -13,6 +13,10 @@ static const cli_option options[] = {
       "gguf/safetensors/onnx/openvino" },
     { "dtype", 0, CLI_CHOICE, offsetof(args, dtype), "TYPE",
       "type of the weights: f32, f16 or bf16 (default: as they are)", "f32/f16/bf16" },
+    { "check", 0, CLI_TEXT, offsetof(args, check), "SET",
+      "then compares what both answer to a data set, as whet compare does (graphs)", NULL },
+    { "preprocess", 0, CLI_TEXT, offsetof(args, preprocess), "FILE",
+      "JSON with size, channels, mean, std, ... for --check", NULL },
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -34,6 +38,9 @@ static void print(cli *c, const wt_result *r)
     for (size_t i = 0; i < wt_result_count(r, "written"); i++)
         printf("%s%s%s: %s\n", cli_bold(c), wt_result_string(r, "", "written[%zu].file", i), cli_reset(c),
                cli_bytes(wt_result_number(r, 0, "written[%zu].bytes", i), text, sizeof text));
+    if (wt_result_has(r, "check"))
+        printf("check: %s, worst output at %.1f dB\n", wt_result_string(r, "", "check.verdict"),
+               wt_result_number(r, 0, "check.sqnr_db"));
     if (wt_result_count(r, "ledger"))
         printf("%zu tensors changed their type; %.1f s, peak memory %s\n", changed, wt_result_number(r, 0, "seconds"),
                cli_bytes(wt_result_number(r, 0, "peak_rss_bytes"), text, sizeof text));
@@ -50,6 +57,8 @@ static int run(cli *c)
     o.force = c->common.force;
     o.to = a->to;
     o.dtype = a->dtype;
+    o.check = a->check;
+    o.preprocess = a->preprocess;
     const wt_status st = wt_convert_model(&result, c->ctx, c->inputs[0], &o, &err);
     return cli_finish(c, st, &err, result, print);
 }
@@ -58,11 +67,11 @@ const cli_verb cmd_convert = {
     .name = "convert",
     .summary = "writes a model as another file, or with another type of weights",
     .usage = "MODEL -o OUT [--dtype f16]",
-    .details =
-        "Language models are written as GGUF, or as a folder with safetensors; graphs as ONNX. What was written is "
-        "read again and hashed.\n"
-        "With --dtype,\n"
-        "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",
+    .details = "Language models are written as GGUF, or as a folder with safetensors; graphs as ONNX, or as OpenVINO "
+               "IR (an .xml "
+               "and a .bin). What was written is read again and hashed.\n"
+               "With --dtype,\n"
+               "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",
     .options = options,
     .args_size = sizeof(args),
     .min_inputs = 1,

@@ -18,14 +18,16 @@ WT_API wt_calibrate_options wt_calibrate_defaults(void);
 WT_API wt_status wt_calibrate(wt_result **out, wt_context *ctx, const char *model, const wt_calibrate_options *options,
                               wt_err *err);
 
-/* The same model in another file: language models as GGUF or Hugging Face folder, graphs as ONNX. */
+/* The same model in another file: language models as GGUF or Hugging Face folder, graphs as ONNX or OpenVINO IR. */
 typedef struct wt_convert_options {
     size_t size;
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *to;    /* "gguf", "safetensors" (a folder), "onnx"; NULL: by the name of output */
+    const char *to;    /* "gguf", "safetensors" (a folder), "onnx", "openvino"; NULL: by the name of output */
     const char *dtype; /* "f32", "f16", "bf16": of the weights; NULL: as they are */
+    const char *check; /* of a graph: a data set to which both must answer alike (WT_EVERDICT otherwise), or NULL */
+    const char *preprocess; /* JSON file for check, or NULL */
 } wt_convert_options;
 WT_API wt_convert_options wt_convert_defaults(void);
 WT_API wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model,

@@ -1,8 +1,10 @@
 /* convert_verb.c - whet convert. */
+#include <stdio.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "model/huggingface/huggingface.h"
+#include "run/passes/pass.h"
 #include "measure/open.h"
 #include "optimize/weights_verb.h"
 
@@ -63,23 +65,80 @@ static wt_status convert_weights(wt_context *ctx, const char *model, const wt_co
                               root, err);
 }
 
+/* How each constant of a graph is stored now, where the written file has it under a name made from its own. */
+static wt_status add_ledger(json_t *ledger, const wt_graph *before, const char *path, wt_err *err)
+{
+    static const char *const suffixes[] = { "", "_quantized", "_float16", "_compressed" };
+    wt_graph *after = NULL;
+    WT_TRY(wt_model_read(&after, before->ctx, path, err));
+    for (size_t i = 0; i < before->n_constants; i++) {
+        const wt_value *v = before->constants[i], *now = NULL;
+        char name[512];
+        for (size_t k = 0; k < WT_ARRAY_LEN(suffixes) && !wt_value_is_const(now); k++) {
+            snprintf(name, sizeof name, "%s%s", v->name, suffixes[k]);
+            now = wt_graph_find(after, name);
+        }
+        if (wt_value_is_const(now))
+            json_array_append_new(ledger,
+                                  json_pack("{s:o, s:s, s:s}", "tensor", wt_json_text(v->name), "was",
+                                            wt_dtype_name(v->type.dtype), "got", wt_dtype_name(now->type.dtype)));
+    }
+    wt_graph_close(after);
+    return WT_OK;
+}
+
+/* With shapes fixed much of a graph follows from them, branches above all: engines that want shapes in advance, such as
+ * OpenVINO's, can load what is left. */
+static wt_status simplify(wt_context *ctx, wt_graph *graph, const wt_exec_options *exec, wt_err *err)
+{
+    wt_pass_ctx pc = { .ctx = ctx, .cpu = wt_context_cpu(ctx) };
+    WT_TRY(wt_passes_run(&pc, graph, true, NULL, exec->passes_off, exec->n_passes_off, err));
+    return wt_graph_infer(graph, err);
+}
+
+static wt_status write_graph(wt_context *ctx, wt_graph *graph, const wt_convert_options *o, json_t *root, wt_err *err)
+{
+    wt_written written = { .ctx = ctx };
+    json_t *ledger = json_array();
+    const wt_write_options wo = { .force = o->force != 0, .f16_weights = o->dtype && !strcmp(o->dtype, "f16") };
+    json_object_set_new(root, "ledger", ledger);
+    wt_status st = wt_model_write(graph, o->output, o->to, &wo, &written, err);
+    if (st == WT_OK)
+        st = add_ledger(ledger, graph, o->output, err);
+    if (st == WT_OK)
+        json_object_set_new(root, "written", wt_written_json(&written));
+    wt_written_free(&written);
+    return st;
+}
+
 static wt_status convert_graph(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
                                wt_err *err)
 {
     wt_graph *graph = NULL;
-    wt_written written = { .ctx = ctx };
-    const bool half = o->dtype && !strcmp(o->dtype, "f16");
-    const wt_write_options wo = { .force = o->force != 0, .f16_weights = half };
     if (o->dtype && !strcmp(o->dtype, "bf16"))
         return wt_fail(err, WT_EUSAGE, "weights of a graph can be stored as f32 or f16, not as bf16");
     WT_TRY(wt_open_graph(&graph, ctx, model, &o->exec, err));
-    const wt_status st = wt_model_write(graph, o->output, o->to, &wo, &written, err);
-    if (st == WT_OK) {
-        json_object_set_new(root, "written", wt_written_json(&written));
-        json_object_set_new(root, "ledger", json_array());
-    }
-    wt_written_free(&written);
+    wt_status st = WT_OK;
+    if (o->exec.n_input_shapes && !strcmp(format_of(o), "openvino"))
+        st = simplify(ctx, graph, &o->exec, err);
+    if (st == WT_OK)
+        st = write_graph(ctx, graph, o, root, err);
     wt_graph_close(graph);
+    return st;
+}
+
+/* Does the file answer as the model did? WT_EVERDICT keeps the document: what differs stands in it. */
+static wt_status compare(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root, wt_err *err)
+{
+    wt_compare_options co = wt_compare_defaults();
+    wt_result *result = NULL;
+    co.exec = o->exec;
+    co.data.path = o->check;
+    co.data.preprocess = o->preprocess;
+    const wt_status st = wt_compare(&result, ctx, model, o->output, &co, err);
+    if (result)
+        json_object_set(root, "check", wt_result_json(result));
+    wt_result_free(result);
     return st;
 }
 
@@ -107,13 +166,20 @@ wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model, 
                              o->dtype);
     if (!root)
         return wt_fail(err, WT_ENOMEM, "no memory for the result");
-    const wt_status st = wt_weights_sniff(model) ? convert_weights(ctx, model, o, root, err)
-                                                 : convert_graph(ctx, model, o, root, err);
-    if (st != WT_OK) {
+    const bool weights = wt_weights_sniff(model);
+    if (weights && o->check) {
+        json_decref(root);
+        return wt_fail(err, WT_EUSAGE, "--check compares graphs; of language models whet compare --data TEXT asks");
+    }
+    wt_status st = weights ? convert_weights(ctx, model, o, root, err) : convert_graph(ctx, model, o, root, err);
+    if (st == WT_OK && o->check)
+        st = compare(ctx, model, o, root, err);
+    if (st != WT_OK && st != WT_EVERDICT) {
         json_decref(root);
         return st;
     }
     json_object_set_new(root, "seconds", json_real(wt_seconds_since(start)));
     json_object_set_new(root, "peak_rss_bytes", json_integer((json_int_t)wt_peak_rss()));
-    return wt_result_take(out, ctx, root, err);
+    const wt_status taken = wt_result_take(out, ctx, root, err);
+    return taken == WT_OK ? st : taken;
 }

@@ -319,6 +319,25 @@ static void layer_norm(wt_ov_writer *w)
     scaled(w, y, scale, wt_ov_arg_value(w, 2) ? wt_ov_arg(w, 2) : NULL);
 }
 
+/* x / sqrt(mean of x * x + eps) * scale */
+static void rms_norm(wt_ov_writer *w)
+{
+    int64_t axes[WT_MAX_RANK];
+    const int rank = wt_ov_arg_rank(w, 0), axis = wt_axis(attr(w, "axis", -1), rank, false);
+    wt_ov_ref x = wt_ov_arg(w, 0), scale = wt_ov_arg(w, 1);
+    if (axis < 0)
+        wt_ov_unable(w, "an axis that is not there");
+    for (int i = axis; i >= 0 && i < rank; i++)
+        axes[i - axis] = i;
+    wt_ov_ref at = wt_ov_lit_ints(w, axes, axis < 0 ? 0 : (size_t)(rank - axis)),
+              square = wt_ov_add(w, "Multiply", 1, x, x);
+    wt_ov_put_bool(w, "keep_dims", true);
+    wt_ov_ref mean = wt_ov_add(w, "ReduceMean", 1, square, at);
+    wt_ov_ref eps = x ? wt_ov_lit_as(w, x->dtype, attr_f(w, "epsilon", 1e-5f)) : NULL;
+    wt_ov_ref root = wt_ov_add(w, "Sqrt", 1, wt_ov_add(w, "Add", 1, mean, eps));
+    wt_ov_last(w, "Multiply", 1, wt_ov_add(w, "Divide", 1, x, root), scale);
+}
+
 static void group_norm(wt_ov_writer *w)
 {
     wt_ov_ref x = wt_ov_arg(w, 0), scale = wt_ov_arg(w, 1), bias = wt_ov_arg(w, 2);
@@ -467,6 +486,7 @@ const wt_ov_write_row wt_ov_write_nn[] = {
     { WT_OP_BATCHNORMALIZATION, batch_norm, NULL, 0 },
     { WT_OP_INSTANCENORMALIZATION, instance_norm, NULL, 0 },
     { WT_OP_LAYERNORMALIZATION, layer_norm, NULL, 0 },
+    { WT_OP_RMSNORMALIZATION, rms_norm, NULL, 0 },
     { WT_OP_GROUPNORMALIZATION, group_norm, NULL, 0 },
     { WT_OP_ATTENTION, attention, NULL, 0 },
     { WT_OP_RESIZE, resize, NULL, 0 },
