@@ -52,6 +52,7 @@ wt_status wt_context_open(wt_context **out, const wt_context_options *options, w
     atomic_init(&ctx->memory_peak, 0);
     pthread_mutex_init(&ctx->pool_lock, NULL); /* cannot fail for a default mutex on the systems we know */
     pthread_mutex_init(&ctx->progress_lock, NULL);
+    pthread_mutex_init(&ctx->maps_lock, NULL);
     *out = ctx;
     return WT_OK;
 }
@@ -63,6 +64,7 @@ void wt_context_close(wt_context *ctx)
     wt_pool_close(ctx->pool);
     pthread_mutex_destroy(&ctx->pool_lock);
     pthread_mutex_destroy(&ctx->progress_lock);
+    pthread_mutex_destroy(&ctx->maps_lock);
     const wt_allocator allocator = ctx->opt.allocator;
     wt_block_free(&allocator, ctx, sizeof *ctx);
 }

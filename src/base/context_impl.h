@@ -1,4 +1,4 @@
-/* context_impl.h - what a context holds; for context.c and alloc.c alone. */
+/* context_impl.h - what a context holds; for context.c, alloc.c and file.c alone. */
 #ifndef WT_CONTEXT_IMPL_H
 #define WT_CONTEXT_IMPL_H
 #include <pthread.h>
@@ -8,8 +8,9 @@ struct wt_context {
     uint32_t cpu;
     atomic_int cancelled;
     _Atomic uint64_t memory_now, memory_peak;
-    pthread_mutex_t pool_lock, progress_lock;
-    struct wt_pool *pool; /* owned; under pool_lock */
+    pthread_mutex_t pool_lock, progress_lock, maps_lock;
+    struct wt_pool *pool;    /* owned; under pool_lock */
+    struct wt_mapping *maps; /* all that are open, under maps_lock; for file.c */
 };
 /* The allocator of the options, or the C library's; bytes is what the block really takes. */
 void *wt_block_alloc(const wt_allocator *allocator, size_t bytes, size_t align);

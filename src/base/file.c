@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/context_impl.h"
 #include "base/hash.h"
 
 /* --- paths ------------------------------------------------------------------------------------------------ */
@@ -121,6 +122,13 @@ static wt_status check_regular(int fd, const char *path, uint64_t *size, wt_err 
     return WT_OK;
 }
 
+typedef struct wt_mapping {
+    struct wt_mapping *next; /* of the context */
+    const void *data;
+    uint64_t size;
+    char path[];
+} wt_mapping;
+
 /* Takes fd, which is closed in any case. */
 static wt_status map_fd(wt_map *out, wt_context *ctx, int fd, const char *path, wt_err *err)
 {
@@ -138,14 +146,18 @@ static wt_status map_fd(wt_map *out, wt_context *ctx, int fd, const char *path, 
     if (st != WT_OK)
         return st;
     const size_t len = strlen(path) + 1;
-    char *copy = wt_alloc_raw(ctx, len, 1, err);
-    if (!copy) {
+    wt_mapping *m = wt_alloc_raw(ctx, sizeof *m + len, 1, err);
+    if (!m) {
         if (size > 0)
             munmap(data, (size_t)size);
         return WT_ENOMEM;
     }
-    memcpy(copy, path, len);
-    *out = (wt_map){ .data = data, .size = size, .path = copy, .ctx = ctx };
+    m->data = data, m->size = size;
+    memcpy(m->path, path, len);
+    *out = (wt_map){ .data = data, .size = size, .path = m->path, .ctx = ctx, .mapping = m };
+    pthread_mutex_lock(&ctx->maps_lock);
+    m->next = ctx->maps, ctx->maps = m;
+    pthread_mutex_unlock(&ctx->maps_lock);
     return WT_OK;
 }
 
@@ -158,12 +170,43 @@ wt_status wt_map_open(wt_map *out, wt_context *ctx, const char *path, wt_err *er
     return map_fd(out, ctx, fd, path, err);
 }
 
+static bool is_mapped(wt_context *ctx, uintptr_t begin, uintptr_t end)
+{
+    bool found = false;
+    pthread_mutex_lock(&ctx->maps_lock);
+    for (const wt_mapping *m = ctx->maps; m && !found; m = m->next)
+        found = begin >= (uintptr_t)m->data && end <= (uintptr_t)m->data + m->size;
+    pthread_mutex_unlock(&ctx->maps_lock);
+    return found;
+}
+
+void wt_map_forget(wt_context *ctx, const void *data, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)data;
+    const uintptr_t begin = (at + page - 1) / page * page, end = (at + bytes) / page * page;
+    if (begin < end && is_mapped(ctx, begin, end)) /* whole pages: what lies beside may be in use */
+        madvise((char *)(uintptr_t)data + (begin - at), end - begin, MADV_DONTNEED);
+}
+
+static void unregister(wt_context *ctx, const wt_mapping *mapping)
+{
+    pthread_mutex_lock(&ctx->maps_lock);
+    wt_mapping **link = &ctx->maps;
+    while (*link && *link != mapping)
+        link = &(*link)->next;
+    if (*link)
+        *link = mapping->next;
+    pthread_mutex_unlock(&ctx->maps_lock);
+}
+
 void wt_map_close(wt_map *map)
 {
+    if (map->mapping)
+        unregister(map->ctx, map->mapping);
     if (map->data)
         munmap((void *)(uintptr_t)map->data, (size_t)map->size);
-    if (map->path)
-        wt_free(map->ctx, map->path);
+    if (map->mapping)
+        wt_free(map->ctx, map->mapping);
     memset(map, 0, sizeof *map);
 }
 

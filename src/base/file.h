@@ -9,11 +9,15 @@
 typedef struct wt_map {
     const uint8_t *data; /* NULL when size is 0 */
     uint64_t size;
-    char *path; /* owned copy, for messages */
+    const char *path; /* owned copy, for messages */
     wt_context *ctx;
+    struct wt_mapping *mapping; /* what the context knows of it */
 } wt_map;
 wt_status wt_map_open(wt_map *out, wt_context *ctx, const char *path, wt_err *err);
 void wt_map_close(wt_map *map); /* a zeroed map is fine */
+/* Bytes that will hardly be read again: where they lie in an open map of the context, they leave memory, and come back
+ * from the file if they are read all the same. Anything else stays. */
+void wt_map_forget(wt_context *ctx, const void *data, size_t bytes);
 /* Opens `name` (relative) inside folder `dir`, refusing absolute names, "..", and links that leave the folder. */
 wt_status wt_map_open_inside(wt_map *out, wt_context *ctx, const char *dir, const char *name, wt_err *err);
 /* Whole file into a NUL-terminated buffer from wt_alloc, refused above `limit` bytes. */

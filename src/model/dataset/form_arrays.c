@@ -214,7 +214,9 @@ static wt_status hash(const wt_core *core, wt_entry *e, wt_err *err)
             continue; /* the same in all */
         const uint64_t bytes = wt_npy_entry_bytes(c->npy) * c->rows;
         if (!c->npy->fortran || c->npy->shape.rank < 2) {
-            wt_sha256_add(&sha, c->file + c->npy->data_offset + e->record * bytes, (size_t)bytes);
+            const uint8_t *row = c->file + c->npy->data_offset + e->record * bytes;
+            wt_sha256_add(&sha, row, (size_t)bytes);
+            wt_map_forget(core->ctx, row, (size_t)bytes);
             continue;
         }
         if (bytes > core->reader.max_bytes)
@@ -269,6 +271,8 @@ static wt_status read_entry(const wt_core *core, const wt_entry *e, wt_sample_st
         const uint64_t all = c->npy->shape.rank ? (uint64_t)c->npy->shape.dim[0] : 1;
         WT_TRY(wt_read_rows(&core->reader, i, c->npy, c->file, c->rows ? e->record * c->rows : 0,
                             c->rows ? c->rows : all, c->rows ? c->keep_axis : true, s, err));
+        const uint64_t bytes = wt_npy_entry_bytes(c->npy) * c->rows;
+        wt_map_forget(core->ctx, c->file + c->npy->data_offset + e->record * bytes, (size_t)bytes);
     }
     if (a->label.npy && core->kind == WT_LABEL_VECTOR)
         return read_vector(core, &a->label, e->record, s, err);

@@ -145,6 +145,9 @@ static wt_status choose_kernel(compiler *c, wt_step *step, bool *fits, bool *wai
     }
     if (!k)
         return WT_OK;
+    for (size_t i = 0; i < node->n_in && i < 32; i++)
+        if (k->packs >> i & 1 && wt_value_is_const(node->in[i]))
+            wt_map_forget(prep.ctx, node->in[i]->type.data, node->in[i]->type.bytes);
     *fits = true;
     step->kernel = k;
     step->params = prep.params;

@@ -104,6 +104,7 @@ static wt_status new_weights(wt_node *conv, const affine *a, int64_t n, wt_err *
         memcpy(&x, (const char *)t.data + 4 * (size_t)i, sizeof x);
         w[i] = (float)((double)x * a->scale[weight_channel(conv, i)]);
     }
+    wt_map_forget(conv->graph->root->ctx, conv->in[1]->type.data, conv->in[1]->type.bytes);
     t.data = w;
     t.bytes = 4 * (size_t)n;
     WT_TRY(wt_graph_add_value(&v, conv->graph, NULL, err));
