@@ -1,4 +1,4 @@
-/* kernel_cases_decoder.c - RMSNormalization, Rope and Glu against double precision. */
+/* kernel_cases_decoder.c - RMSNormalization, LayerNormalization, Rope and Glu against double precision. */
 #include <math.h>
 #include <stdio.h>
 #include "run/kernel_cases.h"
@@ -23,6 +23,37 @@ static void make_rms(kc_case *c, size_t index, kc_random *r)
             const size_t at = i * (size_t)n + k;
             c->want[at] = kc_get(&c->in[0], at) / sqrt(sum / (double)n + (double)(float)epsilon) * kc_get(&c->in[1], k);
             c->bound[at] = 1e-6 * fabs(c->want[at]) + 1e-12;
+        }
+    }
+}
+
+static void make_layer_norm(kc_case *c, size_t index, kc_random *r)
+{
+    const int64_t rows = kc_range(r, 1, 40), n = index % 4 == 3 ? kc_range(r, 100, 900) : (int64_t)(index % 90 + 1);
+    const bool biased = index % 3;
+    const double epsilon = (double)1e-5f;
+    c->op = WT_OP_LAYERNORMALIZATION;
+    kc_input(c, 0, WT_F32, WT_PLAIN, false, r, 2, (int64_t[]){ rows, n });
+    kc_input(c, 1, WT_F32, WT_PLAIN, true, r, 1, &n);
+    if (biased)
+        kc_input(c, 2, WT_F32, WT_PLAIN, true, r, 1, &n);
+    kc_output(c, 0, WT_F32, WT_PLAIN, 2, (int64_t[]){ rows, n });
+    kc_attr_float(c, "epsilon", (float)epsilon);
+    kc_expect(c, (size_t)(rows * n));
+    snprintf(c->text, sizeof c->text, "%zu: layer norm %dx%d%s", index, (int)rows, (int)n, biased ? " with bias" : "");
+    for (size_t at = 0; at < (size_t)(rows * n); at++) /* far from zero, where squares would lose the variance */
+        kc_set(&c->in[0], at, kc_get(&c->in[0], at) + 8);
+    for (size_t i = 0; i < (size_t)rows; i++) {
+        double mean = 0, var = 0;
+        for (size_t k = 0; k < (size_t)n; k++)
+            mean += kc_get(&c->in[0], i * (size_t)n + k) / (double)n;
+        for (size_t k = 0; k < (size_t)n; k++)
+            var += pow(kc_get(&c->in[0], i * (size_t)n + k) - mean, 2) / (double)n;
+        for (size_t k = 0; k < (size_t)n; k++) {
+            const size_t at = i * (size_t)n + k;
+            const double gain = kc_get(&c->in[1], k) / sqrt(var + epsilon);
+            c->want[at] = (kc_get(&c->in[0], at) - mean) * gain + (biased ? kc_get(&c->in[2], k) : 0);
+            c->bound[at] = 2e-6 * (8 * fabs(gain) + fabs(c->want[at]));
         }
     }
 }
@@ -104,9 +135,9 @@ static void make_glu(kc_case *c, size_t index, kc_random *r)
 
 bool kc_make_decoder(kc_case *c, size_t index, kc_random *r)
 {
-    static void (*const makes[])(kc_case *, size_t, kc_random *) = { make_rms, make_rope, make_glu };
-    if (index >= 360)
+    static void (*const makes[])(kc_case *, size_t, kc_random *) = { make_rms, make_layer_norm, make_rope, make_glu };
+    if (index >= 480)
         return false;
-    makes[index % 3](c, index / 3, r);
+    makes[index % 4](c, index / 4, r);
     return true;
 }

@@ -1,4 +1,5 @@
-/* decoder.h - the small operators of language models between the products: RMSNormalization, Rope, Glu. */
+/* decoder.h - the small operators of language models between the products: RMSNormalization,
+ * LayerNormalization, Rope, Glu. */
 #ifndef WT_X86_DECODER_H
 #define WT_X86_DECODER_H
 #include "run/kernels/ref/decoder.h"
@@ -6,6 +7,8 @@
 typedef struct wt_decoder_fns {
     /* y = x / sqrt(mean of squares + epsilon) * scale */
     void (*rms_norm)(const float *x, const float *scale, float *y, size_t n, float epsilon);
+    /* y = (x - mean) / sqrt(variance + epsilon) * scale + bias, which may be NULL; y may be x. */
+    void (*layer_norm)(const float *x, const float *scale, const float *bias, float *y, size_t n, float epsilon);
     /* cos and sin of one position, as the rows want them: c[2 half], s[2 half]. */
     void (*rope_angles)(const wt_rope *rope, double position, float *c, float *s);
     /* Turns one head, x -> y (which may be x). */

@@ -24,6 +24,38 @@ static void rms_norm(const float *x, const float *scale, float *y, size_t n, flo
     }
 }
 
+/* Differences from the mean before they are squared: what is far from zero keeps its variance. */
+static void layer_norm(const float *x, const float *scale, const float *bias, float *y, size_t n, float epsilon)
+{
+    const size_t whole = n / VL * VL;
+    vf sum[2] = { vf_set(0), vf_set(0) }, square[2] = { vf_set(0), vf_set(0) };
+    size_t i = 0;
+    for (; i + VL < whole; i += 2 * VL) {
+        sum[0] = vf_add(sum[0], vf_load(x + i));
+        sum[1] = vf_add(sum[1], vf_load(x + i + VL));
+    }
+    if (i < whole)
+        sum[0] = vf_add(sum[0], vf_load(x + i));
+    float all = vf_sum(vf_add(sum[0], sum[1]));
+    for (i = whole; i < n; i++)
+        all += x[i];
+    const float mean = all / (float)n;
+    const vf m = vf_set(mean);
+    for (i = 0; i < whole; i += VL) {
+        const vf v = vf_sub(vf_load(x + i), m);
+        square[i / VL & 1] = vf_fma(v, v, square[i / VL & 1]);
+    }
+    all = vf_sum(vf_add(square[0], square[1]));
+    for (i = whole; i < n; i++)
+        all += (x[i] - mean) * (x[i] - mean);
+    const vf factor = vf_set(1 / sqrtf(all / (float)n + epsilon));
+    for (i = 0; i < n; i += VL) {
+        const size_t left = n - i < VL ? n - i : VL;
+        const vf v = vf_mul(vf_mul(vf_sub(vf_load_n(x + i, left), m), factor), vf_load_n(scale + i, left));
+        vf_store_n(y + i, left, bias ? vf_add(v, vf_load_n(bias + i, left)) : v);
+    }
+}
+
 /* --- Rope --------------------------------------------------------------------------------------------------------- */
 /* position * frequency less quarter turns: what is left (at most an eighth), and how many. In double precision, for
  * angles reach a hundred thousand. */
@@ -145,4 +177,4 @@ static void glu(wt_act_params act, const float *gate, const float *up, float *y,
     }
 }
 
-const wt_decoder_fns WT_VEC_NAME(wt_decoder_fns) = { rms_norm, rope_angles, rope_turn, glu };
+const wt_decoder_fns WT_VEC_NAME(wt_decoder_fns) = { rms_norm, layer_norm, rope_angles, rope_turn, glu };
