@@ -241,13 +241,41 @@ static void allocations_fail(void **state)
     assert_true(wt_test_fail_each_alloc(each_alloc, NULL) > 10);
 }
 
+/* A byte that is no UTF-8 is kept where it has a token, and else is U+FFFD, as llama.cpp has it: never dropped. */
+static void bytes_that_are_no_text(void **state)
+{
+    static const char *const tokens[] = { "a", "\xc3\xaf", "\xc2\xbf", "\xc2\xbd", "\xc3\xbe" }; /* a EF BF BD FE */
+    static const int32_t types[WT_ARRAY_LEN(tokens)] = { 1, 1, 1, 1, 1 };
+    static const char *const texts[] = { "a\xff", "a\xfe" };
+    static const int32_t ids[][4] = { { 0, 1, 2, 3 }, { 0, 4 } };
+    static const size_t counts[] = { 4, 2 };
+    (void)state;
+    wt_context *ctx = wt_test_context();
+    wt_weights *w = keys(ctx, "gpt2");
+    wt_tokenizer *t;
+    wt_err err;
+    set_strings(w, "tokenizer.ggml.tokens", tokens, WT_ARRAY_LEN(tokens));
+    set_strings(w, "tokenizer.ggml.merges", NULL, 0);
+    set_numbers(w, "tokenizer.ggml.token_type", WT_META_I32, types, WT_ARRAY_LEN(types));
+    wt_test_ok(wt_weights_set_string(w, "tokenizer.ggml.pre", "gpt-2", &err), &err);
+    wt_test_ok(wt_tokenizer_from_weights(&t, ctx, w, &err), &err);
+    for (size_t i = 0; i < WT_ARRAY_LEN(texts); i++) {
+        int32_t got[MOST];
+        size_t n;
+        wt_test_ok(wt_tokenize(t, texts[i], 2, 0, got, MOST, &n, &err), &err);
+        assert_int_equal(n, counts[i]);
+        assert_memory_equal(got, ids[i], n * sizeof *got);
+    }
+    wt_tokenizer_close(t);
+    wt_weights_close(w);
+    wt_test_context_close(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(scores_decide),
-        cmocka_unit_test(ranks_decide),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(allocations_fail),
+        cmocka_unit_test(scores_decide), cmocka_unit_test(ranks_decide),     cmocka_unit_test(bytes_that_are_no_text),
+        cmocka_unit_test(refusals),      cmocka_unit_test(allocations_fail),
     };
     return wt_test_run("keys", tests, WT_ARRAY_LEN(tests));
 }
