@@ -1,5 +1,6 @@
 /* hash.c - SHA-256 as in FIPS 180-4, and a 64-bit hash that is the same on every machine. */
 #include "base/hash.h"
+#include "base/compiler.h"
 #include <string.h>
 
 static const uint32_t k256[64] = {
@@ -36,14 +37,17 @@ static void sha256_block(uint32_t h[8], const uint8_t *p)
         w[i] = w[i - 16] + (rotr(a, 7) ^ rotr(a, 18) ^ a >> 3) + w[i - 7] + (rotr(b, 17) ^ rotr(b, 19) ^ b >> 10);
     }
     memcpy(s, h, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        const uint32_t e = s[4], a = s[0];
-        const uint32_t t1 = s[7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & s[5]) ^ (~e & s[6])) + k256[i] +
-                            w[i];
-        const uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof s[0]);
-        s[4] += t1;
-        s[0] = t1 + t2;
+    for (int i = 0; i < 64; i += 8) {
+        /* The names move by one each round, not the numbers: a is s[-j], b is s[1 - j], ... */
+        WT_UNROLL
+        for (int j = 0; j < 8; j++) {
+            const uint32_t a = s[-j & 7], b = s[(1 - j) & 7], c = s[(2 - j) & 7], e = s[(4 - j) & 7],
+                           f = s[(5 - j) & 7], g = s[(6 - j) & 7];
+            const uint32_t t1 = s[(7 - j) & 7] + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) +
+                                k256[i + j] + w[i + j];
+            s[(3 - j) & 7] += t1;
+            s[(7 - j) & 7] = t1 + (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        }
     }
     for (int i = 0; i < 8; i++)
         h[i] += s[i];
