@@ -78,6 +78,16 @@ static const char *bytes_at(const wt_result *r, const char *key, size_t i, char 
                : "-"; /* an engine of others does not say */
 }
 
+/* Packed, and read from the file where it lies. */
+static const char *weights(const wt_result *r, size_t i, char *out, size_t size)
+{
+    if (!wt_result_has(r, "results[%zu].weights_bytes", i))
+        return "-";
+    return cli_bytes(wt_result_number(r, 0, "results[%zu].weights_bytes", i) +
+                         wt_result_number(r, 0, "results[%zu].mapped_bytes", i),
+                     out, size);
+}
+
 static void print_language(const wt_result *r)
 {
     char a[32], b[32], name[160], to[160];
@@ -97,7 +107,7 @@ static void print_language(const wt_result *r)
                       wt_result_number(r, 0, "results[%zu].decode_tok_per_s.p50", i),
                       wt_result_number(r, 0, "results[%zu].decode_tok_per_s.ci95[0]", i),
                       wt_result_number(r, 0, "results[%zu].decode_tok_per_s.ci95[1]", i),
-                      wt_result_number(r, 0, "results[%zu].load_ms", i), bytes_at(r, "weights_bytes", i, a, sizeof a),
+                      wt_result_number(r, 0, "results[%zu].load_ms", i), weights(r, i, a, sizeof a),
                       bytes_at(r, "peak_rss_bytes", i, b, sizeof b));
     }
     cli_table_print(t, stdout);
@@ -109,16 +119,6 @@ static void print_language(const wt_result *r)
     printf("noise floor +-%.1f %% (the first model against itself), prompt %.0f, answer %.0f tokens, %.0f threads\n",
            100 * wt_result_number(r, 0, "noise_floor"), wt_result_number(r, 0, "conditions.prompt"),
            wt_result_number(r, 0, "conditions.gen"), wt_result_number(r, 0, "conditions.threads"));
-}
-
-/* Packed, and read from the file where it lies. */
-static const char *weights(const wt_result *r, size_t i, char *out, size_t size)
-{
-    if (!wt_result_has(r, "results[%zu].weights_bytes", i))
-        return "-";
-    return cli_bytes(wt_result_number(r, 0, "results[%zu].weights_bytes", i) +
-                         wt_result_number(r, 0, "results[%zu].mapped_bytes", i),
-                     out, size);
 }
 
 static const char *joules(double j, char *out, size_t size)

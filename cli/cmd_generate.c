@@ -132,6 +132,7 @@ static wt_generate_options fill(const cli *c, const args *a)
     o.draft = a->draft;
     o.draft_tokens = a->draft_tokens;
     o.lookup = a->lookup;
+    o.engine = c->common.engine;
     o.on_text = c->common.json ? NULL : stream;
     return o;
 }
@@ -185,4 +186,5 @@ const cli_verb cmd_generate = {
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,
+    .engines = 1,
 };

@@ -49,6 +49,7 @@ static int run(cli *c)
     o.save_reference = a->save;
     o.reference = a->reference;
     o.force = c->common.force;
+    o.engine = c->common.engine;
     const wt_status st = wt_perplexity(&result, c->ctx, c->inputs[0], &o, &err);
     return cli_finish(c, st, &err, result, print);
 }
@@ -69,4 +70,5 @@ const cli_verb cmd_perplexity = {
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,
+    .engines = 1,
 };

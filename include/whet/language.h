@@ -23,6 +23,7 @@ typedef struct wt_language_options {
     bool hidden;               /* decoders give the last hidden state instead of logits */
     int64_t context;           /* of decoders that ask for none; 0: the model's, at most 4096. Where a model has other
                                 * frequencies for long texts, decoders must stay on its side of the boundary. */
+    bool words_only;           /* tokenizer and chat template: it has no decoders */
 } wt_language_options;
 WT_API wt_language_options wt_language_defaults(void);
 WT_API wt_status wt_language_open(wt_language **out, wt_context *ctx, const char *path,
@@ -127,6 +128,8 @@ typedef struct wt_generate_options {
     bool lookup;       /* guesses from the text so far */
     wt_text_fn *on_text;
     void *user;
+    const char *engine;  /* as in wt_exec_options (whet/measure.h); those of others know no draft, lookup or shift */
+    const char *program; /* likewise */
 } wt_generate_options;
 WT_API wt_generate_options wt_generate_defaults(void);
 /* {"schema":"whet.generate/1","text","tokens":[],"prefill_tok_per_s","decode_tok_per_s",...} */
@@ -154,6 +157,8 @@ typedef struct wt_perplexity_options {
     const char *save_reference; /* file; NULL: none */
     const char *reference;      /* ours, or llama.cpp's KL base file */
     int force;
+    const char *engine;  /* as in wt_exec_options (whet/measure.h) */
+    const char *program; /* likewise */
 } wt_perplexity_options;
 WT_API wt_perplexity_options wt_perplexity_defaults(void);
 WT_API wt_status wt_perplexity(wt_result **out, wt_context *ctx, const char *model,

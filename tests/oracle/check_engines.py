@@ -96,6 +96,34 @@ def check_layers(environment, engine, least_db, work):
            f"{len(layers)} layers {said}")
 
 
+def check_language(work):
+    """llama.cpp: the same greedy tokens, nearly the same perplexity, speed in a table."""
+    python, model = python_of("llama"), MODELS / "smollm2-135m-instruct.q4_1.gguf"
+    if not python or not model.is_file():
+        return note("skipped", "llamacpp", "there is no environment with it (tools/venv llama), or no model")
+    environment = {**os.environ, "VIRTUAL_ENV": str(python.parent.parent)}
+    text = pathlib.Path(work) / "text.txt"
+    text.write_text("The capital of France is Paris. The capital of Italy is Rome. " * 40)
+    answers, perplexities = [], []
+    for engine in ("native", "llamacpp"):
+        code, result, said = whet(environment, "generate", model, "-p", "The capital of France is", "--temperature", 0,
+                                  "--max-tokens", 6, "--engine", engine)
+        expect(f"generate with {engine}", code == 0, said)
+        answers.append(result.get("tokens"))
+        code, result, said = whet(environment, "perplexity", model, "--text", text, "--ctx", 128, "--chunks", 1,
+                                  "--engine", engine)
+        expect(f"perplexity with {engine}", code == 0, said)
+        perplexities.append(result.get("perplexity", 0))
+    expect("both engines choose the same tokens", answers[0] == answers[1], answers)
+    expect("both engines are as surprised", abs(perplexities[0] - perplexities[1]) < 0.05 * perplexities[0], perplexities)
+    code, result, said = whet(environment, "bench", model, "--engine", "native,llamacpp", "--time", "0.2s", "--prompt", 16,
+                              "--gen", 4)
+    rates = [row.get("decode_tok_per_s", {}).get("p50", 0) for row in result.get("results", [])]
+    expect("bench of language models", code == 0 and len(rates) == 2 and min(rates) > 0, said)
+    code, _, said = whet(environment, "generate", model, "-p", "x", "--lookup", "--engine", "llamacpp")
+    expect("what needs our own engine is refused", code == 2 and "our own engine" in said, said)
+
+
 def main():
     python = python_of("peers")
     if not python:
@@ -114,6 +142,8 @@ def main():
         check_data(environment, engine)
         with tempfile.TemporaryDirectory() as work:
             check_layers(environment, engine, least_db, work)
+    with tempfile.TemporaryDirectory() as work:
+        check_language(work)
     print(", ".join(f"{n} {verdict}" for verdict, n in count.items()))
     return 1 if count["failed"] else 0
 

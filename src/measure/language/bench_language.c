@@ -4,16 +4,20 @@
  * of the two is the noise. A turn is one prompt of random tokens and one answer of greedy ones from an empty cache. */
 #include "measure/language/bench_language.h"
 #include <math.h>
+#include <stdio.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "measure/statistics.h"
 #include "measure/worker/worker.h"
 #include "model/weights.h"
+#include "run/engines/engine.h"
 
 enum { LEAST_ROUNDS = 3, MOST_ROUNDS = 1000 };
 
 typedef struct lane {
     const char *model;
+    const wt_engine_choice *engine;
+    char version[64], settings[WT_ENGINE_TEXT];
     wt_worker *worker;
     wt_status status;
     wt_err err;
@@ -27,7 +31,9 @@ typedef struct lane {
 typedef struct table {
     wt_context *ctx;
     const wt_bench_options *o;
-    lane *lanes; /* models, then the first one again */
+    wt_engine_choice engines[WT_MOST_ENGINES];
+    size_t n_engines;
+    lane *lanes; /* every model on every engine, then the first one again */
     size_t n;
     int64_t prompt, gen;
     double timeout_s;
@@ -50,13 +56,20 @@ static void open_lane(table *t, lane *l)
     wt_status st = wt_worker_open(&l->worker, t->ctx, t->o->program, t->o->exec.threads, &l->empty_rss, &e);
     if (st == WT_OK)
         st = wt_worker_ask(l->worker,
-                           json_pack("{s:s, s:o, s:i, s:I}", "do", "open-language", "model", wt_message_path(l->model),
-                                     "threads", t->o->exec.threads, "context", (json_int_t)(t->prompt + t->gen)),
+                           json_pack("{s:s, s:o, s:s, s:s, s:i, s:I}", "do", "open-language", "model",
+                                     wt_message_path(l->model), "engine", l->engine->engine->name, "variant",
+                                     l->engine->variant, "threads", t->o->exec.threads, "context",
+                                     (json_int_t)(t->prompt + t->gen)),
                            t->timeout_s, &answer, &e);
-    if (st == WT_OK)
+    if (st == WT_OK) {
         l->load_ms = number(answer, "load_ms");
-    else
+        const char *version = json_string_value(json_object_get(answer, "version")),
+                   *settings = json_string_value(json_object_get(answer, "settings"));
+        snprintf(l->version, sizeof l->version, "%s", version ? version : "");
+        snprintf(l->settings, sizeof l->settings, "%s", settings ? settings : "");
+    } else {
         end_lane(l, st, &e);
+    }
     json_decref(answer);
 }
 
@@ -122,13 +135,15 @@ static json_t *rate(const table *t, const double *seconds, size_t n, int64_t tok
 static json_t *lane_json(const table *t, const lane *l)
 {
     const char *key;
-    json_t *value, *o = json_pack("{s:o, s:s, s:s}", "model", wt_json_text(l->model), "engine", "native", "status",
-                                  l->status == WT_OK ? "ok" : "failed");
+    json_t *value, *o = json_pack("{s:o, s:s, s:s}", "model", wt_json_text(l->model), "engine", l->engine->label,
+                                  "status", l->status == WT_OK ? "ok" : "failed");
     if (l->status != WT_OK) {
         json_object_set_new(o, "code", json_string(wt_status_name(l->status)));
         json_object_set_new(o, "reason", wt_json_text(l->err.message));
         return o;
     }
+    json_object_set_new(o, "engine_version", wt_json_text(l->version));
+    json_object_set_new(o, "settings", l->settings[0] ? wt_json_text(l->settings) : json_null());
     json_object_set_new(o, "prefill_tok_per_s", rate(t, l->prefill_s, l->rounds, t->prompt));
     json_object_set_new(o, "decode_tok_per_s", rate(t, l->decode_s, l->rounds, t->gen));
     json_object_set_new(o, "load_ms", wt_json_real(l->load_ms));
@@ -168,8 +183,9 @@ static void add_ratios(const table *t, json_t *root)
         const lane *l = &t->lanes[i];
         if (first->status != WT_OK || l->status != WT_OK)
             continue;
-        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:o}", "model", wt_json_text(l->model), "to",
-                                              wt_json_text(first->model), "engine", "native", "prefill",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:o, s:o}", "model", wt_json_text(l->model), "to",
+                                              wt_json_text(first->model), "engine", l->engine->label, "to_engine",
+                                              first->engine->label, "prefill",
                                               ratio_of(t, first->prefill_s, l->prefill_s, l->rounds, &unused), "decode",
                                               ratio_of(t, first->decode_s, l->decode_s, l->rounds, &unused)));
     }
@@ -192,7 +208,6 @@ static json_t *report(const table *t)
 static wt_status run(table *t, wt_result **out, wt_err *err)
 {
     for (size_t i = 0; i <= t->n; i++) {
-        t->lanes[i].model = t->o->models[i < t->n ? i : 0];
         t->lanes[i].prefill_s = wt_alloc(t->ctx, MOST_ROUNDS, sizeof(double), err);
         t->lanes[i].decode_s = wt_alloc(t->ctx, MOST_ROUNDS, sizeof(double), err);
         if (!t->lanes[i].prefill_s || !t->lanes[i].decode_s)
@@ -210,11 +225,26 @@ static wt_status run(table *t, wt_result **out, wt_err *err)
     return WT_OK;
 }
 
+/* "all" means all that can: who was named and cannot is told so. */
+static void choose_lanes(table *t)
+{
+    char reason[WT_ENGINE_TEXT];
+    const bool all = t->o->exec.engine && !strcmp(t->o->exec.engine, "all");
+    for (size_t i = 0; i < t->o->n_models; i++)
+        for (size_t k = 0; k < t->n_engines; k++) {
+            const wt_engine *e = t->engines[k].engine;
+            if (all && (!e->open_decoder || !wt_engine_takes(e, t->o->models[i], reason)))
+                continue;
+            t->lanes[t->n].model = t->o->models[i];
+            t->lanes[t->n++].engine = &t->engines[k];
+        }
+    t->lanes[t->n] = t->lanes[0];
+}
+
 wt_status wt_bench_language(wt_result **out, wt_context *ctx, const wt_bench_options *o, wt_err *err)
 {
     table t = { .ctx = ctx,
                 .o = o,
-                .n = o->n_models,
                 .prompt = o->prompt > 0 ? o->prompt : 128,
                 .gen = o->gen > 0 ? o->gen : 64,
                 .timeout_s = o->timeout_s > 0 ? o->timeout_s : 300 };
@@ -222,9 +252,11 @@ wt_status wt_bench_language(wt_result **out, wt_context *ctx, const wt_bench_opt
     for (size_t i = 0; i < o->n_models; i++)
         if (!wt_weights_sniff(o->models[i]))
             return wt_fail(err, WT_EUSAGE, "%s is no language model: they are measured among themselves", o->models[i]);
-    t.lanes = wt_alloc(ctx, t.n + 1, sizeof *t.lanes, err);
+    WT_TRY(wt_engine_choices(t.engines, &t.n_engines, ctx, o->exec.engine, err));
+    t.lanes = wt_alloc(ctx, o->n_models * t.n_engines + 1, sizeof *t.lanes, err);
     if (!t.lanes)
         return WT_ENOMEM;
+    choose_lanes(&t);
     const wt_status st = run(&t, out, err);
     for (size_t i = 0; i <= t.n; i++) {
         wt_worker_close(t.lanes[i].worker);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "measure/language/reference.h"
+#include "measure/language/remote_decoder.h"
 #include "measure/statistics.h"
 #include "run/generate/prompt.h"
 
@@ -18,6 +19,8 @@ typedef struct scorer {
     wt_language *language;
     wt_decoder *decoder;
     wt_seq seq;
+    wt_engine_decoder *foreign; /* instead of ours */
+    int32_t *beginning;         /* [chunk] */
     wt_ids text;
     const int32_t *tokens; /* chunks * chunk */
     size_t chunk, chunks, slice, vocab;
@@ -89,6 +92,8 @@ static wt_status open_model(scorer *s, const char *model, wt_err *err)
         WT_TRY(wt_reference_open(&s->reference, s->ctx, s->o->reference, err));
         l.context = s->reference.chunk;
     }
+    WT_TRY(wt_remote_decoder_open(&s->foreign, s->ctx, s->o->engine, s->o->program, model, l.threads, l.context, err));
+    l.words_only = s->foreign != NULL;
     WT_TRY(wt_language_open(&s->language, s->ctx, model, &l, err));
     s->vocab = (size_t)s->language->hp.vocab;
     WT_TRY(s->o->reference ? tokens_of_reference(s, err) : tokens_of_text(s, err));
@@ -101,6 +106,11 @@ static wt_status open_model(scorer *s, const char *model, wt_err *err)
                 (long long)s->language->hp.context);
         return WT_EUSAGE;
     }
+    if (s->foreign)
+        return s->foreign->vocab == (int64_t)s->vocab
+                   ? WT_OK
+                   : wt_fail(err, WT_EUNSUPPORTED, "%s says that the vocabulary has %lld tokens, the file %zu",
+                             s->o->engine, (long long)s->foreign->vocab, s->vocab);
     const wt_decoder_options d = { .size = sizeof d, .context = (int64_t)s->chunk, .batch = 512 };
     WT_TRY(wt_decoder_open(&s->decoder, s->language, &d, err));
     return wt_seq_open(s->decoder, &s->seq, err);
@@ -112,11 +122,28 @@ static wt_status allocate(scorer *s, wt_err *err)
     const size_t most = ((size_t)64 << 20) / (4 * s->vocab), scored = wt_scored(s->chunk) * s->chunks;
     s->slice = most < 16 ? 16 : most > 128 ? 128 : most;
     s->batch = wt_alloc(s->ctx, s->chunk, sizeof *s->batch, err);
+    s->beginning = wt_alloc(s->ctx, s->chunk, sizeof *s->beginning, err);
     s->soft = wt_alloc(s->ctx, s->slice, sizeof *s->soft, err);
     s->nll = wt_alloc(s->ctx, scored, sizeof *s->nll, err);
     s->ref_nll = wt_alloc(s->ctx, scored, sizeof *s->ref_nll, err);
     s->kld = wt_alloc(s->ctx, scored, sizeof *s->kld, err);
-    return s->batch && s->soft && s->nll && s->ref_nll && s->kld ? WT_OK : WT_ENOMEM;
+    return s->batch && s->beginning && s->soft && s->nll && s->ref_nll && s->kld ? WT_OK : WT_ENOMEM;
+}
+
+/* --- the network, ours or another's --------------------------------------------------------------------------------
+ */
+static wt_status feed(scorer *s, const int32_t *tokens, size_t n, size_t wanted, wt_err *err)
+{
+    if (s->foreign)
+        return s->foreign->engine->feed(s->foreign, tokens, n, wanted, err);
+    for (size_t i = 0; i < n; i++)
+        s->batch[i] = (wt_batch_token){ tokens[i], s->seq, i >= wanted };
+    return wt_decoder_run(s->decoder, s->batch, n, err);
+}
+
+static const float *logits_of(const scorer *s, size_t i)
+{
+    return s->foreign ? s->foreign->engine->logits(s->foreign, i) : wt_decoder_output(s->decoder, i);
 }
 
 /* --- scoring -------------------------------------------------------------------------------------------------------
@@ -133,7 +160,7 @@ static void soften_member(void *arg, wt_team *team, int tid, int nthreads)
     (void)team;
     wt_split(w->n, 1, tid, nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++)
-        w->s->soft[i] = wt_soften(wt_decoder_output(w->s->decoder, i), w->s->vocab);
+        w->s->soft[i] = wt_soften(logits_of(w->s, i), w->s->vocab);
 }
 
 static wt_status soften_all(scorer *s, size_t n, wt_err *err)
@@ -144,14 +171,15 @@ static wt_status soften_all(scorer *s, size_t n, wt_err *err)
     wt_pool_run(pool, wt_pool_threads(pool), soften_member, &w);
     for (size_t i = 0; i < n; i++)
         if (!s->soft[i].finite)
-            return wt_language_blame(s->language, err);
+            return s->foreign ? wt_fail(err, WT_EVERDICT, "%s answers NaN or infinity", s->o->engine)
+                              : wt_language_blame(s->language, err);
     return WT_OK;
 }
 
 /* Row i of the slice foresees token `next`. */
 static wt_status score(scorer *s, size_t i, int32_t next, wt_err *err)
 {
-    const float *logits = wt_decoder_output(s->decoder, i);
+    const float *logits = logits_of(s, i);
     s->nll[s->n] = s->soft[i].log_sum - logits[next];
     if (s->o->reference) {
         wt_ref_row row;
@@ -166,9 +194,7 @@ static wt_status score(scorer *s, size_t i, int32_t next, wt_err *err)
 
 static wt_status run_slice(scorer *s, const int32_t *tokens, size_t first, size_t n, wt_err *err)
 {
-    for (size_t i = 0; i < n; i++)
-        s->batch[i] = (wt_batch_token){ tokens[first + i], s->seq, true };
-    WT_TRY(wt_decoder_run(s->decoder, s->batch, n, err));
+    WT_TRY(feed(s, tokens + first, n, 0, err));
     WT_TRY(soften_all(s, n, err));
     for (size_t i = 0; i < n; i++)
         WT_TRY(score(s, i, tokens[first + i + 1], err));
@@ -179,10 +205,11 @@ static wt_status score_chunk(scorer *s, size_t c, wt_err *err)
 {
     const int32_t *tokens = s->tokens + c * s->chunk;
     const size_t first = s->chunk / 2, last = s->chunk - 1;
-    WT_TRY(wt_seq_truncate(s->decoder, s->seq, 0, err));
-    for (size_t i = 0; i < first; i++)
-        s->batch[i] = (wt_batch_token){ i == 0 && s->begins ? s->bos : tokens[i], s->seq, false };
-    WT_TRY(wt_decoder_run(s->decoder, s->batch, first, err));
+    WT_TRY(s->foreign ? s->foreign->engine->rewind(s->foreign, 0, err) : wt_seq_truncate(s->decoder, s->seq, 0, err));
+    memcpy(s->beginning, tokens, first * sizeof *tokens);
+    if (s->begins)
+        s->beginning[0] = s->bos;
+    WT_TRY(feed(s, s->beginning, first, first, err));
     for (size_t at = first; at < last; at += s->slice)
         WT_TRY(run_slice(s, tokens, at, last - at < s->slice ? last - at : s->slice, err));
     return WT_OK;
@@ -264,6 +291,8 @@ static json_t *report(scorer *s, const char *model)
                              (json_int_t)s->chunk, "chunks", (json_int_t)s->chunks, "tokens_scored", (json_int_t)s->n);
     if (s->o->reference)
         add_comparison(s, root);
+    json_object_set_new(root, "engine", json_string(s->foreign ? s->o->engine : "native"));
+    json_object_set_new(root, "engine_version", wt_json_text(s->foreign ? s->foreign->version : wt_version()));
     json_object_set_new(root, "tok_per_s", wt_json_real((double)(s->chunk * s->chunks) / s->seconds));
     json_object_set_new(root, "weights_bytes", json_integer((json_int_t)wt_weights_file_bytes(s->language->weights)));
     return root;
@@ -293,7 +322,8 @@ wt_status wt_perplexity(wt_result **out, wt_context *ctx, const char *model, con
         st = wt_result_take(out, ctx, report(&s, model), err);
     wt_reference_end(&s.writer, false, NULL);
     wt_reference_close(&s.reference);
-    void *const arrays[] = { s.batch, s.soft, s.nll, s.ref_nll, s.kld };
+    wt_remote_decoder_close(s.foreign);
+    void *const arrays[] = { s.batch, s.beginning, s.soft, s.nll, s.ref_nll, s.kld };
     for (size_t i = 0; i < WT_ARRAY_LEN(arrays); i++)
         wt_free(ctx, arrays[i]);
     wt_ids_free(&s.text);

@@ -111,22 +111,6 @@ static wt_status do_run(wt_server *s, json_t *request, json_t *answer, wt_err *e
                : WT_OK;
 }
 
-static wt_status do_open_language(wt_server *s, json_t *request, json_t *answer, wt_err *err)
-{
-    char *path;
-    if (!s->ctx || s->model || s->speaker.language)
-        return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello");
-    WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
-    const uint64_t start = wt_now_ns();
-    const wt_status st = wt_speaker_open(&s->speaker, s->ctx, path, (int)wt_request_whole(request, "threads", 0, 1024),
-                                         wt_request_whole(request, "context", 2, INT32_MAX), err);
-    if (st != WT_OK)
-        wt_err_file(err, path);
-    wt_free(s->ctx, path);
-    WT_TRY(st);
-    return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? wt_no_answer(err) : WT_OK;
-}
-
 static wt_status do_speak(wt_server *s, json_t *request, json_t *answer, wt_err *err)
 {
     double prefill_s, decode_s;
@@ -144,11 +128,9 @@ static wt_status do_speak(wt_server *s, json_t *request, json_t *answer, wt_err 
 /* What the model takes: of a language model the caches are among what runs need. Foreign engines may not say. */
 static bool memory_use(const wt_server *s, wt_plan_memory *m)
 {
-    if (s->speaker.decoder) {
-        const wt_decoder_memory d = wt_decoder_memory_use(s->speaker.decoder);
-        *m = (wt_plan_memory){ .weights_bytes = d.weights_bytes, .activation_bytes = d.kv_bytes + d.scratch_bytes };
-        return true;
-    }
+    wt_engine_decoder *d = s->speaker.decoder;
+    if (d)
+        return d->engine->decoder_memory && d->engine->decoder_memory(d, m);
     return s->model && s->model->engine->memory && s->model->engine->memory(s->model, m);
 }
 
@@ -195,8 +177,10 @@ static const struct {
     { "run", do_run, send_times },
     { "infer", wt_serve_infer, wt_serve_send_outputs },
     { "nodes", wt_serve_nodes, NULL },
-    { "open-language", do_open_language, NULL },
+    { "open-language", wt_serve_open_language, NULL },
     { "speak", do_speak, NULL },
+    { "rewind", wt_serve_rewind, NULL },
+    { "feed", wt_serve_feed, wt_serve_send_logits },
     { "memory", do_memory, NULL },
 };
 

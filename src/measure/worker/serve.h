@@ -18,6 +18,7 @@ typedef struct wt_server {
     size_t n_samples, next;
     double *ms; /* room for the times of one request */
     uint8_t *interrupted;
+    size_t n_logits; /* of the last feed */
     size_t n_times, ms_cap, interrupted_cap;
 } wt_server;
 
@@ -31,9 +32,12 @@ wt_status wt_no_answer(wt_err *err); /* there is no memory for one */
 
 /* What can be asked of engines (serve_engine.c). */
 typedef wt_status wt_serve_fn(wt_server *s, json_t *request, json_t *answer, wt_err *err);
-wt_serve_fn wt_serve_probe, wt_serve_open, wt_serve_infer, wt_serve_nodes;
+wt_serve_fn wt_serve_probe, wt_serve_open, wt_serve_open_language, wt_serve_rewind, wt_serve_feed, wt_serve_infer,
+    wt_serve_nodes;
 wt_status wt_serve_run_once(wt_server *s, wt_err *err);
 void wt_serve_forget_opening(wt_server *s);
 /* Behind the answer to infer. */
 wt_status wt_serve_send_outputs(wt_server *s, wt_err *err);
+/* Behind the answer to feed. */
+wt_status wt_serve_send_logits(wt_server *s, wt_err *err);
 #endif

@@ -180,6 +180,81 @@ wt_status wt_serve_open(wt_server *s, json_t *request, json_t *answer, wt_err *e
                : WT_OK;
 }
 
+/* --- language models
+ * ---------------------------------------------------------------------------------------------------------- */
+static wt_status open_speaker(wt_server *s, json_t *request, const char *path, wt_err *err)
+{
+    const wt_engine *engine;
+    char reason[WT_ENGINE_TEXT];
+    WT_TRY(engine_of(request, &engine, err));
+    if (!engine->open_decoder)
+        return wt_fail(err, WT_EUNSUPPORTED, "%s runs no language models here", engine->name);
+    if (!wt_engine_takes(engine, path, reason))
+        return wt_fail(err, WT_EUNSUPPORTED, "%s", reason);
+    WT_TRY(keep_options(s, engine, request, err));
+    s->opening->o.context = wt_request_whole(request, "context", 2, INT32_MAX);
+    return wt_speaker_open(&s->speaker, s->ctx, engine, path, &s->opening->o, err);
+}
+
+wt_status wt_serve_open_language(wt_server *s, json_t *request, json_t *answer, wt_err *err)
+{
+    char *path;
+    if (!s->ctx || s->model || s->opening)
+        return wt_fail(err, WT_EUSAGE, "open-language comes once, behind hello");
+    WT_TRY(wt_message_path_of(s->ctx, json_object_get(request, "model"), &path, err));
+    const uint64_t start = wt_now_ns();
+    const wt_status st = open_speaker(s, request, path, err);
+    if (st != WT_OK)
+        wt_err_file(err, path);
+    wt_free(s->ctx, path);
+    WT_TRY(st);
+    json_object_set_new(answer, "version", wt_json_text(s->speaker.decoder->version));
+    json_object_set_new(answer, "settings", wt_json_text(s->speaker.decoder->settings));
+    json_object_set_new(answer, "vocab", json_integer(s->speaker.decoder->vocab));
+    return json_object_set_new(answer, "load_ms", json_real(wt_ms_since(start))) ? wt_no_answer(err) : WT_OK;
+}
+
+wt_status wt_serve_rewind(wt_server *s, json_t *request, json_t *answer, wt_err *err)
+{
+    wt_engine_decoder *d = s->speaker.decoder;
+    (void)answer;
+    if (!d)
+        return wt_fail(err, WT_EUSAGE, "rewind comes behind open-language");
+    return d->engine->rewind(d, wt_request_whole(request, "keep", 0, INT32_MAX), err);
+}
+
+wt_status wt_serve_feed(wt_server *s, json_t *request, json_t *answer, wt_err *err)
+{
+    wt_engine_decoder *d = s->speaker.decoder;
+    const json_t *list = json_object_get(request, "tokens");
+    const size_t n = json_array_size(list);
+    (void)answer;
+    if (!d || !n || n > (size_t)s->speaker.room)
+        return wt_fail(err, WT_EUSAGE, "feed comes behind open-language, with tokens that fit");
+    for (size_t i = 0; i < n; i++) {
+        const json_int_t token = json_integer_value(json_array_get(list, i));
+        if (token < 0 || token >= d->vocab)
+            return wt_fail(err, WT_EUSAGE, "token %lld is not in the vocabulary of %lld", (long long)token,
+                           (long long)d->vocab);
+        s->speaker.tokens[i] = (int32_t)token;
+    }
+    const size_t wanted = (size_t)wt_request_whole(request, "wanted", 0, (int64_t)n);
+    s->n_logits = n - wanted;
+    return d->engine->feed(d, s->speaker.tokens, n, wanted, err);
+}
+
+wt_status wt_serve_send_logits(wt_server *s, wt_err *err)
+{
+    wt_engine_decoder *d = s->speaker.decoder;
+    for (size_t i = 0; i < s->n_logits; i++) {
+        const float *row = d->engine->logits(d, i);
+        if (!row)
+            return wt_fail(err, WT_EINTERNAL, "%s gave no logits", d->engine->name);
+        WT_TRY(wt_channel_send_bytes(&s->line, row, (size_t)d->vocab * sizeof *row, err));
+    }
+    return WT_OK;
+}
+
 /* --- running
  * ------------------------------------------------------------------------------------------------------------------ */
 wt_status wt_serve_run_once(wt_server *s, wt_err *err)

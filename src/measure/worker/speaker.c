@@ -1,51 +1,48 @@
 /* speaker.c - see speaker.h. */
 #include "measure/worker/speaker.h"
-#include "base/base.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "run/generate/language.h"
 
-wt_status wt_speaker_open(wt_speaker *s, wt_context *ctx, const char *model, int threads, int64_t room, wt_err *err)
+wt_status wt_speaker_open(wt_speaker *s, wt_context *ctx, const wt_engine *engine, const char *model,
+                          const wt_engine_options *options, wt_err *err)
 {
-    wt_language_options lo = wt_language_defaults();
-    wt_decoder_options d = wt_decoder_defaults();
-    lo.threads = threads;
-    d.context = room;
-    WT_TRY(wt_language_open(&s->language, ctx, model, &lo, err));
-    WT_TRY(wt_decoder_open(&s->decoder, s->language, &d, err));
-    WT_TRY(wt_seq_open(s->decoder, &s->seq, err));
-    s->room = room;
-    s->batch = wt_alloc(ctx, (size_t)room, sizeof *s->batch, err);
-    return s->batch ? WT_OK : WT_ENOMEM;
+    WT_TRY(engine->open_decoder(&s->decoder, ctx, model, options, err));
+    s->room = options->context;
+    s->tokens = wt_alloc(ctx, (size_t)s->room, sizeof *s->tokens, err);
+    return s->tokens ? WT_OK : WT_ENOMEM;
 }
 
 void wt_speaker_close(wt_speaker *s, wt_context *ctx)
 {
-    wt_decoder_close(s->decoder);
-    wt_language_close(s->language);
+    if (s->decoder)
+        s->decoder->engine->close_decoder(s->decoder);
     if (ctx)
-        wt_free(ctx, s->batch);
+        wt_free(ctx, s->tokens);
     *s = (wt_speaker){ 0 };
 }
 
 wt_status wt_speaker_run(wt_speaker *s, int64_t prompt, int64_t gen, uint64_t seed, double *prefill_s, double *decode_s,
                          wt_err *err)
 {
-    wt_language_info info;
     if (!s->decoder || prompt < 1 || gen < 0 || prompt + gen > s->room)
         return wt_fail(err, WT_EUSAGE, "%lld tokens and %lld more do not fit a context of %lld", (long long)prompt,
                        (long long)gen, (long long)s->room);
-    wt_language_describe(s->language, &info);
+    wt_engine_decoder *d = s->decoder;
+    const wt_engine *e = d->engine;
     for (int64_t i = 0; i < prompt; i++)
-        s->batch[i] = (wt_batch_token){ (int32_t)(wt_random(&seed) % (uint64_t)info.vocab), s->seq, i == prompt - 1 };
-    WT_TRY(wt_seq_truncate(s->decoder, s->seq, 0, err));
+        s->tokens[i] = (int32_t)(wt_random(&seed) % (uint64_t)d->vocab);
+    WT_TRY(e->rewind(d, 0, err));
     uint64_t began = wt_now_ns();
-    WT_TRY(wt_decoder_run(s->decoder, s->batch, (size_t)prompt, err));
+    WT_TRY(e->feed(d, s->tokens, (size_t)prompt, (size_t)prompt - 1, err));
     *prefill_s = wt_seconds_since(began);
     began = wt_now_ns();
     for (int64_t i = 0; i < gen; i++) {
-        const wt_batch_token next = { wt_likeliest(wt_decoder_output(s->decoder, 0), info.vocab), s->seq, true };
-        WT_TRY(wt_decoder_run(s->decoder, &next, 1, err));
+        const float *logits = e->logits(d, 0);
+        if (!logits)
+            return wt_fail(err, WT_EINTERNAL, "%s gave no logits", e->name);
+        const int32_t next = wt_likeliest(logits, d->vocab);
+        WT_TRY(e->feed(d, &next, 1, 0, err));
     }
     *decode_s = wt_seconds_since(began);
     return WT_OK;

@@ -15,8 +15,12 @@
  *   {"do":"nodes"}                                               -> {"ok":true,"nodes":[{name,op,device,kernel,ms}]}
  *   {"do":"run","seconds","min_runs","max_runs","drop"}          -> {"ok":true,"runs","cpu_s","wall_s"} + a frame of
  * doubles: ms of each, and one of bytes: whether somebody else took a core away meanwhile
- *   {"do":"open-language","model","threads","context"}           -> {"ok":true,"load_ms"}      (instead of open)
+ *   {"do":"open-language","model","engine","variant","threads","context"} (instead of open)
+ *        -> {"ok":true,"version","settings","vocab","load_ms"}
  *   {"do":"speak","prompt","gen"}                                -> {"ok":true,"prefill_s","decode_s"}
+ *   {"do":"rewind","keep"}                                       -> {"ok":true}
+ *   {"do":"feed","tokens":[],"wanted"}                           -> {"ok":true} + a frame of logits for each from
+ * wanted on
  *   {"do":"memory"} ->
  * {"ok":true,"rss_bytes","peak_rss_bytes","peak_heap_bytes","weights_bytes","mapped_bytes","activation_bytes"} any of
  * them     -> {"ok":false,"code","message","hint","where","offset"}; then the worker ends */

@@ -1,6 +1,6 @@
 /* native_engine.c - our own executor as a row of engine.h. It reads the model and shares the graph with its plan. */
 #include "model/format.h"
-#include "run/engines/engine.h"
+#include "run/engines/native.h"
 #include "run/plan.h"
 
 typedef struct native_model {
@@ -92,4 +92,10 @@ const wt_engine wt_engine_native = {
     .run = native_run,
     .output = native_output,
     .memory = native_memory,
+    .open_decoder = wt_native_open_decoder,
+    .close_decoder = wt_native_close_decoder,
+    .rewind = wt_native_rewind,
+    .feed = wt_native_feed,
+    .logits = wt_native_logits,
+    .decoder_memory = wt_native_decoder_memory,
 };

@@ -49,7 +49,7 @@ static wt_status open_all(wt_language *l, const char *path, wt_err *err)
     if (!l->name)
         return WT_ENOMEM;
     WT_TRY(open_words(l, err));
-    return open_plan(l, err);
+    return l->options.words_only ? WT_OK : open_plan(l, err);
 }
 
 wt_status wt_language_open(wt_language **out, wt_context *ctx, const char *path, const wt_language_options *options,
