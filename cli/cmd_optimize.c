@@ -6,7 +6,7 @@
 
 typedef struct args {
     data_flags data;
-    double min_accuracy, min_speedup, max_memory_ratio, max_latency;
+    double min_accuracy, min_speedup, max_memory_ratio, max_latency, seconds;
     uint64_t max_size, max_memory;
     int resume;
     const char *metric;
@@ -17,7 +17,8 @@ static void defaults(void *p)
     const wt_optimize_options o = wt_optimize_defaults();
     *(args *)p = (args){ .min_accuracy = o.min_accuracy,
                          .min_speedup = o.min_speedup,
-                         .max_memory_ratio = o.max_memory_ratio };
+                         .max_memory_ratio = o.max_memory_ratio,
+                         .seconds = o.seconds };
 }
 
 static const cli_option options[] = {
@@ -32,6 +33,7 @@ static const cli_option options[] = {
     CLI_ROW(args, max_size, "max-size", 0, CLI_SIZE, "SIZE", "largest file"),
     CLI_ROW(args, max_memory, "max-memory", 0, CLI_SIZE, "SIZE", "most weights and activations"),
     CLI_ROW(args, max_latency, "max-latency", 0, CLI_TIME, "TIME", "largest median latency, for example 5ms"),
+    CLI_ROW(args, seconds, "time", 0, CLI_TIME, "TIME", "measuring time for each model (default 2s)"),
     CLI_ROW(args, metric, "metric", 0, CLI_TEXT, "NAME", "task metric (default: by the labels)"),
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
@@ -100,6 +102,8 @@ static int run(cli *c)
     wt_optimize_options o = wt_optimize_defaults();
     wt_result *result = NULL;
     wt_err err = { .offset = WT_NO_OFFSET };
+    if (a->seconds <= 0 || a->seconds > 86400)
+        return cli_usage(c, "option '--time': more than nothing and up to a day was expected");
     o.exec = cli_exec(c);
     o.data = cli_data(&a->data);
     o.output_dir = c->common.output;
@@ -111,6 +115,7 @@ static int run(cli *c)
     o.max_size = a->max_size;
     o.max_memory = a->max_memory;
     o.max_latency_ms = a->max_latency * 1e3;
+    o.seconds = a->seconds;
     o.metric = a->metric;
     const wt_status st = wt_optimize(&result, c->ctx, c->inputs[0], &o, &err);
     return cli_finish(c, st, &err, result, print);

@@ -64,7 +64,7 @@ typedef struct wt_optimize_options {
     double max_memory_ratio;       /* 0: 0.5 */
     uint64_t max_size, max_memory; /* bytes; 0: no limit */
     double max_latency_ms;         /* 0: no limit */
-    double budget_s;               /* 0: none */
+    double seconds;                /* of measuring, for each model; 0: 2 */
     const char *metric;
 } wt_optimize_options;
 WT_API wt_optimize_options wt_optimize_defaults(void);

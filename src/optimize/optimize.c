@@ -18,7 +18,8 @@ wt_optimize_options wt_optimize_defaults(void)
                                   .data = wt_data_defaults(),
                                   .min_accuracy = 0.95,
                                   .min_speedup = 2,
-                                  .max_memory_ratio = 0.5 };
+                                  .max_memory_ratio = 0.5,
+                                  .seconds = 2 };
 }
 
 int wt_optimize_threads(const wt_optimizer *w)

@@ -153,6 +153,8 @@ static void add_all(lines *l)
     put_number(&b, "--max-memory", (double)o->max_memory, 0);
     if (o->max_latency_ms > 0)
         wt_buf_printf(&b, " --max-latency %.17gms", o->max_latency_ms);
+    if (o->seconds != standard.seconds)
+        wt_buf_printf(&b, " --time %.17gs", o->seconds);
     put_flags(&b, "--input-shape", o->exec.input_shapes, o->exec.n_input_shapes);
     put_number(&b, "--threads", o->exec.threads, 0);
     put_common(l, &b);

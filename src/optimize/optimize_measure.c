@@ -6,7 +6,6 @@
 #include "optimize/optimize_impl.h"
 
 enum { KEPT_SAMPLES = 400, LAYER_SAMPLES = 4 };
-static const double SECONDS_PER_LANE = 2;
 
 /* --- latency and memory
  * ------------------------------------------------------------------------------------------------ */
@@ -127,7 +126,7 @@ static wt_status measure_all(wt_optimizer *w, json_t *doc, wt_err *err)
         { .model = w->model, .threads = 1 },        { .model = w->float_path, .threads = 1 },
         { .model = w->int8_path, .threads = 1 },
     };
-    wt_lanes_options lo = { .exec = w->o->exec, .seconds = SECONDS_PER_LANE, .warmup = -1 };
+    wt_lanes_options lo = { .exec = w->o->exec, .seconds = w->o->seconds, .warmup = -1 };
     lo.exec.input_shapes = w->shapes;
     lo.exec.n_input_shapes = w->n_shapes;
     wt_status st = wt_lanes_measure(lanes, (size_t)n, w->ctx, &lo, err);
@@ -284,6 +283,7 @@ static wt_status profile_one(wt_optimizer *w, const char *path, const char *name
     wt_profile_options po = wt_profile_defaults();
     wt_result *r;
     po.exec = w->o->exec;
+    po.seconds = w->o->seconds;
     po.exec.input_shapes = w->shapes;
     po.exec.n_input_shapes = w->n_shapes;
     WT_TRY(wt_profile(&r, w->ctx, path, &po, err));

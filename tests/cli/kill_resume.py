@@ -37,7 +37,7 @@ def start(folder, *words):
 
 
 def optimize(folder, out, *more):
-    return start(folder, "optimize", "mlp.onnx", "--data", "set.npz", "-o", out, *more)
+    return start(folder, "optimize", "mlp.onnx", "--data", "set.npz", "-o", out, "--time", "100ms", *more)
 
 
 def quantize(folder, out):
@@ -113,7 +113,7 @@ def killed_and_resumed(folder, draw, times):
 
 def other_runs_are_refused(folder):
     """Whatever the result depends on belongs to the journal; where a file lies does not."""
-    data = ["optimize", "eye.onnx", "--data", "classes", "-o", "eye"]
+    data = ["optimize", "eye.onnx", "--data", "classes", "-o", "eye", "--time", "100ms"]
     child = start(folder, *data)
     wait_for_new(folder / "eye" / "float.onnx", None, child)  # by then the journal has begun
     if "WHET_WITH_IMAGES" in end_with(child, signal.SIGKILL, "optimize"):
@@ -131,7 +131,7 @@ def other_runs_are_refused(folder):
     (folder / "classes").rename(folder / "moved")
     model = folder / "eye" / "model.onnx"
     before = state_of(model)
-    child = start(folder, "optimize", "eye.onnx", "--data", "moved", "-o", "eye", "--resume")
+    child = start(folder, "optimize", "eye.onnx", "--data", "moved", "-o", "eye", "--time", "100ms", "--resume")
     wait_for_new(model, before, child)
     end_with(child, signal.SIGINT, "optimize --resume")
 

@@ -31,7 +31,7 @@ def row(good, text):
 def optimize(folder, data, out, *more):
     """The result, what was said, the exit code. Gates may fail: the machine is not what is tested."""
     done = subprocess.run([os.environ["WHET_PROGRAM"], "optimize", str(folder / "model.onnx"), "--data", str(data), "-o",
-                           str(out), "--threads", "1", "--no-progress", *more], stdout=subprocess.PIPE,
+                           str(out), "--threads", "1", "--time", "100ms", "--no-progress", *more], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True)
     path = out / "result.json"
     return (json.loads(path.read_text()) if path.exists() else {}), done.stderr, done.returncode
