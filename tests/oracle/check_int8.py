@@ -42,9 +42,12 @@ def onnxruntime_runner(path, threads, exact=False):
 def openvino_runner(path, threads):
     import onnx
     import openvino as ov
-    names = [o.name for o in onnx.load(path, load_external_data=False).graph.output]
+    names = None
+    if path.suffix == ".onnx":
+        names = [o.name for o in onnx.load(path, load_external_data=False).graph.output]
     compiled = ov.Core().compile_model(str(path), "CPU", {
         "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"})
+    names = names or [o.get_any_name() for o in compiled.outputs]
     # By position: OpenVINO may rename what a model calls its outputs.
     return lambda feed: {name: value for name, value in zip(names, compiled(feed).values())}
 

@@ -4,7 +4,8 @@
     check_quantized.py [MODEL-GLOB...]
 
 Each model is quantized by `whet quantize` with inputs that oracle.py left, run by `whet run`, and then by ONNX Runtime
-with its int8 kernels and as written (no graph optimization), and by OpenVINO, where the `peers` environment is there (`tools/venv peers`). An
+with its int8 kernels and as written (no graph optimization), and by OpenVINO, where the `peers` environment is there (`tools/venv peers`), which
+also gets the same integers as its own IR (`whet convert`). An
 engine fails when it refuses the file, or when its answer is neither ours nor as close to the float model as ours is.
 Prints a row for each model and engine, then the count.
 """
@@ -121,9 +122,15 @@ def check(model, cases, engines):
         if problem:
             return [("whet", problem, False)]
         rows = []
-        for engine in engines:
+        problem = whet("convert", folder / "int8.onnx", "-o", folder / "int8.xml")
+        if problem:
+            return [("whet", f"convert: {problem}", False)]
+        # What OpenVINO makes of the QDQ file, and of the same integers as its own IR.
+        runs = [(engine, engine, "int8.onnx") for engine in engines]
+        runs += [("openvino, IR", "openvino", "int8.xml")] if "openvino" in engines else []
+        for engine, kind, file in runs:
             try:
-                theirs = check_int8.runner(engine, folder / "int8.onnx", 2)(feed)
+                theirs = check_int8.runner(kind, folder / file, 2)(feed)
             except Exception as error:  # whatever an engine throws at our file is the answer we came for
                 rows.append((engine, f"refused: {' '.join(str(error).split())[-300:]}", False))
                 continue

@@ -336,6 +336,24 @@ typedef struct limits {
     int axis; /* -1: one for all */
 } limits;
 
+/* The step whose multiples are exactly the limits, if one near the guess is: so what whoever wrote the limits began
+ * with comes back, and codes are the same to the last bit. */
+static float exact_step(float guess, float lo, float hi, int32_t zero, int64_t levels)
+{
+    enum { NEAR = 8 };
+    float up = guess, down = guess;
+    for (int i = 0; i <= NEAR; i++) {
+        const float both[] = { up, down };
+        for (size_t k = 0; k < WT_ARRAY_LEN(both); k++)
+            if ((float)((double)-zero * (double)both[k]) == lo &&
+                (float)((double)(levels - 1 - zero) * (double)both[k]) == hi)
+                return both[k];
+        up = nextafterf(up, INFINITY);
+        down = nextafterf(down, 0);
+    }
+    return guess;
+}
+
 /* Limits that are the ends of 256 codes with 0 among them, the same on both sides. */
 static bool read_limits(wt_ov_op *o, const wt_value *x, int64_t levels, limits *l)
 {
@@ -381,6 +399,7 @@ static bool read_limits(wt_ov_op *o, const wt_value *x, int64_t levels, limits *
         const double steps = rint(z) > (double)(levels - 1) / 2 ? rint(z) : (double)(levels - 1) - rint(z);
         scale[i] = (float)((rint(z) > (double)(levels - 1) / 2 ? -lo : hi) / steps);
         zero[i] = (int32_t)rint(z);
+        scale[i] = exact_step(scale[i], v[0][i], v[1][i], zero[i], levels);
         l->is_signed &= zero[i] == (levels == 256 ? 128 : 127);
     }
     for (int64_t i = 0; i < n && l->is_signed; i++)
