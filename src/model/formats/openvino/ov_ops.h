@@ -135,6 +135,9 @@ void wt_ov_emit_outs(wt_ov_op *o, const char *op, wt_value *const *in, size_t n_
 /* --- weights in integers (ov_quant.c) ------------------------------------------------------------------------------
  */
 wt_ov_read_fn wt_ov_read_multiply, wt_ov_read_fake_quantize, wt_ov_read_reshape;
+/* A constant of nf4, and its widening: a place in a table of sixteen. */
+bool wt_ov_is_nf4(const wt_ov_layer *layer);
+void wt_ov_read_nf4(wt_ov_op *o, wt_value *codes, wt_dtype to);
 /* v under another shape, as a DequantizeLinear of its own, when v is what a chain of integers gives and the scales can
  * follow; else NULL. */
 wt_value *wt_ov_widened_as(wt_ov_op *o, const wt_value *v, const wt_shape *shape);

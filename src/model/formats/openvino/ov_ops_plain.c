@@ -77,6 +77,10 @@ static void convert(wt_ov_op *o)
     const wt_dtype type = wt_ov_type(o, "destination_type", WT_DTYPE_NONE);
     if (o->st == WT_OK && type == WT_DTYPE_NONE)
         wt_ov_refuse(o, WT_EFORMAT, "destination_type is missing");
+    if (o->st == WT_OK && wt_ov_is_nf4(o->layer->in[0].from)) {
+        wt_ov_read_nf4(o, x, type);
+        return;
+    }
     if (o->st != WT_OK)
         return;
     if (wt_value_dtype(x) == type) {

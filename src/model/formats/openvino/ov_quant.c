@@ -328,6 +328,31 @@ void wt_ov_read_multiply(wt_ov_op *o)
     wt_ov_give(o, 0, y);
 }
 
+/* --- nf4 -----------------------------------------------------------------------------------------------------------
+ */
+bool wt_ov_is_nf4(const wt_ov_layer *layer)
+{
+    const char *type = wt_xml_get(layer->data, "element_type");
+    return wt_ov_is(layer, "Const") && type && !strcmp(type, "nf4");
+}
+
+void wt_ov_read_nf4(wt_ov_op *o, wt_value *codes, wt_dtype to)
+{
+    /* The quantiles of a normal distribution that the type is named after, as OpenVINO has them. */
+    static const float levels[16] = { -1.0f,        -0.6961928f, -0.52507305f, -0.39491749f, -0.28444138f, -0.18477343f,
+                                      -0.09105004f, 0.0f,        0.0795803f,   0.16093020f,  0.24611230f,  0.33791524f,
+                                      0.44070983f,  0.56261700f, 0.72295684f,  1.0f };
+    wt_value *at = wt_ov_cast(o, codes, WT_I32), *table = wt_ov_f32(o, levels, 16, false);
+    wt_ov_set_int(o, "axis", 0);
+    if (to == WT_F32) {
+        wt_ov_finish(o, "Gather", table, at);
+        return;
+    }
+    wt_value *real = wt_ov_emit(o, "Gather", table, at);
+    wt_ov_set_int(o, "to", wt_dtype_get(to)->onnx_code);
+    wt_ov_finish(o, "Cast", real);
+}
+
 /* --- FakeQuantize --------------------------------------------------------------------------------------------------
  */
 typedef struct limits {

@@ -37,7 +37,9 @@ static uint64_t place(wt_ov_op *o, const char *name)
 
 static void read_const(wt_ov_op *o)
 {
-    wt_tensor t = { .dtype = wt_ov_type(o, "element_type", WT_DTYPE_NONE) };
+    /* Codes of nf4 are four bits; what they stand for the Convert behind looks up (ov_quant.c). */
+    const bool nf4 = wt_ov_text_is(o, "element_type", "nf4");
+    wt_tensor t = { .dtype = nf4 ? WT_U4 : wt_ov_type(o, "element_type", WT_DTYPE_NONE) };
     const uint64_t offset = place(o, "offset"), size = place(o, "size");
     wt_value *v = NULL;
     if (o->st == WT_OK && t.dtype == WT_DTYPE_NONE)
