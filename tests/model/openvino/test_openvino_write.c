@@ -122,6 +122,51 @@ static void halves_and_difficult_names(void **state)
     wt_test_context_close(ctx);
 }
 
+/* --- state ---------------------------------------------------------------------------------------------------------
+ */
+static void variables_stay_variables(void **state)
+{
+    (void)state;
+    static const char *const vars[] = {
+        "<layer id=\"1\" name=\"v\" type=\"ReadValue\" version=\"opset6\"><data variable_id=\"n\" "
+        "variable_type=\"f32\" "
+        "variable_shape=\"2\"/><output><port id=\"0\" precision=\"FP32\"/></output></layer>"
+        "<layer id=\"2\" name=\"a\" type=\"Add\" version=\"opset1\"><input><port id=\"0\"/><port id=\"1\"/></input>"
+        "<output><port id=\"2\" precision=\"FP32\" names=\"y\"/></output></layer>"
+        "<layer id=\"3\" name=\"s\" type=\"Assign\" version=\"opset6\"><data variable_id=\"n\" variable_type=\"f32\" "
+        "variable_shape=\"2\"/><input><port id=\"0\"/></input></layer>"
+        "<layer id=\"4\" name=\"r\" type=\"Result\" version=\"opset1\"><input><port id=\"0\"/></input></layer>",
+        "<edge from-layer=\"0\" from-port=\"0\" to-layer=\"2\" to-port=\"0\"/>"
+        "<edge from-layer=\"1\" from-port=\"0\" to-layer=\"2\" to-port=\"1\"/>"
+        "<edge from-layer=\"2\" from-port=\"2\" to-layer=\"3\" to-port=\"0\"/>"
+        "<edge from-layer=\"2\" from-port=\"2\" to-layer=\"4\" to-port=\"0\"/>"
+    };
+    wt_context *ctx = wt_test_context();
+    wt_err err = { .offset = WT_NO_OFFSET };
+    wt_graph *g = NULL;
+    char *xml = wt_ov_net_text("2", "f32", vars[0], vars[1]), *text = NULL;
+    size_t n = 0;
+    const char *folder = wt_test_tmpdir(), *path = wt_test_path(folder, "s.xml"),
+               *onnx = wt_test_path(folder, "s.onnx"), *last = wt_test_path(folder, "t.xml");
+    wt_test_ok(wt_ov_read_text(&g, ctx, xml, NULL, 0, &err), &err);
+    const char *const files[] = { path, onnx, last }; /* over ONNX, too: its properties keep which output is meant */
+    for (size_t i = 0; i < WT_ARRAY_LEN(files); i++) {
+        wt_test_ok(wt_model_write(g, files[i], NULL, NULL, NULL, &err), &err);
+        wt_graph_close(g);
+        wt_test_ok(wt_model_read(&g, ctx, files[i], &err), &err);
+    }
+    assert_int_equal(g->n_inputs, 2);
+    assert_int_equal(g->inputs[1]->kind, WT_STATE_VALUE);
+    assert_string_equal(wt_graph_metadata(g, "state/n"), "n/next");
+    wt_graph_close(g);
+    wt_test_ok(wt_read_file(ctx, last, 1 << 20, &text, &n, &err), &err);
+    assert_non_null(strstr(text, "type=\"ReadValue\" version=\"opset6\"><data variable_id=\"n\""));
+    assert_non_null(strstr(text, "type=\"Assign\""));
+    wt_free(ctx, text);
+    free(xml);
+    wt_test_context_close(ctx);
+}
+
 /* --- what cannot be ------------------------------------------------------------------------------------------------
  */
 static void refused_before_anything_is_written(void **state)
@@ -190,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integers_go_through),
         cmocka_unit_test(halves_and_difficult_names),
+        cmocka_unit_test(variables_stay_variables),
         cmocka_unit_test(refused_before_anything_is_written),
         cmocka_unit_test(nothing_is_overwritten_unasked),
         cmocka_unit_test(each_allocation_may_fail),

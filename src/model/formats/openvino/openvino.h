@@ -6,6 +6,7 @@
  * IR. Writing: ov_emit.h, the other way. */
 #ifndef WT_OPENVINO_H
 #define WT_OPENVINO_H
+#include "base/str.h"
 #include "model/format.h"
 
 enum { WT_OPENVINO_MOST_XML = 512 << 20 };
@@ -18,4 +19,6 @@ wt_status wt_openvino_read_bytes(wt_graph **out, wt_context *ctx, const void *xm
                                  size_t bin_len, wt_err *err);
 wt_status wt_openvino_write(const wt_graph *graph, const char *path, const wt_write_options *options,
                             wt_written *written, wt_err *err);
+/* Both files in memory. */
+wt_status wt_openvino_write_bytes(const wt_graph *graph, wt_buf *xml, wt_buf *bin, wt_err *err);
 #endif

@@ -277,23 +277,58 @@ wt_ov_ref wt_ov_shaped(wt_ov_writer *w, const wt_value *v, const wt_shape *shape
 
 /* --- values --------------------------------------------------------------------------------------------------------
  */
+/* "1,?,3"; "..." for an unknown rank. */
+static void put_shape(wt_ov_writer *w, const char *name, const wt_shape *shape)
+{
+    char text[WT_MAX_RANK * 24] = "";
+    size_t at = 0;
+    for (int i = 0; i < shape->rank; i++) {
+        const char *comma = i ? "," : "";
+        if (shape->dim[i] < 0)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s?", comma);
+        else
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%lld", comma, (long long)shape->dim[i]);
+    }
+    wt_ov_put(w, name, "%s", shape->rank < 0 ? "..." : text);
+}
+
+/* The output that holds what an input is to be at the next step (ov_ops_control.c says how a graph says so); NULL: it
+ * is no state. */
+static const char *next_of(const wt_ov_writer *w, const wt_value *input)
+{
+    const char *prefix = "state/";
+    for (size_t i = 0; i < w->root->n_metadata; i++) {
+        const wt_metadata *m = &w->root->metadata[i];
+        if (wt_str_starts(m->key, prefix) && !strcmp(m->key + strlen(prefix), input->name))
+            return m->value;
+    }
+    return NULL;
+}
+
+static void put_variable(wt_ov_writer *w, const wt_value *input)
+{
+    wt_ov_put_text(w, "variable_id", input->name, strlen(input->name));
+    wt_ov_put(w, "variable_type", "%s", wt_ov_element_type(wt_value_dtype(input)));
+    put_shape(w, "variable_shape", &input->type.shape);
+}
+
 static wt_ov_ref parameter(wt_ov_writer *w, const wt_value *v)
 {
-    char shape[256] = "";
-    size_t at = 0;
-    for (int i = 0; i < v->type.shape.rank; i++)
-        at += (size_t)(v->type.shape.dim[i] < 0 ? snprintf(shape + at, sizeof shape - at, "%s?", i ? "," : "")
-                                                : snprintf(shape + at, sizeof shape - at, "%s%lld", i ? "," : "",
-                                                           (long long)v->type.shape.dim[i]));
     wt_ov_ref out = NULL;
     const wt_node *node = w->node;
     const wt_value *last = v;
+    const bool variable = v->is_input && v->graph == w->root && next_of(w, v);
     wt_buf held = w->data; /* attributes that wait for a layer behind */
     wt_buf_init(&w->data, w->ctx);
     w->node = NULL;
-    wt_ov_put(w, "shape", "%s", v->type.shape.rank < 0 ? "..." : shape);
-    wt_ov_put(w, "element_type", "%s", wt_ov_element_type(wt_value_dtype(v)));
-    wt_ov_layer_n(w, "Parameter", 1, NULL, 0, wt_value_dtype(v), &out, 1, &last);
+    if (variable) {
+        put_variable(w, v);
+    } else {
+        put_shape(w, "shape", &v->type.shape);
+        wt_ov_put(w, "element_type", "%s", wt_ov_element_type(wt_value_dtype(v)));
+    }
+    wt_ov_layer_n(w, variable ? "ReadValue" : "Parameter", variable ? 6 : 1, NULL, 0, wt_value_dtype(v), &out, 1,
+                  &last);
     wt_buf_free(&w->data);
     w->data = held;
     w->node = node;
@@ -390,25 +425,39 @@ void wt_ov_close_net(wt_ov_writer *w)
     wt_free(w->ctx, net->outer);
 }
 
+static const wt_value *variable_of(const wt_ov_writer *w, const wt_value *output)
+{
+    for (size_t i = 0; i < w->root->n_inputs && output->graph == w->root; i++) {
+        const char *next = next_of(w, w->root->inputs[i]);
+        if (next && !strcmp(next, output->name))
+            return w->root->inputs[i];
+    }
+    return NULL;
+}
+
 static void result(wt_ov_writer *w, const wt_value *v, uint64_t *id)
 {
     wt_ov_ref in = wt_ov_ref_of(w, v);
+    const wt_value *variable = variable_of(w, v);
     w->node = NULL;
+    w->data.len = 0;
+    const char *name = wt_arena_printf(w->arena, w->err, "%s/sink_port_0", v->name);
+    if (!name)
+        must(w, WT_ENOMEM);
+    if (w->st == WT_OK && variable)
+        put_variable(w, variable);
+    must(w, wt_buf_status(&w->data, w->err));
     if (w->st != WT_OK)
         return;
-    const char *name = wt_arena_printf(w->arena, w->err, "%s/sink_port_0", v->name);
-    if (!name) {
-        must(w, WT_ENOMEM);
-        return;
-    }
     *id = w->net->next_id;
-    wt_buf *out = &w->net->layers;
-    wt_buf_printf(out, "\t\t<layer id=\"%" PRIu64 "\" name=\"", w->net->next_id);
-    escape_text(out, name);
-    wt_buf_puts(out, "\" type=\"Result\" version=\"opset1\"");
-    wt_buf_puts(out, ">");
+    begin_layer(w, variable ? "Assign" : "Result", variable ? 6 : 1, name);
     put_inputs(w, &in, 1);
-    wt_buf_puts(out, "</layer>\n");
+    if (variable) {
+        wt_buf_puts(&w->net->layers, "<output>");
+        put_port(w, 1, in->dtype, &in->shape, NULL);
+        wt_buf_puts(&w->net->layers, "</output>");
+    }
+    wt_buf_puts(&w->net->layers, "</layer>\n");
     w->net->next_id++;
 }
 

@@ -17,6 +17,7 @@ typedef struct job {
     bool force;
     wt_buf xml;
     wt_outfile *xml_file, *bin_file;
+    wt_buf *bin; /* instead of bin_file */
     char xml_hash[65], bin_hash[65];
     uint64_t streamed;
 } job;
@@ -41,14 +42,16 @@ static wt_status put(job *j, const void *bytes, size_t n, wt_err *err)
     j->streamed += n;
     wt_report_progress(j->w.ctx, "write", "bytes", j->streamed, j->w.bin_bytes);
     WT_TRY(wt_check_cancel(j->w.ctx, err));
-    return wt_outfile_write(j->bin_file, bytes, n, err);
+    if (!j->bin)
+        return wt_outfile_write(j->bin_file, bytes, n, err);
+    wt_buf_add(j->bin, bytes, n);
+    return wt_buf_status(j->bin, err);
 }
 
 static wt_status pad_to(job *j, uint64_t offset, wt_err *err)
 {
     static const uint8_t zeros[64];
-    const uint64_t at = wt_outfile_tell(j->bin_file);
-    return offset > at ? put(j, zeros, (size_t)(offset - at), err) : WT_OK;
+    return offset > j->streamed ? put(j, zeros, (size_t)(offset - j->streamed), err) : WT_OK;
 }
 
 static void to_f16(const uint8_t *from, uint8_t *to, size_t n)
@@ -92,6 +95,13 @@ static wt_status put_blob(job *j, const wt_ov_blob *b, wt_err *err)
     return WT_OK;
 }
 
+static wt_status put_blobs(job *j, wt_err *err)
+{
+    for (const wt_ov_blob *b = j->w.first; b; b = b->next)
+        WT_TRY(put_blob(j, b, err));
+    return WT_OK;
+}
+
 /* --- files ---------------------------------------------------------------------------------------------------------
  */
 static wt_status write_files(job *j, wt_err *err)
@@ -99,8 +109,7 @@ static wt_status write_files(job *j, wt_err *err)
     wt_outfile *file;
     WT_TRY(wt_outfile_open(&j->bin_file, j->w.ctx, j->bin_path, j->force, err));
     WT_TRY(wt_outfile_open(&j->xml_file, j->w.ctx, j->path, j->force, err));
-    for (const wt_ov_blob *b = j->w.first; b; b = b->next)
-        WT_TRY(put_blob(j, b, err));
+    WT_TRY(put_blobs(j, err));
     WT_TRY(wt_outfile_write(j->xml_file, j->xml.data, j->xml.len, err));
     file = j->bin_file;
     j->bin_file = NULL;
@@ -124,6 +133,25 @@ static wt_status read_back(job *j, wt_err *err)
     return same ? WT_OK : wt_fail(err, WT_EINTERNAL, "%s reads back as another graph", j->path);
 }
 
+static void begin(job *j, wt_arena *names)
+{
+    wt_arena_init(names, j->w.ctx);
+    wt_buf_init(&j->xml, j->w.ctx);
+    wt_buf_init(&j->w.data, j->w.ctx);
+}
+
+static void end(job *j, wt_arena *names)
+{
+    wt_outfile_abort(j->xml_file);
+    wt_outfile_abort(j->bin_file);
+    wt_buf_free(&j->xml);
+    wt_buf_free(&j->w.data);
+    while (j->w.net)
+        wt_ov_close_net(&j->w);
+    wt_graph_close(j->w.root);
+    wt_arena_free(names);
+}
+
 wt_status wt_openvino_write(const wt_graph *graph, const char *path, const wt_write_options *options,
                             wt_written *written, wt_err *err)
 {
@@ -131,9 +159,7 @@ wt_status wt_openvino_write(const wt_graph *graph, const char *path, const wt_wr
     const wt_write_options *o = options ? options : &defaults;
     job j = { .w = { .ctx = graph->root->ctx, .f16 = o->f16_weights, .err = err }, .path = path, .force = o->force };
     wt_arena names;
-    wt_arena_init(&names, j.w.ctx);
-    wt_buf_init(&j.xml, j.w.ctx);
-    wt_buf_init(&j.w.data, j.w.ctx);
+    begin(&j, &names);
     j.bin_path = wt_openvino_bin_path(&names, path, err);
     wt_status st = j.bin_path ? prepare(&j, graph, err) : WT_ENOMEM;
     if (st == WT_OK)
@@ -144,13 +170,22 @@ wt_status wt_openvino_write(const wt_graph *graph, const char *path, const wt_wr
         st = wt_written_add(written, j.w.ctx, path, j.xml.len, j.xml_hash, err);
     if (st == WT_OK && written)
         st = wt_written_add(written, j.w.ctx, j.bin_path, j.w.bin_bytes, j.bin_hash, err);
-    wt_outfile_abort(j.xml_file);
-    wt_outfile_abort(j.bin_file);
-    wt_buf_free(&j.xml);
-    wt_buf_free(&j.w.data);
-    while (j.w.net)
-        wt_ov_close_net(&j.w);
-    wt_graph_close(j.w.root);
-    wt_arena_free(&names);
+    end(&j, &names);
+    return st;
+}
+
+wt_status wt_openvino_write_bytes(const wt_graph *graph, wt_buf *xml, wt_buf *bin, wt_err *err)
+{
+    job j = { .w = { .ctx = graph->root->ctx, .err = err }, .bin = bin };
+    wt_arena names;
+    begin(&j, &names);
+    wt_status st = prepare(&j, graph, err);
+    if (st == WT_OK)
+        st = put_blobs(&j, err);
+    if (st == WT_OK) {
+        wt_buf_add(xml, j.xml.data, j.xml.len);
+        st = wt_buf_status(xml, err);
+    }
+    end(&j, &names);
     return st;
 }
