@@ -9,8 +9,8 @@ typedef struct args {
 
 static const cli_option options[] = {
     { "to", 0, CLI_CHOICE, offsetof(args, to), "FORMAT",
-      "gguf, safetensors (a folder), onnx or openvino, where the output's name does not say it",
-      "gguf/safetensors/onnx/openvino" },
+      "gguf, safetensors or genai (folders), onnx or openvino, where the output's name does not say it",
+      "gguf/safetensors/genai/onnx/openvino" },
     { "dtype", 0, CLI_CHOICE, offsetof(args, dtype), "TYPE",
       "type of the weights: f32, f16 or bf16 (default: as they are)", "f32/f16/bf16" },
     { "check", 0, CLI_TEXT, offsetof(args, check), "SET",
@@ -67,8 +67,8 @@ const cli_verb cmd_convert = {
     .name = "convert",
     .summary = "writes a model as another file, or with another type of weights",
     .usage = "MODEL -o OUT [--dtype f16]",
-    .details = "Language models are written as GGUF, or as a folder with safetensors; graphs as ONNX, or as OpenVINO "
-               "IR (an .xml "
+    .details = "Language models are written as GGUF, as a folder with safetensors, or for ONNX Runtime: as one graph "
+               "(onnx) or with all that its GenAI needs (genai); graphs as ONNX, or as OpenVINO IR (an .xml "
                "and a .bin). What was written is read again and hashed.\n"
                "With --dtype,\n"
                "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",

@@ -39,6 +39,16 @@ typedef struct wt_quant {
 /* Subgraphs in subgraphs: more than the 100 nested messages that protobuf allows can hold, few enough to recurse. */
 enum { WT_MAX_GRAPH_DEPTH = 64 };
 
+/* A constant whose data are made when it is written: type.dtype and type.shape say what, type.data is what it is made
+ * from, and nobody but a writer may look there. So a model that is converted is never in memory as a whole. */
+typedef struct wt_made wt_made;
+struct wt_made {
+    uint64_t rows; /* that come one behind the other */
+    size_t row_bytes;
+    uint32_t same_as; /* id + 1 of an earlier constant with these bytes, which a file holds once; 0: none */
+    wt_status (*fill)(const wt_made *made, uint64_t first, uint64_t n, void *out, wt_err *err);
+};
+
 typedef enum wt_value_kind { WT_TENSOR_VALUE = 0, WT_SEQUENCE_VALUE, WT_OPTIONAL_VALUE, WT_STATE_VALUE } wt_value_kind;
 
 typedef struct wt_use {
@@ -62,6 +72,7 @@ struct wt_value {
     wt_use *uses; /* every use, in subgraphs too */
     size_t n_uses, cap_uses;
     const wt_quant *quant;    /* NULL: not quantized */
+    const wt_made *made;      /* NULL: type.data are the data */
     bool is_input, is_output; /* of `graph` */
     uint64_t source;          /* byte offset of its definition in the file, or WT_NO_OFFSET */
 };

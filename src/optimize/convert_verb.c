@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/str.h"
+#include "model/formats/genai/genai.h"
 #include "model/huggingface/huggingface.h"
 #include "run/passes/pass.h"
 #include "measure/open.h"
@@ -48,6 +49,31 @@ static wt_status write_folder(wt_context *ctx, const char *model, const wt_conve
     return st;
 }
 
+/* A decoder as the graph that ONNX Runtime runs: in a folder with all that GenAI needs, or alone. */
+static wt_status write_decoder(wt_context *ctx, const char *model, const wt_convert_options *o, bool folder,
+                               json_t *root, wt_err *err)
+{
+    wt_weights *weights = NULL;
+    wt_written written = { .ctx = ctx };
+    json_t *ledger = json_array();
+    const wt_genai_options go = { .force = o->force != 0,
+                                  .dtype = !o->dtype                  ? WT_DTYPE_NONE
+                                           : !strcmp(o->dtype, "f16") ? WT_F16
+                                                                      : WT_F32,
+                                  .ledger = ledger };
+    json_object_set_new(root, "ledger", ledger);
+    if (o->dtype && !strcmp(o->dtype, "bf16"))
+        return wt_fail(err, WT_EUSAGE, "weights of a graph can be stored as f32 or f16, not as bf16");
+    WT_TRY(wt_weights_open(&weights, ctx, model, err));
+    const wt_status st = folder ? wt_genai_write(weights, o->output, &go, &written, err)
+                                : wt_genai_write_onnx(weights, o->output, &go, &written, err);
+    if (st == WT_OK)
+        json_object_set_new(root, "written", wt_written_json(&written));
+    wt_written_free(&written);
+    wt_weights_close(weights);
+    return st;
+}
+
 static wt_status convert_weights(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
                                  wt_err *err)
 {
@@ -59,8 +85,11 @@ static wt_status convert_weights(wt_context *ctx, const char *model, const wt_co
     }
     if (!strcmp(to, "safetensors"))
         return write_folder(ctx, model, o, root, err);
+    if (!strcmp(to, "genai") || !strcmp(to, "onnx"))
+        return write_decoder(ctx, model, o, !strcmp(to, "genai"), root, err);
     if (strcmp(to, "gguf") != 0)
-        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf or safetensors, not as %s", to);
+        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf, safetensors, genai or onnx, not as %s",
+                       to);
     return wt_rewrite_weights(ctx, model, o->dtype ? wt_scheme_find(o->dtype) : NULL, NULL, 0, o->output, o->force != 0,
                               root, err);
 }

@@ -37,4 +37,19 @@ void wt_nbits_row(const wt_nbits *m, size_t row, float *out);
 wt_dtype wt_nbits_bridge(const wt_nbits *m);
 /* Rows [first, first + n) in that format. */
 void wt_nbits_to_blocks(const wt_nbits *m, wt_dtype to, size_t first, size_t n, void *out);
+
+/* --- the other way (nbits_from.c)
+ * --------------------------------------------------------------------------------------- A block format as codes
+ * around the middle of their range: value = (code - 2^(bits - 1)) * scale + offset, where the offset is 0 unless the
+ * format has minima. */
+typedef struct wt_nbits_form {
+    int bits;
+    size_t block;
+    bool affine; /* has offsets */
+} wt_nbits_form;
+bool wt_nbits_form_of(wt_dtype dtype, wt_nbits_form *out); /* false: no such form */
+/* k elements of one row: codes packed as MatMulNBits has them, a scale and an offset a block. NULL: not wanted. `room`
+ * holds k floats. */
+void wt_nbits_from_row(wt_dtype dtype, const void *row, size_t k, float *room, uint8_t *codes, float *scales,
+                       float *offsets);
 #endif

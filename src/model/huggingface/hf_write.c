@@ -207,8 +207,15 @@ static wt_status write_folder(wt_hf_export *x, const char *folder, wt_written *w
     return write_json(x, folder, "config.json", json_incref(x->config), written, err);
 }
 
+wt_status wt_hf_write_tokenizer(wt_weights *set, const char *folder, bool force, wt_written *written, wt_err *err)
+{
+    const wt_hf_write_options options = { .force = force };
+    wt_hf_export x = { .ctx = wt_weights_context(set), .set = set, .options = &options };
+    return wt_hf_write_vocabulary(&x, folder, written, err);
+}
+
 /* What a write that failed leaves would look like a model that lacks something. */
-static void remove_written(const wt_written *written, size_t before, const char *folder, bool made)
+void wt_hf_remove_written(const wt_written *written, size_t before, const char *folder, bool made)
 {
     for (size_t i = before; i < written->count; i++)
         unlink(written->files[i].path);
@@ -227,7 +234,7 @@ wt_status wt_hf_write(wt_weights *set, const char *folder, const wt_hf_write_opt
     const bool made = !wt_path_exists(folder);
     const wt_status st = write_folder(&x, folder, written, err);
     if (st != WT_OK) {
-        remove_written(written, before, folder, made);
+        wt_hf_remove_written(written, before, folder, made);
         wt_err_where(err, "%s", wt_weights_path(set));
     }
     wt_weights_close(x.view);

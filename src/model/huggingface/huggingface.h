@@ -29,4 +29,8 @@ typedef struct wt_hf_write_options {
  * it the folder is no model. */
 wt_status wt_hf_write(wt_weights *set, const char *folder, const wt_hf_write_options *options, wt_written *written,
                       wt_err *err);
+/* The tokenizer's files alone, for folders of other tools. */
+wt_status wt_hf_write_tokenizer(wt_weights *set, const char *folder, bool force, wt_written *written, wt_err *err);
+/* After a write that failed: removes the files from `before` on, and the folder where it was made. */
+void wt_hf_remove_written(const wt_written *written, size_t before, const char *folder, bool made);
 #endif

@@ -155,6 +155,45 @@ static void signed_codes_have_their_own_zero(void **unused)
     assert_true(row[0] == -x.scales[0] && row[1] == -7 * x.scales[0]);
 }
 
+/* Every block format that has a form: encoded rows come back from codes, scales and offsets, exactly where there are no
+ * minima and up to the rounding of their sum where there are. */
+static void block_formats_are_matrices(void **unused)
+{
+    enum { K = 512 };
+    (void)unused;
+    for (wt_dtype dtype = WT_Q4_0; dtype < WT_DTYPE_COUNT; dtype++) {
+        wt_nbits_form form;
+        float x[K], want[K], have[K], room[K], scales[K], offsets[K], largest = 0;
+        uint8_t row[4 * K], codes[K];
+        if (!wt_nbits_form_of(dtype, &form))
+            continue;
+        const wt_block_codec *codec = wt_block_codec_get(dtype);
+        assert_non_null(codec->encode);
+        for (size_t i = 0; i < K; i++)
+            x[i] = ((float)random_bits(16) - 30000) / 20000;
+        codec->encode(x, row, K, NULL);
+        codec->decode(row, want, K);
+        wt_nbits_from_row(dtype, row, K, room, codes, scales, offsets);
+        const wt_nbits m = { .bits = form.bits,
+                             .zero = 1 << (form.bits - 1),
+                             .n = 1,
+                             .k = K,
+                             .block = form.block,
+                             .blocks = K / form.block,
+                             .codes = codes,
+                             .scales = scales,
+                             .scale_dtype = WT_F32 };
+        wt_nbits_row(&m, 0, have);
+        for (size_t i = 0; i < K; i++)
+            largest = fmaxf(largest, fabsf(want[i]));
+        for (size_t i = 0; i < K; i++) {
+            have[i] += offsets[i / form.block];
+            if (form.affine ? fabsf(have[i] - want[i]) > largest * 1e-6f : have[i] != want[i])
+                fail_msg("%s, element %zu: %a, expected %a", wt_dtype_name(dtype), i, (double)have[i], (double)want[i]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +203,7 @@ int main(void)
         cmocka_unit_test(float_zero_points_are_bridged_where_they_are_integers),
         cmocka_unit_test(half_scales_are_read),
         cmocka_unit_test(what_is_not_exact_is_no_bridge),
+        cmocka_unit_test(block_formats_are_matrices),
         cmocka_unit_test(signed_codes_have_their_own_zero),
     };
     return wt_test_run("nbits", tests, WT_ARRAY_LEN(tests));

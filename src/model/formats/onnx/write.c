@@ -79,7 +79,7 @@ static void graph_data(wt_writer *w, const wt_graph *graph)
         }
     for (size_t i = 0; i < graph->n_constants && w->out->st == WT_OK; i++) {
         const wt_value *v = graph->constants[i];
-        if (!wt_writer_is_external(w, v))
+        if (!wt_writer_is_external(w, v) || wt_writer_shares(v))
             continue;
         const uint64_t bytes = wt_writer_bytes(&v->type, v);
         pad(w->out, wt_writer_place(w, bytes));

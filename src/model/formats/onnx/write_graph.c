@@ -199,7 +199,8 @@ wt_status wt_onnx_prepare_names(wt_writer *w, wt_err *err)
 {
     wt_graph *root = w->root;
     w->nameless = wt_arena_alloc(&root->arena, root->next_node_id + 1, sizeof *w->nameless, err);
-    return w->nameless ? find_nameless(w, root, err) : WT_ENOMEM;
+    w->placed = wt_arena_alloc(&root->arena, root->next_value_id + 1, sizeof *w->placed, err);
+    return w->nameless && w->placed ? find_nameless(w, root, err) : WT_ENOMEM;
 }
 
 wt_status wt_onnx_write_model(wt_writer *w)

@@ -64,12 +64,33 @@ static void converted(wt_writer *w, const wt_tensor *t, const wt_value *v)
     }
 }
 
+/* Pieces of about a megabyte, each made and written. */
+static void made(wt_writer *w, const wt_made *m)
+{
+    enum { PIECE_BYTES = 1 << 20 };
+    const uint64_t step = m->row_bytes < PIECE_BYTES ? PIECE_BYTES / (m->row_bytes ? m->row_bytes : 1) : 1;
+    void *piece = wt_alloc(w->out->ctx, (size_t)step, m->row_bytes, w->out->err);
+    if (!piece)
+        wt_pb_out_fail(w->out, WT_ENOMEM);
+    for (uint64_t at = 0; at < m->rows && w->out->st == WT_OK; at += step) {
+        const uint64_t n = m->rows - at < step ? m->rows - at : step;
+        wt_pb_out_fail(w->out, m->fill(m, at, n, piece, w->out->err));
+        wt_pb_put_raw(w->out, piece, (size_t)n * m->row_bytes);
+        progress(w, (size_t)n * m->row_bytes);
+    }
+    wt_free(w->out->ctx, piece);
+}
+
 void wt_writer_data(wt_writer *w, const wt_tensor *t, const wt_value *v, uint64_t bytes)
 {
     enum { STEP = 1 << 24 };
     if (wt_pb_out_measures(w->out)) {
         w->out->pos += bytes;
         w->total += bytes;
+        return;
+    }
+    if (v && v->made) {
+        made(w, v->made);
         return;
     }
     if (v && v->quant && v->quant->dtype != t->dtype) {
@@ -127,8 +148,11 @@ void wt_writer_tensor_body(wt_writer *w, const wt_tensor *t, const char *name, c
         wt_writer_data(w, t, v, bytes);
         return;
     }
+    if (wt_pb_out_measures(out) && !wt_writer_shares(v))
+        w->total += bytes;
     entry(out, "location", w->external, 0);
-    entry(out, "offset", NULL, wt_writer_place(w, bytes));
+    w->placed[v->id] = wt_writer_shares(v) ? w->placed[v->made->same_as - 1] : wt_writer_place(w, bytes);
+    entry(out, "offset", NULL, w->placed[v->id]);
     entry(out, "length", NULL, bytes);
     wt_pb_put_int(out, TENSOR_LOCATION, 1);
 }

@@ -19,12 +19,15 @@ typedef struct wt_writer {
     bool *nameless;           /* by node id: written without its name */
     const char *external;     /* name of the data file as the model says it; NULL: all data are in the model */
     uint64_t external_pos;    /* where the next tensor lies in it */
+    uint64_t *placed;         /* by value id: where it lies there */
     uint64_t streamed, total; /* bytes of tensors, for progress */
 } wt_writer;
 
 /* The type that a constant's data are stored with. */
 static inline wt_dtype wt_writer_stored(const wt_value *v) { return v->quant ? v->quant->dtype : v->type.dtype; }
 bool wt_writer_is_external(const wt_writer *w, const wt_value *v);
+/* Its bytes in the data file are another constant's. */
+static inline bool wt_writer_shares(const wt_value *v) { return v->made && v->made->same_as; }
 /* Moves external_pos over one tensor of `bytes`; answers where it lies. */
 uint64_t wt_writer_place(wt_writer *w, uint64_t bytes);
 

@@ -1,6 +1,7 @@
 /* decoder.h - what the rows of language models share. */
 #ifndef WT_REF_DECODER_H
 #define WT_REF_DECODER_H
+#include "model/arch/rope.h"
 #include "model/blocks/blocks.h"
 #include "run/kernels/ref/nn_rows.h"
 
@@ -13,16 +14,6 @@ static inline void wt_ref_row(const wt_block_codec *codec, const wt_tensor *w, s
 /* s becomes probabilities; sink: NULL, or one more number that takes its share and is not in s. */
 void wt_ref_softmax(float *s, size_t n, const float *sink);
 float wt_ref_dot(const float *a, const float *b, size_t n);
-/* What Rope needs to know, once for all tokens: frequencies and the factor of cos and sin. */
-typedef struct wt_rope {
-    size_t head, half; /* elements of a head; pairs that turn */
-    bool interleaved;
-    float scale;            /* of cos and sin */
-    const float *frequency; /* [half]: radians per position */
-} wt_rope;
-/* factors: NULL, or what the frequencies are divided by. `frequency` is made in `arena`. */
-wt_status wt_rope_read(wt_rope *out, const wt_attrs *attrs, int64_t width, const float *factors, wt_arena *arena,
-                       wt_err *err);
 /* Turns one head in place of x -> y by a number of positions. */
 void wt_rope_turn(const wt_rope *rope, double position, const float *x, float *y);
 typedef struct wt_rope_params { /* of every row of Rope */
