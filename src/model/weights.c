@@ -81,6 +81,8 @@ void wt_weights_close(wt_weights *w)
 {
     if (!w)
         return;
+    if (w->close_kept)
+        w->close_kept(w->kept);
     for (size_t i = 0; i < w->n_maps; i++)
         wt_map_close(&w->maps[i]);
     for (size_t i = 0; i < w->n_owned; i++)
@@ -96,6 +98,25 @@ void wt_weights_close(wt_weights *w)
     wt_free(w->ctx, w->meta_names.slots);
     wt_arena_free(&w->arena);
     wt_free(w->ctx, w);
+}
+
+void wt_weights_keep(wt_weights *w, void *what, void (*close)(void *what), uint64_t bytes)
+{
+    w->kept = what;
+    w->close_kept = close;
+    w->kept_bytes = bytes;
+}
+
+void *wt_weights_kept(const wt_weights *w) { return w->kept; }
+
+wt_status wt_weights_need_tensors(const wt_weights *w, wt_err *err)
+{
+    if (!w->kept)
+        return WT_OK;
+    wt_fail(err, WT_EUNSUPPORTED, "the weights are in an ONNX graph: they cannot be written in another way");
+    wt_err_where(err, "%s", w->path);
+    wt_err_hint(err, "start from the GGUF file or the Hugging Face folder that the graph was made of");
+    return WT_EUNSUPPORTED;
 }
 
 wt_status wt_weights_add_map(wt_weights *w, const wt_map *map, uint32_t *index, wt_err *err)
@@ -132,7 +153,7 @@ wt_context *wt_weights_context(const wt_weights *w) { return w->ctx; }
 
 uint64_t wt_weights_file_bytes(const wt_weights *w)
 {
-    uint64_t sum = 0;
+    uint64_t sum = w->kept_bytes;
     for (size_t i = 0; i < w->n_maps; i++)
         sum += w->maps[i].size;
     for (size_t i = 0; i < w->n_owned; i++)

@@ -118,6 +118,12 @@ wt_context *wt_weights_context(const wt_weights *weights);
 wt_status wt_weights_borrow_meta(wt_weights *weights, const wt_meta *meta, wt_err *err);
 /* `other`, whose data the set's tensors are views of, is closed with the set. */
 wt_status wt_weights_own(wt_weights *weights, wt_weights *other, wt_err *err);
+/* What the set's reader keeps until the set is closed, once for a set: a folder whose weights are in a graph has no
+ * tensors and keeps that graph. bytes: of its files. */
+void wt_weights_keep(wt_weights *weights, void *what, void (*close)(void *what), uint64_t bytes);
+void *wt_weights_kept(const wt_weights *weights); /* NULL: nothing */
+/* WT_EUNSUPPORTED when the set has no tensors because its weights are in a graph. */
+wt_status wt_weights_need_tensors(const wt_weights *weights, wt_err *err);
 /* Zeroed pages that the set owns: for data that cannot be views. */
 void *wt_weights_pages(wt_weights *weights, size_t bytes, wt_err *err);
 

@@ -17,6 +17,9 @@ struct wt_weights {
     size_t n_maps, maps_cap;
     wt_weights **owned; /* sets that this one's tensors are views of */
     size_t n_owned, owned_cap;
+    void *kept; /* see wt_weights_keep */
+    void (*close_kept)(void *);
+    uint64_t kept_bytes;
     void **pages; /* wt_alloc_pages blocks of the set's own */
     size_t n_pages, pages_cap;
     wt_weight **weights; /* each in the arena, so that pointers stay good */

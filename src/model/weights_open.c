@@ -2,6 +2,7 @@
 #include "model/weights.h"
 #include <fcntl.h>
 #include <unistd.h>
+#include "model/formats/genai/genai.h"
 #include "model/formats/gguf/gguf.h"
 #include "model/huggingface/huggingface.h"
 #include "model/formats/safetensors/safetensors.h"
@@ -39,7 +40,7 @@ wt_status wt_weights_open(wt_weights **out, wt_context *ctx, const char *path, w
 {
     *out = NULL;
     if (wt_path_is_dir(path))
-        return wt_hf_open(out, ctx, path, err);
+        return wt_genai_is(path) ? wt_genai_open(out, ctx, path, err) : wt_hf_open(out, ctx, path, err);
     const weights_reader *reader = choose(path);
     if (reader)
         return reader->open(out, ctx, path, err);

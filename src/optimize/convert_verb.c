@@ -41,7 +41,9 @@ static wt_status write_folder(wt_context *ctx, const char *model, const wt_conve
                                      .ledger = ledger };
     json_object_set_new(root, "ledger", ledger);
     WT_TRY(wt_weights_open(&weights, ctx, model, err));
-    const wt_status st = wt_hf_write(weights, o->output, &ho, &written, err);
+    wt_status st = wt_weights_need_tensors(weights, err);
+    if (st == WT_OK)
+        st = wt_hf_write(weights, o->output, &ho, &written, err);
     if (st == WT_OK)
         json_object_set_new(root, "written", wt_written_json(&written));
     wt_written_free(&written);
@@ -65,8 +67,10 @@ static wt_status write_decoder(wt_context *ctx, const char *model, const wt_conv
     if (o->dtype && !strcmp(o->dtype, "bf16"))
         return wt_fail(err, WT_EUSAGE, "weights of a graph can be stored as f32 or f16, not as bf16");
     WT_TRY(wt_weights_open(&weights, ctx, model, err));
-    const wt_status st = folder ? wt_genai_write(weights, o->output, &go, &written, err)
-                                : wt_genai_write_onnx(weights, o->output, &go, &written, err);
+    wt_status st = wt_weights_need_tensors(weights, err);
+    if (st == WT_OK)
+        st = folder ? wt_genai_write(weights, o->output, &go, &written, err)
+                    : wt_genai_write_onnx(weights, o->output, &go, &written, err);
     if (st == WT_OK)
         json_object_set_new(root, "written", wt_written_json(&written));
     wt_written_free(&written);

@@ -119,6 +119,8 @@ wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme
         wt_err_hint(err, "a safetensors file needs the config.json of its folder beside it");
     }
     if (st == WT_OK)
+        st = wt_weights_need_tensors(r.weights, err);
+    if (st == WT_OK)
         st = rewrite(&r, keep, n_keep, output, force, root, err);
     wt_weights_close(r.weights);
     return st;

@@ -28,16 +28,16 @@
  * Embedding(ids I32 [T], w [V, K] of any dtype of model/blocks/): y F32 [T, K] = row ids[t] of w, times attribute
  * "scale" (float, 1).
  * Rope(x [T, H*D], positions I32 [T], factors? F32 [dims/2]): rotates the first `dims` (int, D) numbers of every head.
- * Attributes head_dim (D), dims, interleaved (1: pairs 2i, 2i+1; 0: i, i + dims/2), base, freq_scale (1), ext_factor
- * (0), attn_factor (1), beta_fast (32), beta_slow (1), orig_ctx. Angle i: theta = pos * base^(-2i/dims) / factors[i];
- * interpolated = freq_scale * theta; with ext_factor != 0 YaRN's ramp between theta and interpolated, and attn_factor
- * times 1 + 0.1 ln(1 / freq_scale). cos and sin are multiplied by attn_factor.
- * KvAttention(q [T, H*D], k [T, G*D], v [T, G*E], k_cache, v_cache, positions, slots, owners, pages, sinks? F32 [H]): y
- * F32 [T, H*E]. Every token's k and v go to the caches first (slots), then token t looks at the keys 0..positions[t] of
- * its sequence owners[t]; with "window" W > 0 only at those with positions[t] - j < W. Attributes heads, kv_heads,
- * scale, softcap (0: none; s = cap tanh(s / cap)), window, alibi (0: none; the largest bias of ALiBi). Caches are
- * written in place: their pages are run/kernels/kv.h's; this node is their only user. Glu(gate [.., F], up [.., F]):
- * act(gate)
+ * Attributes direct (1: factors are the radians per position themselves), head_dim (D), dims, interleaved (1: pairs 2i,
+ * 2i+1; 0: i, i + dims/2), base, freq_scale (1), ext_factor (0), attn_factor (1), beta_fast (32), beta_slow (1),
+ * orig_ctx. Angle i: theta = pos * base^(-2i/dims) / factors[i]; interpolated = freq_scale * theta; with ext_factor !=
+ * 0 YaRN's ramp between theta and interpolated, and attn_factor times 1 + 0.1 ln(1 / freq_scale). cos and sin are
+ * multiplied by attn_factor. KvAttention(q [T, H*D], k [T, G*D], v [T, G*E], k_cache, v_cache, positions, slots,
+ * owners, pages, sinks? F32 [H]): y F32 [T, H*E]. Every token's k and v go to the caches first (slots), then token t
+ * looks at the keys 0..positions[t] of its sequence owners[t]; with "window" W > 0 only at those with positions[t] - j
+ * < W. Attributes heads, kv_heads, scale, softcap (0: none; s = cap tanh(s / cap)), window, alibi (0: none; the largest
+ * bias of ALiBi). Caches are written in place: their pages are run/kernels/kv.h's; this node is their only user.
+ * Glu(gate [.., F], up [.., F]): act(gate)
  * * up; Glu(x [.., 2F]): gate is the first half (attribute "swap" 1: the second). Attribute act as Linear's. Experts(x
  * [T, K], scores [T, X], gate? [X, F, K], up [X, F, K], down [X, K, F], gate_bias?, up_bias?, down_bias?): the sum over
  * the chosen experts of weight * down(act(gate x) * up x). Attributes top_k, normalize (1: the chosen weights add up to

@@ -134,9 +134,32 @@ def check_folder(folder, path, name):
     row(True, f"{name}: the checker takes the file")
     ids = ids_of(path, PROMPTS[0])
     ours = whet_language.Language(path, vocabulary(folder / name), "c")
-    error = distance(Session(exact(folder / name / "model.onnx")).logits(ids, 2), ours.logits(ids, 2))
-    ours.close()
-    return row(error < PROMISE, f"{name}: logits of ONNX Runtime are {error:.1e} of the range away")
+    back = whet_language.Language(folder / name, vocabulary(folder / name), "c")
+    want = ours.logits(ids, 2)
+    error = distance(Session(exact(folder / name / "model.onnx")).logits(ids, 2), want)
+    row(error < PROMISE, f"{name}: logits of ONNX Runtime are {error:.1e} of the range away")
+    error = distance(back.logits(ids, 2), want)
+    row(error < PROMISE, f"{name}: logits of whet over the folder are {error:.1e} of the range away")
+    for one in (ours, back):
+        one.close()
+    return check_verbs(folder / name, name)
+
+
+def check_verbs(folder, name):
+    """Whole verbs over the folder; then without its tokenizer."""
+    text = folder.parent / "text.txt"
+    text.write_text("The quick brown fox jumps over the lazy dog. " * 40)
+    for words in (("generate", folder, "-p", "The capital of France is", "-n", 4, "-t", 0), ("assess", folder),
+                  ("perplexity", folder, "--text", text, "--ctx", 64), ("tokenize", folder, "The capital")):
+        done = whet(*words)
+        row(done.returncode == 0 and done.stdout, f"{name}: {words[0]} works on the folder {done.stderr.strip()[:200] if done.returncode else ''}")
+    for file in ("tokenizer.json", "tokenizer.model"):
+        if (folder / file).exists():
+            (folder / file).rename(folder / f"{file}.away")
+    done = whet("generate", folder, "-p", "The capital", "-n", 4)
+    row(done.returncode == 3 and "tokenizer" in done.stderr and "hint:" in done.stderr,
+        f"{name}: a folder without a tokenizer is refused {done.stderr.strip()}")
+    return None
 
 
 def generated(og, model, ids):

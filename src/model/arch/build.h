@@ -95,6 +95,9 @@ static inline wt_attr wt_attr_of_float(const char *name, double v)
 /* --- whole models --------------------------------------------------------------------------------------------------
  */
 wt_status wt_b_inputs(wt_arch_builder *b, wt_err *err); /* of a decoder */
+/* The input k.N or v.N (kind "k", "v") of layer il, for heads of `dim` numbers. */
+wt_status wt_b_cache(wt_arch_builder *b, wt_value **out, const char *kind, int64_t il, wt_dtype dtype, int64_t dim,
+                     wt_err *err);
 wt_status wt_b_embed(wt_arch_builder *b, wt_value **x, wt_err *err);
 /* The block of the style, for all layers, and the head: what most families' build is. */
 wt_status wt_b_decoder(wt_arch_builder *b, wt_err *err);

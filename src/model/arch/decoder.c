@@ -27,8 +27,8 @@ wt_status wt_b_inputs(wt_arch_builder *b, wt_err *err)
     return int_input(b, &b->rows, "rows", rows, 1, err);
 }
 
-static wt_status cache(wt_arch_builder *b, wt_value **out, const char *kind, int64_t il, wt_dtype dtype, int64_t dim,
-                       wt_err *err)
+wt_status wt_b_cache(wt_arch_builder *b, wt_value **out, const char *kind, int64_t il, wt_dtype dtype, int64_t dim,
+                     wt_err *err)
 {
     char name[32];
     wt_tensor t = { .dtype = dtype ? dtype : WT_F16,
@@ -122,8 +122,8 @@ static wt_status attend(wt_arch_builder *b, wt_value **out, wt_value *x, int64_t
     WT_TRY(norm_heads(b, &in[1], b->kv_heads[il], il, "k", err));
     WT_TRY(rope(b, &in[0], il, err));
     WT_TRY(rope(b, &in[1], il, err));
-    WT_TRY(cache(b, &in[3], "k", il, b->options.k_dtype, hp->head_dim, err));
-    WT_TRY(cache(b, &in[4], "v", il, b->options.v_dtype, hp->value_dim, err));
+    WT_TRY(wt_b_cache(b, &in[3], "k", il, b->options.k_dtype, hp->head_dim, err));
+    WT_TRY(wt_b_cache(b, &in[4], "v", il, b->options.v_dtype, hp->value_dim, err));
     snprintf(name, sizeof name, "blk.%d.attention", (int)il);
     return wt_b_op(b, out, "whet", "KvAttention", name, in, 9, attrs, sizeof attrs / sizeof *attrs, err);
 }

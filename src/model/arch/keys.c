@@ -129,6 +129,8 @@ static wt_status vocabulary(wt_arch_builder *b, wt_err *err)
 {
     const wt_weight *table = wt_weights_find(b->w, "token_embd.weight");
     const wt_meta *tokens = wt_weights_meta(b->w, "tokenizer.ggml.tokens");
+    if (wt_weights_kept(b->w)) /* the weights are in a graph */
+        return need(b, "vocab_size", -1, 1 << 24, &b->hp.vocab, err);
     if (!table || table->shape.rank != 2) {
         wt_fail(err, WT_EFORMAT, "there is no matrix token_embd.weight");
         wt_err_where(err, "%s", wt_weights_path(b->w));

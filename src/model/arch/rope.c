@@ -13,10 +13,11 @@ static void frequencies(const wt_attrs *attrs, size_t half, const float *factors
     const double dims = 2.0 * (double)half, base = wt_attr_float(attrs, "base", 10000),
                  freq_scale = wt_attr_float(attrs, "freq_scale", 1), ext = wt_attr_float(attrs, "ext_factor", 0),
                  orig = wt_attr_float(attrs, "orig_ctx", 0);
+    const bool direct = factors && wt_attr_int(attrs, "direct", 0); /* they are the frequencies */
     const double low = fmax(0, floor(yarn_dim(dims, orig, wt_attr_float(attrs, "beta_fast", 32), base))),
                  high = fmin(dims - 1, ceil(yarn_dim(dims, orig, wt_attr_float(attrs, "beta_slow", 1), base)));
     for (size_t i = 0; i < half; i++) {
-        const double own = pow(base, -2.0 * (double)i / dims) / (factors ? factors[i] : 1);
+        const double own = direct ? factors[i] : pow(base, -2.0 * (double)i / dims) / (factors ? factors[i] : 1);
         double mix = 0;
         if (ext != 0) {
             const double at = ((double)i - low) / fmax(0.001, high - low);

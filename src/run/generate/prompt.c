@@ -17,7 +17,8 @@ wt_status wt_text_ids(wt_ids *out, const wt_language *language, const char *text
     *out = (wt_ids){ .ctx = language->ctx };
     if (!t) {
         wt_fail(err, WT_EUNSUPPORTED, "the model carries no tokenizer");
-        wt_err_hint(err, "files made for text have keys that begin with tokenizer.ggml");
+        wt_err_where(err, "%s", wt_weights_path(language->weights));
+        wt_err_hint(err, "a GGUF file for text has keys that begin with tokenizer.ggml, a folder has tokenizer.json");
         return WT_EUNSUPPORTED;
     }
     WT_TRY(wt_grow(out->ctx, (void **)&out->ids, &out->cap, len / 3 + 16, sizeof *out->ids, err));

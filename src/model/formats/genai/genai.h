@@ -25,4 +25,11 @@ wt_status wt_genai_write_onnx(wt_weights *set, const char *path, const wt_genai_
 /* A folder; made if it is not there. genai_config.json comes last: without it the folder is no model. */
 wt_status wt_genai_write(wt_weights *set, const char *folder, const wt_genai_options *options, wt_written *written,
                          wt_err *err);
+
+/* A folder with genai_config.json. The set has keys (architecture "onnx") and the tokenizer's, no tensors: it keeps the
+ * file's graph, of which wt_arch_build makes ours. */
+bool wt_genai_is(const char *folder);
+wt_status wt_genai_open(wt_weights **out, wt_context *ctx, const char *folder, wt_err *err);
+/* From the text of genai_config.json, without the graph: for wt_genai_open and its fuzz target. */
+wt_status wt_genai_read_config(wt_weights *set, const json_t *root, const char **file, wt_err *err);
 #endif

@@ -1,5 +1,6 @@
 /* genai_write.c - a decoder as an ONNX file, and as a folder of ONNX Runtime GenAI. */
 #include <stdlib.h>
+#include <unistd.h>
 #include "base/file.h"
 #include "genai_config.h"
 #include "model/huggingface/huggingface.h"
@@ -33,10 +34,13 @@ static wt_status write_config(wt_context *ctx, const json_t *config, const char 
     wt_status st = !text ? wt_fail(err, WT_ENOMEM, "no memory for genai_config.json") : path ? WT_OK : WT_ENOMEM;
     if (st == WT_OK)
         st = wt_write_file(ctx, path, text, strlen(text), force, err);
+    const bool made = st == WT_OK;
     if (st == WT_OK)
         st = wt_hash_file(ctx, path, hash, err);
     if (st == WT_OK)
         st = wt_written_add(written, ctx, path, strlen(text), hash, err);
+    if (made && st != WT_OK)
+        unlink(path);
     wt_free(ctx, path);
     free(text);
     return st;

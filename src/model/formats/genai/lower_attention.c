@@ -162,7 +162,8 @@ static wt_status check(const wt_lower *l, const wt_node *node, int *il, wt_err *
         return wt_lower_refuse(l, err, "values of %lld elements beside keys of %lld", (long long)l->hp->value_dim,
                                (long long)l->hp->head_dim);
     if (l->hp->head_dim % PAIRS_TOGETHER)
-        return wt_lower_refuse(l, err, "heads of %lld elements, which are no multiple of 8", (long long)l->hp->head_dim);
+        return wt_lower_refuse(l, err, "heads of %lld elements, which are no multiple of 8",
+                               (long long)l->hp->head_dim);
     return WT_OK;
 }
 
