@@ -1,6 +1,6 @@
 /* ov_quant.c - what is quantized in a file: FakeQuantize around activations, and integers that chains of layers widen.
  *
- *   Const u8|i8|u4|i4 -> Convert [-> Subtract zero] -> Multiply scale [-> Reshape] [-> Convert]
+ *   Const u8|i8|u4|i4|i32 -> Convert [-> Subtract zero] -> Multiply scale [-> Reshape] [-> Convert]
  *
  * becomes a DequantizeLinear over the same bytes. Its scales may differ along one axis, or along one axis by blocks
  * with all others whole; a chain with other scales stays as it is written. */
@@ -187,7 +187,7 @@ static const wt_value *codes_of(const wt_value *v)
     if (!wt_node_is(cast, WT_OP_CAST) || !cast->in[0] || !wt_value_is_const(cast->in[0]))
         return NULL;
     const wt_dtype t = cast->in[0]->type.dtype;
-    return t == WT_U8 || t == WT_I8 || t == WT_U4 || t == WT_I4 ? cast->in[0] : NULL;
+    return t == WT_U8 || t == WT_I8 || t == WT_U4 || t == WT_I4 || t == WT_I32 ? cast->in[0] : NULL;
 }
 
 static bool read_floats(wt_ov_op *o, const wt_tensor *t, size_t n, size_t have, float **out)
@@ -232,7 +232,7 @@ static bool read_zeros(wt_ov_op *o, const wt_tensor *t, size_t n, wt_dtype dtype
     w->zero = zeros;
     if (!t)
         return true;
-    if (!wt_shape_count(&t->shape, &have) || (have != 1 && (size_t)have != n) ||
+    if (dtype == WT_I32 || !wt_shape_count(&t->shape, &have) || (have != 1 && (size_t)have != n) ||
         !read_floats(o, t, n, (size_t)have, &floats))
         return false;
     for (size_t i = 0; i < n; i++) {
