@@ -103,7 +103,9 @@ def check_written(folder, name, path, model):
 def check_architectures(folder):
     import language
     part = {name: part for part, names in REFUSED.items() for name in names}
-    for name, make in language.CASES.items():
+    even = {"gpt2_even": lambda: language.gpt2(64, 4), "starcoder2_even": lambda: language.starcoder2(96),
+            "olmo2_even": lambda: language.olmo2(False, 96), "olmo3_even": lambda: language.olmo2(True, 96)}
+    for name, make in (language.CASES | even).items():
         if name == "phi3_long":
             continue  # the same file as phi3_short: a graph has one set of frequencies, that of short texts
         model, path = make(), folder / f"{name}.gguf"

@@ -303,8 +303,8 @@ def phi3(run):
     return m
 
 
-def gpt2():
-    m = Model("gpt2", width=60, heads=5, kv=5, ff=120, context=256, tolerance=GELU)
+def gpt2(width=60, heads=5):
+    m = Model("gpt2", width=width, heads=heads, kv=heads, ff=120, context=256, tolerance=GELU)
     m.f32("attention.layer_norm_epsilon", 1e-5)
     m.ends(False, True)
     m.add("position_embd.weight", (m.width, 256), 0.5)
@@ -330,8 +330,8 @@ def gptneox(parallel):
     return m
 
 
-def starcoder2():
-    m = Model("starcoder2", width=72, heads=6, kv=2, tolerance=GELU)
+def starcoder2(width=72):
+    m = Model("starcoder2", width=width, heads=6, kv=2, tolerance=GELU)
     m.f32("attention.layer_norm_epsilon", 1e-5)
     m.ends(False, True)
     for il in range(m.layers):
@@ -355,8 +355,8 @@ def falcon(large):
     return m
 
 
-def olmo2(window):
-    m = Model("olmo2", layers=5 if window else 2, width=72, heads=6, kv=3, context=1024)
+def olmo2(window, width=72):
+    m = Model("olmo2", layers=5 if window else 2, width=width, heads=6, kv=3, context=1024)
     m.f32("attention.layer_norm_rms_epsilon", 1e-6)
     if window:
         m.u32("attention.sliding_window", 20)

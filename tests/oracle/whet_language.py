@@ -6,17 +6,20 @@ import pathlib
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("WHET_BINARY_DIR", HERE.parent.parent / "build" / "release"))
 F32 = 1
+ROOM = 32  # for what options grow by: they say their own size
 
 
 class ContextOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("allocator", ctypes.c_void_p * 3), ("memory_limit", ctypes.c_uint64),
                 ("threads", ctypes.c_int), ("cpu_mask", ctypes.c_uint32), ("seed", ctypes.c_uint64),
-                ("log", ctypes.c_void_p), ("progress", ctypes.c_void_p), ("user", ctypes.c_void_p)]
+                ("log", ctypes.c_void_p), ("progress", ctypes.c_void_p), ("user", ctypes.c_void_p),
+                ("more", ctypes.c_uint64 * ROOM)]
 
 
 class LanguageOptions(ctypes.Structure):
     _fields_ = [("size", ctypes.c_size_t), ("threads", ctypes.c_int), ("k_dtype", ctypes.c_int),
-                ("v_dtype", ctypes.c_int), ("hidden", ctypes.c_bool), ("context", ctypes.c_int64)]
+                ("v_dtype", ctypes.c_int), ("hidden", ctypes.c_bool), ("context", ctypes.c_int64),
+                ("more", ctypes.c_uint64 * ROOM)]
 
 
 class Token(ctypes.Structure):
