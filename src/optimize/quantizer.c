@@ -11,6 +11,7 @@ static wt_status rewrite(wt_quantizer *q, const wt_exec_options *exec, wt_err *e
 {
     wt_pass_ctx pc = { .ctx = q->ctx, .cpu = wt_context_cpu(q->ctx) };
     WT_TRY(wt_graph_clone(&q->canonical, q->source, err));
+    WT_TRY(wt_graph_widen(q->canonical, err)); /* codes are made of real weights */
     WT_TRY(wt_passes_run(&pc, q->canonical, true, NULL, exec ? exec->passes_off : NULL, exec ? exec->n_passes_off : 0,
                          err));
     return wt_graph_infer(q->canonical, err);
@@ -185,10 +186,14 @@ void wt_weight_bytes(const wt_graph *graph, uint64_t *as_float, uint64_t *as_sto
     for (size_t i = 0; i < graph->n_constants; i++) {
         const wt_value *v = graph->constants[i];
         int64_t n;
-        if (v->type.dtype != WT_F32 || !wt_shape_count(&v->type.shape, &n) || n <= 1 || (!v->n_uses && !v->is_output))
+        const bool half = v->type.dtype == WT_F16 || v->type.dtype == WT_BF16;
+        if ((v->type.dtype != WT_F32 && !half) || !wt_shape_count(&v->type.shape, &n) || n <= 1 ||
+            (!v->n_uses && !v->is_output))
             continue;
         *as_float += 4 * (uint64_t)n;
-        if (!v->quant)
+        if (half)
+            *as_stored += 2 * (uint64_t)n;
+        else if (!v->quant)
             *as_stored += 4 * (uint64_t)n;
         else if (v->quant->dtype == WT_I32)
             *as_stored += 4 * ((uint64_t)n + v->quant->count);

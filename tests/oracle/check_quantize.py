@@ -158,6 +158,33 @@ def check_streaming(folder, samples):
         row(files[0].read_bytes() == files[1].read_bytes(), f"{method}: the same bytes from one file and from many")
 
 
+def check_halves(folder, samples):
+    """A file whose weights, input and output are float16: int8 inside, the same types outside."""
+    import numpy as np
+    import onnx
+    import onnxruntime as ort
+    from onnx import TensorProto, numpy_helper
+    model = onnx.load(folder / "joined.onnx")
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name))
+    for value in [*model.graph.input, *model.graph.output]:
+        value.type.tensor_type.elem_type = TensorProto.FLOAT16
+    del model.graph.value_info[:]
+    onnx.save(model, folder / "halves.onnx")
+    (folder / "half-data").mkdir()
+    for i, x in enumerate(samples):
+        np.savez(folder / "half-data" / f"{i:02}.npz", x=x.astype(np.float16))
+    whet("quantize", folder / "halves.onnx", "--data", folder / "half-data", "-o", folder / "halves.int8.onnx")
+    answers = [ort.InferenceSession(str(folder / name)).run(None, {"x": samples[0].astype(np.float16)})[0]
+               for name in ("halves.onnx", "halves.int8.onnx")]
+    want, have = (a.astype(np.float64) for a in answers)
+    db = 10 * np.log10((want ** 2).sum() / ((want - have) ** 2).sum())
+    held = {t.data_type for t in onnx.load(folder / "halves.int8.onnx").graph.initializer}
+    row(answers[1].dtype == np.float16 and TensorProto.INT8 in held and db > LEAST_DB,
+        f"float16: int8 inside, {db:.1f} dB of the file's own answers, float16 outside")
+
+
 def check_keep(folder):
     import onnx
     whet("quantize", folder / "joined.onnx", "--stats", folder / "whole.json", "-o", folder / "kept.onnx", "--keep",
@@ -202,6 +229,7 @@ def main():
         row(done.returncode == 1, "compare: an erased channel is seen, however good the average")
         check_streaming(folder, samples)
         check_keep(folder)
+        check_halves(folder, samples)
     print(f"{passed} passed, {failed} failed, {0 if peers else 1} skipped")
     return 1 if failed else 0
 

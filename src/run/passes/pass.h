@@ -39,6 +39,9 @@ bool wt_const_scalar(const wt_value *v, float *out);
 /* Finds which input of a two-input node is a scalar constant: fills the other value; false when none. */
 bool wt_binary_scalar(const wt_node *n, wt_value **other, float *scalar, int *scalar_index);
 
+/* A graph whose inner values are no halves (widen.c): not among wt_passes[], for it changes what is computed. */
+wt_status wt_graph_widen(wt_graph *graph, wt_err *err);
+
 /* n is a function of in[*x] alone, of floats: its other operands are constants of one element. */
 bool wt_node_is_function(const wt_node *n, size_t *x);
 /* n gives elements of in[0] as they are, moved or selected: codes may take the place of real numbers. */
