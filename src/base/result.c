@@ -1,5 +1,6 @@
 /* result.c - documents and paths into them. */
 #include "base/json.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,10 +104,56 @@ char *wt_err_text(const char *verb, wt_status status, const wt_err *err)
 
 void wt_text_free(char *text) { free(text); }
 
+/* Whether the number at `at` is an integer beyond 64 bits; *end is where it ends. */
+static bool is_wide_integer(const char *text, size_t at, size_t len, size_t *end)
+{
+    char digits[24] = "";
+    size_t n = 0;
+    for (*end = at; *end < len && (text[*end] == '-' || (text[*end] >= '0' && text[*end] <= '9')); ++*end)
+        if (n < sizeof digits - 1)
+            digits[n++] = text[*end];
+    errno = 0;
+    (void)!strtoll(digits, NULL, 10);
+    return errno == ERANGE && (*end == len || !strchr(".eE", text[*end]));
+}
+
+/* The text with ".0" behind each integer beyond 64 bits: "model_max_length" of tokenizer_config.json is 10^30 where
+ * nobody set it. NULL: no memory. */
+static char *with_wide_reals(const char *text, size_t len, size_t *out_len)
+{
+    char *out = len < JSON_LIMIT ? malloc(2 * len + 2) : NULL; /* a wide integer has more than two characters */
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0; out && i < len;) {
+        size_t end = i + 1;
+        bool wide = false;
+        if (quoted && text[i] == '\\' && end < len)
+            end++;
+        else if (text[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')))
+            wide = is_wide_integer(text, i, len, &end);
+        memcpy(out + n, text + i, end - i);
+        n += end - i;
+        if (wide)
+            memcpy(out + n, ".0", 2), n += 2;
+        i = end;
+    }
+    *out_len = n;
+    return out;
+}
+
 wt_status wt_json_parse(json_t **out, const char *text, size_t len, const char *where, wt_err *err)
 {
     json_error_t e;
     *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+    if (!*out && json_error_code(&e) == json_error_numeric_overflow) {
+        size_t wide_len = 0;
+        char *wide = with_wide_reals(text, len, &wide_len);
+        if (wide)
+            *out = json_loadb(wide, wide_len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
+        free(wide);
+    }
     if (*out)
         return WT_OK;
     const wt_status st = e.position < 0 ? wt_fail(err, WT_EFORMAT, "no JSON: %s", e.text)

@@ -56,6 +56,16 @@ typedef enum wt_weight_form {
     WT_FORM_GROUP_QKV  /* the inverse */
 } wt_weight_form;
 
+/* Rows of a part that are not in the file as they are wanted, and are made when they are asked for: from codes and
+ * scales apart (packed.h), or from another set's tensor. Rows of `dtype`, or of `stored` where that is given. */
+typedef struct wt_rows wt_rows;
+typedef wt_status wt_rows_fn(const wt_rows *rows, uint64_t first, uint64_t n, void *out, wt_err *err);
+struct wt_rows {
+    wt_rows_fn *load;
+    const void *from, *with; /* what `load` reads: borrowed, as long as the set lives */
+    uint64_t first;          /* added to the row asked for: parts may be slices of one matrix */
+};
+
 typedef struct wt_weight {
     wt_string name;
     wt_dtype dtype; /* of what wt_weight_data gives */
@@ -65,6 +75,7 @@ typedef struct wt_weight {
     int64_t heads, queries;
     const void *const *parts; /* parts[0..n_parts): equally large views */
     size_t n_parts;
+    bool made;         /* parts are wt_rows instead; never with AS_IS or TRANSPOSE */
     size_t bytes;      /* of the whole tensor; wt_weights_add computes it */
     uint32_t file;     /* which of the set's files */
     uint64_t source;   /* offset of part 0 in it */
@@ -87,6 +98,11 @@ wt_status wt_weight_data(wt_weights *weights, const wt_weight *weight, wt_tensor
  */
 wt_status wt_weight_load(const wt_weights *weights, const wt_weight *weight, uint64_t first, uint64_t n, void *out,
                          wt_err *err);
+/* Rows of `weight` of `set`, from row `first` on, as a part of another set; in that one's arena. NULL: no memory. */
+const wt_rows *wt_rows_of_weight(wt_weights *into, const wt_weights *set, const wt_weight *weight, uint64_t first,
+                                 wt_err *err);
+/* Rows of its last axis. */
+uint64_t wt_weight_rows(const wt_weight *weight);
 
 size_t wt_weights_meta_count(const wt_weights *weights);
 const wt_meta *wt_weights_meta_at(const wt_weights *weights, size_t index);

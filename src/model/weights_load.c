@@ -1,6 +1,7 @@
 /* weights_load.c - rows of a tensor from what a file stores: each form is a rule for where a row's bytes come from.
  *
- * Permutations move whole rows along axis 0; where the tensor has one axis only (a bias), they move its elements.
+ * Permutations move whole rows along axis 0; where the tensor has one axis only (a bias), they move its elements. Rows
+ * that are made (wt_rows) come from their function, one after the other.
  * Where the stored type is another one, rows are put in order first and converted then, one at a time. */
 #include "model/blocks/blocks.h"
 #include "model/weights_impl.h"
@@ -17,6 +18,16 @@ typedef struct loading {
 static const uint8_t *stored_row(const loading *l, uint64_t row)
 {
     return (const uint8_t *)l->weight->parts[row / l->part_rows] + (size_t)(row % l->part_rows) * l->stored_row;
+}
+
+/* Rows [row, row + n) of one part. */
+static wt_status get_rows(const loading *l, uint64_t row, uint64_t n, uint8_t *out, wt_err *err)
+{
+    const wt_rows *rows = l->weight->parts[row / l->part_rows];
+    if (l->weight->made)
+        return rows->load(rows, rows->first + row % l->part_rows, n, out, err);
+    memcpy(out, stored_row(l, row), (size_t)n * l->stored_row);
+    return WT_OK;
 }
 
 static bool is_permuted(wt_weight_form form)
@@ -70,7 +81,7 @@ static wt_status load_permuted(const loading *l, uint64_t first, uint64_t n, uin
         /* a head is a group of rows, of one or more axes between the first and the last */
         WT_TRY(head_width(l, l->rows, &d, err));
         for (uint64_t i = 0; i < n; i++)
-            memcpy(out + i * l->stored_row, stored_row(l, permuted(l->weight, first + i, d)), l->stored_row);
+            WT_TRY(get_rows(l, permuted(l->weight, first + i, d), 1, out + i * l->stored_row, err));
         return WT_OK;
     }
     WT_TRY(head_width(l, l->elements, &d, err));
@@ -98,10 +109,10 @@ static wt_status load_rows(const loading *l, uint64_t first, uint64_t n, uint8_t
     if (l->weight->form == WT_FORM_TRANSPOSE)
         load_transposed(l, first, n, out);
     else if (l->weight->n_parts == 1)
-        memcpy(out, stored_row(l, first), (size_t)n * l->stored_row);
+        return get_rows(l, first, n, out, err);
     else
         for (uint64_t i = 0; i < n; i++)
-            memcpy(out + i * l->stored_row, stored_row(l, first + i), l->stored_row);
+            WT_TRY(get_rows(l, first + i, 1, out + i * l->stored_row, err));
     return WT_OK;
 }
 
@@ -151,11 +162,12 @@ static wt_status prepare(loading *l, const wt_weight *w, uint64_t first, uint64_
     const int rank = w->shape.rank;
     *l = (loading){ .weight = w, .stored = w->stored ? w->stored : w->dtype };
     l->elements = rank ? (size_t)w->shape.dim[rank - 1] : 1;
-    l->rows = rank ? (uint64_t)wt_shape_product(&w->shape, 0, rank - 1) : 1;
+    l->rows = wt_weight_rows(w);
+    const bool no_rows = w->made && (w->form == WT_FORM_AS_IS || w->form == WT_FORM_TRANSPOSE || rank < 2);
     const bool one_part = w->form != WT_FORM_STACK;
     if (!wt_dtype_bytes(w->dtype, l->elements, &l->row) || !wt_dtype_bytes(l->stored, l->elements, &l->stored_row) ||
         first > l->rows || n > l->rows - first || !w->n_parts || (one_part && w->n_parts != 1) ||
-        l->rows % w->n_parts || (w->form == WT_FORM_AS_IS && l->stored != w->dtype))
+        l->rows % w->n_parts || no_rows || (w->form == WT_FORM_AS_IS && l->stored != w->dtype))
         return wt_fail(err, WT_EINTERNAL, "tensor '%.*s': rows %llu + %llu of %llu in %zu parts", (int)w->name.len,
                        w->name.data, (unsigned long long)first, (unsigned long long)n, (unsigned long long)l->rows,
                        w->n_parts);
@@ -180,4 +192,23 @@ wt_status wt_weight_load(const wt_weights *weights, const wt_weight *weight, uin
     if (st != WT_OK)
         wt_err_where(err, "%s", wt_weights_path(weights));
     return st;
+}
+
+uint64_t wt_weight_rows(const wt_weight *weight)
+{
+    return weight->shape.rank ? (uint64_t)wt_shape_product(&weight->shape, 0, weight->shape.rank - 1) : 1;
+}
+
+static wt_status load_of_weight(const wt_rows *rows, uint64_t first, uint64_t n, void *out, wt_err *err)
+{
+    return wt_weight_load(rows->with, rows->from, first, n, out, err);
+}
+
+const wt_rows *wt_rows_of_weight(wt_weights *into, const wt_weights *set, const wt_weight *weight, uint64_t first,
+                                 wt_err *err)
+{
+    wt_rows *rows = wt_arena_alloc(wt_weights_arena(into), 1, sizeof *rows, err);
+    if (rows)
+        *rows = (wt_rows){ .load = load_of_weight, .from = weight, .with = set, .first = first };
+    return rows;
 }

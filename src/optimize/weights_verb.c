@@ -72,8 +72,11 @@ static wt_status choose(rewriting *r, const char *const *keep, size_t n_keep, wt
     for (size_t i = 0; i < r->n; i++) {
         const wt_weight *w = wt_weights_at(r->weights, i);
         if (!r->scheme) {
-            r->choices[i].asked = r->choices[i].got = w->dtype;
-            snprintf(r->choices[i].why, sizeof r->choices[i].why, "as it was");
+            const bool has = wt_dtype_get(w->dtype)->ggml_code >= 0;
+            r->choices[i].asked = w->dtype;
+            r->choices[i].got = has ? w->dtype : WT_F16;
+            snprintf(r->choices[i].why, sizeof r->choices[i].why, "%s",
+                     has ? "as it was" : "GGUF has no block of eight bits with an offset");
         }
         r->items[i] = (wt_gguf_recoding){ .weight = w, .dtype = r->choices[i].got };
     }

@@ -1,6 +1,7 @@
 /* Buffers, globs, UTF-8, sizes for people, hashes. */
 #include "base/hash.h"
 #include "base/str.h"
+#include "base/json.h"
 #include "support/test.h"
 
 static void buffers_grow(void **state)
@@ -274,14 +275,38 @@ static void random_numbers(void **state)
     assert_true(sum > 4800 && sum < 5200);
 }
 
+/* tokenizer_config.json of many models says 10^30 tokens. */
+static void wide_integers(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"most\":1000000000000000019884624838656,\"least\":[-9223372036854775809, "
+                               "9223372036854775807],\"text\":\"1000000000000000019884624838656\\\"\"}";
+    json_t *json = NULL;
+    wt_err err = { 0 };
+    wt_test_ok(wt_json_parse(&json, text, sizeof text - 1, "test", &err), &err);
+    assert_true(json_real_value(json_object_get(json, "most")) == 1e30);
+    assert_true(json_real_value(json_array_get(json_object_get(json, "least"), 0)) == -0x1p63);
+    assert_true(json_integer_value(json_array_get(json_object_get(json, "least"), 1)) == INT64_MAX);
+    assert_string_equal(json_string_value(json_object_get(json, "text")), "1000000000000000019884624838656\"");
+    json_decref(json);
+    wt_test_refused(wt_json_parse(&json, "1e999", 5, "test", &err), WT_EFORMAT, &err, "real number overflow");
+    wt_test_refused(wt_json_parse(&json, "-99999999999999999999x", 22, "test", &err), WT_EFORMAT, &err, "no JSON");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buffers_grow),           cmocka_unit_test(a_failed_buffer_stays_failed),
-        cmocka_unit_test(prefixes_and_suffixes),  cmocka_unit_test(globs),
-        cmocka_unit_test(hostile_globs_end_soon), cmocka_unit_test(utf8),
-        cmocka_unit_test(sizes_for_people),       cmocka_unit_test(sha256_known_answers),
-        cmocka_unit_test(sha256_in_any_pieces),   cmocka_unit_test(hash64_is_stable_and_spreads),
+        cmocka_unit_test(wide_integers),
+        cmocka_unit_test(buffers_grow),
+        cmocka_unit_test(a_failed_buffer_stays_failed),
+        cmocka_unit_test(prefixes_and_suffixes),
+        cmocka_unit_test(globs),
+        cmocka_unit_test(hostile_globs_end_soon),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(sizes_for_people),
+        cmocka_unit_test(sha256_known_answers),
+        cmocka_unit_test(sha256_in_any_pieces),
+        cmocka_unit_test(hash64_is_stable_and_spreads),
         cmocka_unit_test(random_numbers),
     };
     return wt_test_run("text", tests, WT_ARRAY_LEN(tests));

@@ -10,8 +10,8 @@
 #include "run/kernel_cases.h"
 #include "support/test.h"
 
-static const wt_dtype dtypes[] = { WT_Q4_0, WT_Q4_1, WT_Q5_0, WT_Q5_1, WT_Q8_0,   WT_Q2_K,
-                                   WT_Q3_K, WT_Q4_K, WT_Q5_K, WT_Q6_K, WT_IQ4_NL, WT_IQ4_XS };
+static const wt_dtype dtypes[] = { WT_Q4_0, WT_Q4_1, WT_Q5_0, WT_Q5_1,   WT_Q8_0,   WT_Q2_K,   WT_Q3_K,
+                                   WT_Q4_K, WT_Q5_K, WT_Q6_K, WT_IQ4_NL, WT_IQ4_XS, WT_AFFINE8 };
 /* Where a block's halves are: scale, and minimum (-1: none). */
 static int scale_at(wt_dtype t) { return t == WT_Q6_K ? 208 : t == WT_Q3_K ? 108 : t == WT_Q2_K ? 80 : 0; }
 static int min_at(wt_dtype t)
@@ -27,6 +27,11 @@ static void random_blocks(wt_dtype t, uint8_t *to, size_t n, kc_random *r)
             to[i] = (uint8_t)kc_next(r);
         const uint16_t scale = wt_f32_to_f16(ldexpf(kc_range(r, 0, 1) ? 1 : -1, kc_range(r, -12, -8))),
                        min = wt_f32_to_f16(ldexpf(1, kc_range(r, -12, -8)));
+        if (t == WT_AFFINE8) {
+            const float wide[] = { wt_f16_to_f32(scale), wt_f16_to_f32(min) };
+            memcpy(to, wide, sizeof wide);
+            continue;
+        }
         memcpy(to + scale_at(t), &scale, 2);
         if (min_at(t) >= 0)
             memcpy(to + min_at(t), &min, 2);

@@ -64,6 +64,7 @@ static const wt_block_codec codecs[] = {
     { WT_NVFP4, wt_decode_nvfp4, wt_encode_nvfp4 },
     { WT_Q1_0, wt_decode_q1_0, wt_encode_q1_0 },
     { WT_Q2_0, wt_decode_q2_0, wt_encode_q2_0 },
+    { WT_AFFINE8, wt_decode_affine8, NULL },
 };
 
 const wt_block_codec *wt_block_codec_get(wt_dtype dtype)

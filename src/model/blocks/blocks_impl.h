@@ -59,6 +59,7 @@ wt_block_decode_fn wt_decode_q2_k, wt_decode_q3_k, wt_decode_q4_k, wt_decode_q5_
 wt_block_decode_fn wt_decode_iq2_xxs, wt_decode_iq2_xs, wt_decode_iq2_s, wt_decode_iq3_xxs, wt_decode_iq3_s;
 wt_block_decode_fn wt_decode_iq1_s, wt_decode_iq1_m, wt_decode_iq4_nl, wt_decode_iq4_xs;
 wt_block_decode_fn wt_decode_mxfp4, wt_decode_nvfp4, wt_decode_tq1_0, wt_decode_tq2_0, wt_decode_q1_0, wt_decode_q2_0;
+wt_block_decode_fn wt_decode_affine8;
 
 wt_block_encode_fn wt_encode_q4_0, wt_encode_q4_1, wt_encode_q5_0, wt_encode_q5_1, wt_encode_q8_0;
 wt_block_encode_fn wt_encode_q2_k, wt_encode_q3_k, wt_encode_q4_k, wt_encode_q5_k, wt_encode_q6_k;

@@ -5,6 +5,8 @@
  *     Q5_0  d, 32 high bits, nibbles           x = (q - 16) d
  *     Q5_1  d, m, high bits, nibbles           x = q d + m
  *     Q8_0  d, 32 signed bytes                 x = q d
+ *     AFFINE8  d, m in float32, 32 bytes       x = q d + m; of no file: what codes of up to 8 bits with scales and
+ *              offsets of any type become (model/packed.h)
  *
  * Byte j holds element j in its low nibble and element j + 16 in its high one. */
 #include "block_search.h"
@@ -54,6 +56,18 @@ void wt_decode_q8_0(const void *blocks, float *out, size_t n)
         const float d = wt_load_f16(p);
         for (int j = 0; j < WT_LEGACY; j++)
             out[j] = (float)(int8_t)p[2 + j] * d;
+    }
+}
+
+void wt_decode_affine8(const void *blocks, float *out, size_t n)
+{
+    const uint8_t *p = blocks;
+    for (size_t i = 0; i < n; i += WT_LEGACY, p += 40, out += WT_LEGACY) {
+        float d, m;
+        memcpy(&d, p, sizeof d);
+        memcpy(&m, p + 4, sizeof m);
+        for (int j = 0; j < WT_LEGACY; j++)
+            out[j] = (float)p[8 + j] * d + m;
     }
 }
 

@@ -45,7 +45,9 @@ typedef struct wt_hf_model {
     json_t *root, *config;     /* the file; the part that describes the text model */
     const wt_hf_family *family;
     const char *prefix;
-    bool tied; /* a head in the file is the embeddings again */
+    bool packed; /* raw has matrices of codes and scales (hf_packed.c), as [out, in] whatever the family has */
+    bool mlx;    /* written by MLX, which keeps some tensors otherwise than transformers does */
+    bool tied;   /* a head in the file is the embeddings again */
     int64_t layers, experts, heads, kv_heads;
     const wt_weight **used; /* raw tensors that went into the set */
     size_t n_used, used_cap;
@@ -101,6 +103,10 @@ wt_status wt_hf_set_float(wt_hf_model *m, const char *name, double value, wt_err
 wt_status wt_hf_set_text(wt_hf_model *m, const char *name, const char *value, wt_err *err);
 int64_t wt_hf_int_of(const wt_weights *set, const char *arch, const char *name, int64_t fallback);
 double wt_hf_float_of(const wt_weights *set, const char *arch, const char *name, double fallback);
+
+/* --- quantized folders (hf_packed.c): raw becomes a set whose matrices are decoded row by row; or stays as it is ---
+ */
+wt_status wt_hf_unpack(wt_hf_model *m, wt_err *err);
 
 /* --- rope (hf_rope.c): rope_scaling or rope_parameters <-> keys and tensors of factors --- */
 wt_status wt_hf_read_rope(wt_hf_model *m, wt_err *err);

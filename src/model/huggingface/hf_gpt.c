@@ -32,7 +32,7 @@ static wt_status four_times(wt_hf_model *m, const char *name, wt_err *err)
                          err);
 }
 static wt_status gpt2_read(wt_hf_model *m, wt_err *err) { return four_times(m, "n_inner", err); }
-const wt_hf_family wt_hf_gpt2 = { .prefixes = { "transformer.", "" },
+const wt_hf_family wt_hf_gpt2 = { .prefixes = { "transformer.", "", "model." /* MLX */ },
                                   .ignored = { "*.attn.bias", "*.attn.masked_bias" },
                                   .arch = "gpt2",
                                   .model_type = "gpt2",

@@ -24,7 +24,6 @@ static wt_status unknown_type(const wt_hf_model *m, const char *type, wt_err *er
 static wt_status choose_family(wt_hf_model *m, wt_err *err)
 {
     const char *type = json_string_value(json_object_get(m->root, "model_type"));
-    const json_t *quantized = wt_hf_get(m->root, "quantization_config|quantization");
     if (!type)
         return wt_hf_refuse(m, WT_EFORMAT, "restore the file as the model's authors published it", err,
                             "there is no \"model_type\"");
@@ -33,11 +32,6 @@ static wt_status choose_family(wt_hf_model *m, wt_err *err)
             m->family = *f;
     if (!m->family)
         return unknown_type(m, type, err);
-    if (quantized) {
-        const char *method = json_string_value(wt_hf_get(quantized, "quant_method"));
-        return wt_hf_refuse(m, WT_EUNSUPPORTED, "take the original weights, and quantize them with whet", err,
-                            "the weights are quantized in the way of another tool (%.40s)", method ? method : "mlx");
-    }
     const json_t *text = json_object_get(m->root, "text_config");
     m->config = json_is_object(text) ? (json_t *)(uintptr_t)text : m->root;
     return WT_OK;
@@ -68,9 +62,18 @@ static wt_status set_file_type(wt_hf_model *m, wt_err *err)
     uint64_t bytes[WT_DTYPE_COUNT] = { 0 };
     for (size_t i = 0; i < wt_weights_count(m->set); i++)
         bytes[wt_weights_at(m->set, i)->dtype] += wt_weights_at(m->set, i)->bytes;
-    const int type = bytes[WT_BF16] > bytes[WT_F32] && bytes[WT_BF16] >= bytes[WT_F16] ? 32
-                     : bytes[WT_F16] > bytes[WT_F32]                                   ? 1
-                                                                                       : 0;
+    static const struct {
+        wt_dtype dtype;
+        int type;
+    } rows[] = { { WT_F32, 0 },  { WT_F16, 1 },  { WT_BF16, 32 }, { WT_Q4_0, 2 },  { WT_Q4_1, 3 },
+                 { WT_Q8_0, 7 }, { WT_Q5_0, 8 }, { WT_Q5_1, 9 },  { WT_MXFP4, 38 } };
+    int type = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
+        if (bytes[rows[i].dtype] > most)
+            most = bytes[rows[i].dtype], type = rows[i].type;
+    if (m->packed)
+        WT_TRY(wt_weights_set_int(m->set, "general.quantization_version", WT_META_U32, 2, err));
     return wt_weights_set_int(m->set, "general.file_type", WT_META_U32, type, err);
 }
 
@@ -207,13 +210,24 @@ static wt_status read_tokenizer(wt_hf_model *m, wt_err *err)
 
 /* --- opening -------------------------------------------------------------------------------------------------------
  */
+/* MLX says so in the file or has its own description of the quantization. */
+static wt_status find_writer(wt_hf_model *m, wt_err *err)
+{
+    wt_string format;
+    WT_TRY(wt_weights_string(m->raw, "format", "", &format, err));
+    m->mlx = (format.len == 3 && !memcmp(format.data, "mlx", 3)) || wt_hf_get(m->root, "quantization") != NULL;
+    return WT_OK;
+}
+
 static wt_status read_model(wt_hf_model *m, wt_err *err)
 {
     if (!json_is_object(m->root))
         return wt_hf_refuse(m, WT_EFORMAT, "restore the file as the model's authors published it", err,
                             "a JSON object was expected");
     WT_TRY(choose_family(m, err));
+    WT_TRY(find_writer(m, err));
     WT_TRY(wt_hf_read_keys(m, err));
+    WT_TRY(wt_hf_unpack(m, err));
     WT_TRY(wt_hf_read_tensors(m, err));
     WT_TRY(set_name(m, err));
     WT_TRY(set_file_type(m, err));
@@ -231,11 +245,11 @@ wt_status wt_hf_translate(wt_weights **out, wt_weights *raw, const json_t *confi
     if (st == WT_OK)
         st = read_model(&m, err);
     if (st == WT_OK)
-        st = wt_weights_own(m.set, raw, err);
+        st = wt_weights_own(m.set, m.raw, err);
     if (st == WT_OK)
         *out = m.set;
     else
-        wt_err_where(err, "%s", wt_weights_path(raw)), wt_weights_close(m.set), wt_weights_close(raw);
+        wt_err_where(err, "%s", wt_weights_path(m.raw)), wt_weights_close(m.set), wt_weights_close(m.raw);
     wt_free(ctx, m.used);
     wt_free(ctx, path);
     return st;

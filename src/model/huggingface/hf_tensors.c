@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/str.h"
 #include "hf_family.h"
+#include "model/packed.h"
 
 enum { NAME = 256 };
 
@@ -74,12 +75,24 @@ static wt_dtype wanted_dtype(wt_dtype stored, const char *gguf, int rank)
 {
     if (wt_hf_wants_f32(gguf, rank) || stored == WT_F64)
         return WT_F32;
-    return wt_dtype_is_float(stored) ? stored : WT_F16;
+    return wt_dtype_is_float(stored) || wt_dtype_is_block(stored) ? stored : WT_F16;
 }
 
 static bool is_real(wt_dtype t)
 {
-    return wt_dtype_is_float(t) || t == WT_F8E4M3FN || t == WT_F8E5M2 || t == WT_F8E4M3FNUZ || t == WT_F8E5M2FNUZ;
+    return wt_dtype_is_float(t) || wt_dtype_is_block(t) || t == WT_F8E4M3FN || t == WT_F8E5M2 || t == WT_F8E4M3FNUZ ||
+           t == WT_F8E5M2FNUZ;
+}
+
+/* The rows of a part from `first` on; NULL: no memory. */
+static const wt_rows *rows_from(wt_hf_model *m, const wt_rows *whole, uint64_t first, wt_err *err)
+{
+    wt_rows *rows = wt_arena_alloc(wt_weights_arena(m->set), 1, sizeof *rows, err);
+    if (rows) {
+        *rows = *whole;
+        rows->first += first;
+    }
+    return rows;
 }
 
 /* Half of the rows of a matrix, or of each matrix of three axes: one part each. */
@@ -98,9 +111,37 @@ static wt_status halve(wt_hf_model *m, wt_weight *w, const wt_weight *from, bool
     *parts = wt_alloc(m->ctx, w->n_parts, sizeof **parts, err);
     if (!*parts)
         return WT_ENOMEM;
-    for (size_t i = 0; i < w->n_parts; i++)
-        (*parts)[i] = (const uint8_t *)from->parts[0] + i * whole + (lower ? whole / 2 : 0);
+    const uint64_t rows = (uint64_t)from->shape.dim[axis];
+    for (size_t i = 0; i < w->n_parts; i++) {
+        (*parts)[i] = from->made ? (const void *)rows_from(m, from->parts[0], i * rows + (lower ? rows / 2 : 0), err)
+                                 : (const uint8_t *)from->parts[0] + i * whole + (lower ? whole / 2 : 0);
+        if (!(*parts)[i])
+            return WT_ENOMEM;
+    }
     return WT_OK;
+}
+
+/* Experts of a layer become one tensor, whose type all of them have: where their scales led to different ones, the one
+ * that holds all. */
+static void even_out(wt_hf_model *m, const wt_hf_tensor *row, int64_t layer, const char *suffix)
+{
+    char name[NAME];
+    wt_dtype common = WT_DTYPE_NONE;
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t e = 0; e < m->experts; e++) {
+            const wt_weight *found = wt_hf_name(name, sizeof name, m->prefix, row->hf, layer, e, suffix)
+                                         ? wt_weights_find(m->raw, name)
+                                         : NULL;
+            wt_weight *one = (wt_weight *)(uintptr_t)found; /* of the set that wt_hf_unpack made */
+            if (!one || !one->made)
+                return;
+            const wt_rows *rows = one->parts[0];
+            wt_packed *p = (wt_packed *)(uintptr_t)rows->from;
+            if (pass == 0)
+                common = common ? wt_packed_common(common, p->dtype) : p->dtype;
+            else
+                one->dtype = p->dtype = common;
+        }
 }
 
 static wt_status stack(wt_hf_model *m, wt_weight *w, const wt_weight *from, const wt_hf_tensor *row, int64_t layer,
@@ -112,6 +153,8 @@ static wt_status stack(wt_hf_model *m, wt_weight *w, const wt_weight *from, cons
     *parts = wt_alloc(m->ctx, (size_t)m->experts, sizeof **parts, err);
     if (!*parts)
         return WT_ENOMEM;
+    if (from->made)
+        even_out(m, row, layer, suffix);
     for (int64_t e = 0; e < m->experts; e++) {
         const wt_weight *one = wt_hf_name(name, sizeof name, m->prefix, row->hf, layer, e, suffix)
                                    ? wt_weights_find(m->raw, name)
@@ -119,7 +162,7 @@ static wt_status stack(wt_hf_model *m, wt_weight *w, const wt_weight *from, cons
         if (!one)
             return wt_hf_refuse(m, WT_EFORMAT, "download the model again, with all its files", err,
                                 "tensor '%s' is missing: the model has %lld experts", name, (long long)m->experts);
-        if (!wt_shape_equal(&one->shape, &from->shape) || one->dtype != from->dtype)
+        if (!wt_shape_equal(&one->shape, &from->shape) || one->dtype != from->dtype || one->made != from->made)
             return bad_tensor(m, one, err, "is not like that of expert 0");
         WT_TRY(wt_hf_mark(m->ctx, &m->used, &m->n_used, &m->used_cap, one, err));
         (*parts)[e] = one->parts[0];
@@ -142,7 +185,7 @@ static wt_status change(wt_hf_model *m, wt_weight *w, const wt_weight *from, con
         break;
     case WT_HF_PLUS_1: w->form = WT_FORM_PLUS_1; break;
     case WT_HF_TRANSPOSE:
-        if (from->shape.rank == 2) {
+        if (from->shape.rank == 2 && !from->made && !m->mlx) {
             w->form = WT_FORM_TRANSPOSE;
             w->shape = wt_shape_make(2, (int64_t[]){ from->shape.dim[1], from->shape.dim[0] });
         }
@@ -191,6 +234,8 @@ static wt_status add(wt_hf_model *m, const char *name, const wt_weight *from, co
         st = check_heads(m, &w, from, err);
     w.dtype = wanted_dtype(from->dtype, row->gguf, w.shape.rank);
     w.stored = w.dtype == from->dtype ? WT_DTYPE_NONE : from->dtype;
+    if (st == WT_OK && w.made && w.shape.rank < 2)
+        st = bad_tensor(m, from, err, "cannot be quantized here");
     if (w.form == WT_FORM_AS_IS && (w.stored || from->form != WT_FORM_AS_IS))
         w.form = WT_FORM_STACK;
     if (parts)
@@ -203,19 +248,51 @@ static wt_status add(wt_hf_model *m, const char *name, const wt_weight *from, co
 
 /* --- all -----------------------------------------------------------------------------------------------------------
  */
+/* The row of a tensor that MLX keeps otherwise: experts in one ("switch_mlp"), the halves of a gate apart. */
+static bool mlx_row(const wt_hf_tensor *row, char *pattern, size_t size, wt_hf_tensor *out)
+{
+    static const char *const names[][2] = {
+        { "experts.@.w1", "switch_mlp.gate_proj" },
+        { "experts.@.w2", "switch_mlp.down_proj" },
+        { "experts.@.w3", "switch_mlp.up_proj" },
+        { "experts.@.", "switch_mlp." },
+        { "block_sparse_moe.output_linear", "block_sparse_moe.switch_mlp.down_proj" },
+        { "block_sparse_moe.input_linear", "block_sparse_moe.switch_mlp.gate_proj" }
+    };
+    for (size_t i = 0; i < WT_ARRAY_LEN(names); i++) {
+        const char *at = strstr(row->hf, names[i][0]);
+        const char *to = row->change == WT_HF_LOWER ? "block_sparse_moe.switch_mlp.up_proj" : names[i][1];
+        if (!at)
+            continue;
+        snprintf(pattern, size, "%.*s%s%s", (int)(at - row->hf), row->hf, to, at + strlen(names[i][0]));
+        *out = (wt_hf_tensor){ row->gguf, pattern, WT_HF_SAME };
+        return true;
+    }
+    return false;
+}
+
+static const wt_weight *find_row(const wt_hf_model *m, const wt_hf_tensor *row, int64_t layer, const char *suffix,
+                                 char *name)
+{
+    return wt_hf_name(name, NAME, m->prefix, row->hf, layer, 0, suffix) ? wt_weights_find(m->raw, name) : NULL;
+}
+
 static wt_status read_row(wt_hf_model *m, const wt_hf_tensor *row, int64_t layer, wt_err *err)
 {
     static const char *const suffixes[] = { ".weight", ".bias" };
     for (size_t i = 0; i < WT_ARRAY_LEN(suffixes); i++) {
-        char from[NAME], to[NAME];
-        if (!wt_hf_name(from, sizeof from, m->prefix, row->hf, layer, 0, suffixes[i]) ||
-            !wt_hf_name(to, sizeof to, "", row->gguf, layer, 0, suffixes[i]))
+        char from[NAME], to[NAME], pattern[NAME];
+        wt_hf_tensor other;
+        if (!wt_hf_name(to, sizeof to, "", row->gguf, layer, 0, suffixes[i]))
             return wt_fail(err, WT_EINTERNAL, "a tensor's name is too long");
-        const wt_weight *w = wt_weights_find(m->raw, from);
+        const wt_weight *w = find_row(m, row, layer, suffixes[i], from);
+        const bool stacked = !w && m->mlx && mlx_row(row, pattern, sizeof pattern, &other);
+        if (stacked)
+            w = find_row(m, &other, layer, suffixes[i], from);
         if (w && m->tied && !strcmp(row->gguf, "output"))
             WT_TRY(wt_hf_mark(m->ctx, &m->used, &m->n_used, &m->used_cap, w, err));
         else if (w)
-            WT_TRY(add(m, to, w, row, layer, suffixes[i], err));
+            WT_TRY(add(m, to, w, stacked ? &other : row, layer, suffixes[i], err));
     }
     return WT_OK;
 }

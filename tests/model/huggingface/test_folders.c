@@ -44,7 +44,7 @@ static void configs(void **state)
         const char *part, *more;
     } cases[] = {
         { "duplicate", ",\"hidden_size\":8" },
-        { "quantized in the way of another tool (gptq)", ",\"quantization_config\":{\"quant_method\":\"gptq\"}" },
+        { "quantized in a way that is not known here (quip)", ",\"quantization_config\":{\"quant_method\":\"quip\"}" },
         { "unknown type 'spiral'", ",\"rope_scaling\":{\"rope_type\":\"spiral\",\"factor\":2}" },
         { "\"factor\" is no number", ",\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":\"2\"}" },
         { "\"factor\" of \"rope_scaling\" is -1", ",\"rope_scaling\":{\"rope_type\":\"linear\",\"factor\":-1}" },

@@ -2,6 +2,7 @@
  *
  *     weights_tool show PATH              one JSON document: keys, and tensors with the hash of their finished data
  *     weights_tool export PATH FOLDER     as a Hugging Face folder
+ *     weights_tool floats PATH FILE       finished tensors as float32, in one safetensors file of GGUF's names
  *     weights_tool copy PATH FILE         as one safetensors file of the same names */
 #include <inttypes.h>
 #include <stdio.h>
@@ -71,6 +72,38 @@ static wt_status show(wt_weights *set, wt_err *err)
     return st;
 }
 
+static wt_status add_floats(wt_weights *view, const wt_weights *set, const wt_weight *w, wt_err *err)
+{
+    const void *rows = wt_rows_of_weight(view, set, w, 0, err);
+    const bool vector = w->shape.rank < 2;
+    const wt_weight v = { .name = w->name,
+                          .dtype = WT_F32,
+                          .stored = vector               ? w->stored
+                                    : w->dtype == WT_F32 ? WT_DTYPE_NONE
+                                                         : w->dtype,
+                          .shape = w->shape,
+                          .form = vector ? w->form : WT_FORM_STACK,
+                          .parts = vector ? w->parts : &rows,
+                          .n_parts = vector ? w->n_parts : 1,
+                          .heads = w->heads,
+                          .queries = w->queries,
+                          .made = !vector };
+    return rows ? wt_weights_add(view, &v, err) : WT_ENOMEM;
+}
+
+static wt_status floats(wt_weights *set, const char *path, wt_err *err)
+{
+    wt_weights *view = NULL;
+    WT_TRY(wt_weights_new(&view, wt_weights_context(set), path, "safetensors", err));
+    wt_status st = WT_OK;
+    for (size_t i = 0; i < wt_weights_count(set) && st == WT_OK; i++)
+        st = add_floats(view, set, wt_weights_at(set, i), err);
+    if (st == WT_OK)
+        st = wt_safetensors_write(view, path, NULL, NULL, err);
+    wt_weights_close(view);
+    return st;
+}
+
 static wt_status act(wt_context *ctx, char **argv, wt_err *err)
 {
     wt_weights *set = NULL;
@@ -80,6 +113,8 @@ static wt_status act(wt_context *ctx, char **argv, wt_err *err)
         st = show(set, err);
     else if (!strcmp(argv[1], "copy"))
         st = wt_safetensors_write(set, argv[3], NULL, NULL, err);
+    else if (!strcmp(argv[1], "floats"))
+        st = floats(set, argv[3], err);
     else if (!strcmp(argv[1], "export"))
         st = wt_hf_write(set, argv[3], NULL, NULL, err);
     wt_weights_close(set);

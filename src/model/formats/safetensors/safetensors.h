@@ -2,9 +2,9 @@
  *
  *     u64 N | N bytes of JSON, padded with spaces | data, to the end of the file
  *
- * What is read is a set with the names of the file and no keys; huggingface/ makes one with GGUF's names of
- * it. Data are views of the maps; a tensor whose data lie at an address that its type does not allow is copied when
- * it is asked for (WT_FORM_STACK). */
+ * What is read is a set with the names of the file and, of keys, the metadata's "format" alone; huggingface/ makes one
+ * with GGUF's names of it. Data are views of the maps; a tensor whose data lie at an address that its type does not
+ * allow is copied when it is asked for (WT_FORM_STACK). */
 #ifndef WT_SAFETENSORS_H
 #define WT_SAFETENSORS_H
 #include "model/format.h"

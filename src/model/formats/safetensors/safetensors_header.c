@@ -155,8 +155,11 @@ static wt_status read_entries(header *h, wt_err *err)
     json_object_keylen_foreach(h->json, key, len, value)
     {
         if (len == 12 && !memcmp(key, "__metadata__", len)) {
+            const json_t *format = json_object_get(value, "format");
             if (!json_is_object(value))
                 return wt_weights_refuse(h->path, err, 8, "\"__metadata__\" is no object");
+            if (json_is_string(format))
+                WT_TRY(wt_weights_set_string(h->set, "format", json_string_value(format), err));
             continue;
         }
         entry *e = &h->entries[h->n++];

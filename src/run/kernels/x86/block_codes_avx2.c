@@ -60,6 +60,14 @@ static void read_q8_0(const void *block, wt_codes *out)
         out->code[i] = b[2 + i] ^ 128;
 }
 
+static void read_affine8(const void *block, wt_codes *out)
+{
+    const uint8_t *b = block;
+    memcpy(out->scale, b, sizeof out->scale[0]);
+    memcpy(out->offset, b + 4, sizeof out->offset[0]);
+    memcpy(out->code, b + 8, 32);
+}
+
 /* Eight pairs of 6 bits in 12 bytes: scale and minimum of each 32. */
 static void scales_k4(const uint8_t *b, const uint8_t *s, wt_codes *out)
 {
@@ -155,6 +163,7 @@ static const wt_block_form forms[] = {
     { WT_Q2_K, WT_KIND_2_OFFSET, read_q2_k, 256, 84, 2, 0, 2, true },
     { WT_IQ4_NL, WT_KIND_4_TABLE, read_iq4_nl, 32, 18, 4, 128, 1, false },
     { WT_IQ4_XS, WT_KIND_4_TABLE, read_iq4_xs, 256, 136, 4, 128, 1, false },
+    { WT_AFFINE8, WT_KIND_8_OFFSET, read_affine8, 32, 40, 8, 0, 1, true },
 };
 
 const wt_block_form *wt_block_form_get(wt_dtype dtype)

@@ -115,6 +115,8 @@ WT_INLINE void side_of_tile(const form f, const int rows, size_t side, const cha
             __m256 o = _mm256_setzero_ps();
             if (f.offset)
                 o = halves_at(w + 32 * (f.halves + h) + 16 * side);
+            if (f.offset && is_signed) /* the codes that are multiplied are 128 less than those of the file */
+                o = _mm256_fmadd_ps(d, _mm256_set1_ps(128), o);
             WT_UNROLL
             for (int t = 0; t < rows; t++) {
                 __m256i i = f.offset || is_signed ? _mm256_setzero_si256() : _mm256_set1_epi32(whole[h * rows + t]);

@@ -23,6 +23,7 @@
 /* What tiles distinguish: X(kind, bits, halves, offset, table). */
 #define WT_BLOCK_KINDS(X)                                                                                              \
     X(8, 8, 1, false, false)                                                                                           \
+    X(8_OFFSET, 8, 1, true, false)                                                                                     \
     X(4, 4, 1, false, false)                                                                                           \
     X(4_OFFSET, 4, 1, true, false)                                                                                     \
     X(4_TABLE, 4, 1, false, true)                                                                                      \
