@@ -4,15 +4,17 @@
 #include "whet/optimize.h"
 
 typedef struct args {
-    const char *to, *dtype, *check, *preprocess;
+    const char *to, *dtype, *scheme, *check, *preprocess;
 } args;
 
 static const cli_option options[] = {
     { "to", 0, CLI_CHOICE, offsetof(args, to), "FORMAT",
-      "gguf, safetensors or genai (folders), onnx or openvino, where the output's name does not say it",
-      "gguf/safetensors/genai/onnx/openvino" },
+      "gguf, safetensors, mlx or genai (folders), onnx or openvino, where the output's name does not say it",
+      "gguf/safetensors/mlx/genai/onnx/openvino" },
     { "dtype", 0, CLI_CHOICE, offsetof(args, dtype), "TYPE",
       "type of the weights: f32, f16 or bf16 (default: as they are)", "f32/f16/bf16" },
+    CLI_ROW(args, scheme, "scheme", 0, CLI_TEXT, "SCHEME",
+            "of MLX: affine4-g64 and its like, mxfp4, nvfp4, mxfp8 (default: block formats by their numbers)"),
     { "check", 0, CLI_TEXT, offsetof(args, check), "SET",
       "then compares what both answer to a data set, as whet compare does (graphs)", NULL },
     { "preprocess", 0, CLI_TEXT, offsetof(args, preprocess), "FILE",
@@ -59,6 +61,7 @@ static int run(cli *c)
     o.dtype = a->dtype;
     o.check = a->check;
     o.preprocess = a->preprocess;
+    o.scheme = a->scheme;
     const wt_status st = wt_convert_model(&result, c->ctx, c->inputs[0], &o, &err);
     return cli_finish(c, st, &err, result, print);
 }
@@ -67,7 +70,7 @@ const cli_verb cmd_convert = {
     .name = "convert",
     .summary = "writes a model as another file, or with another type of weights",
     .usage = "MODEL -o OUT [--dtype f16]",
-    .details = "Language models are written as GGUF, as a folder with safetensors, or for ONNX Runtime: as one graph "
+    .details = "Language models are written as GGUF, as a folder with safetensors, of MLX too, or for ONNX Runtime: as one graph "
                "(onnx) or with all that its GenAI needs (genai); graphs as ONNX, or as OpenVINO IR (an .xml "
                "and a .bin). What was written is read again and hashed.\n"
                "With --dtype,\n"

@@ -12,9 +12,13 @@ typedef struct args {
 
 static const cli_option options[] = {
     { "scheme", 's', CLI_CHOICE, offsetof(args, scheme), "SCHEME",
-      "int8 (default) or fp16 (weights stored as halves); of language models q4_k_m (default), q8_0, ...",
+      "int8 (default) or fp16 (weights stored as halves); of language models q4_k_m (default), q8_0, ...; "
+      "affine4-g64, mxfp4, ... make a folder of MLX",
       "int8/fp16/f32/f16/bf16/q8_0/q6_k/q5_k_m/q5_k_s/q5_1/q5_0/q4_k_m/q4_k_s/q4_1/q4_0/iq4_xs/iq4_nl/q3_k_l/q3_k_m/"
-      "q3_k_s/q2_k/mxfp4_moe/tq2_0/tq1_0" },
+      "q3_k_s/q2_k/mxfp4_moe/tq2_0/tq1_0/"
+      "affine2-g32/affine2-g64/affine2-g128/affine3-g32/affine3-g64/affine3-g128/affine4-g32/affine4-g64/affine4-g128/"
+      "affine5-g32/affine5-g64/affine5-g128/affine6-g32/affine6-g64/affine6-g128/affine8-g32/affine8-g64/affine8-g128/"
+      "mxfp4/nvfp4/mxfp8" },
     DATA_ROWS(args, data),
     CLI_ROW(args, stats, "stats", 0, CLI_TEXT, "FILE", "statistics of `whet calibrate` instead of --data"),
     { "method", 'm', CLI_CHOICE, offsetof(args, method), "METHOD",

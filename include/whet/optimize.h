@@ -24,10 +24,11 @@ typedef struct wt_convert_options {
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *to;    /* "gguf", "safetensors" (a folder), "onnx", "openvino"; NULL: by the name of output */
+    const char *to; /* "gguf", "safetensors", "mlx" (folders), "onnx", "openvino"; NULL: by the name of output */
     const char *dtype; /* "f32", "f16", "bf16": of the weights; NULL: as they are */
     const char *check; /* of a graph: a data set to which both must answer alike (WT_EVERDICT otherwise), or NULL */
     const char *preprocess; /* JSON file for check, or NULL */
+    const char *scheme;     /* of MLX: "affine4-g64", "mxfp4", ...: what all matrices become; NULL: as they are */
 } wt_convert_options;
 WT_API wt_convert_options wt_convert_defaults(void);
 WT_API wt_status wt_convert_model(wt_result **out, wt_context *ctx, const char *model,

@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "model/formats/genai/genai.h"
-#include "model/huggingface/huggingface.h"
 #include "run/passes/pass.h"
 #include "measure/open.h"
 #include "optimize/weights_verb.h"
@@ -23,32 +22,6 @@ static const char *format_of(const wt_convert_options *o)
     if (format)
         return format->name;
     return strchr(wt_path_base(o->output), '.') && !wt_path_is_dir(o->output) ? "gguf" : "safetensors";
-}
-
-/* As Hugging Face's own tools cut models. */
-static const uint64_t MOST_BYTES_OF_A_FILE = 5000000000;
-
-static wt_status write_folder(wt_context *ctx, const char *model, const wt_convert_options *o, json_t *root,
-                              wt_err *err)
-{
-    wt_weights *weights = NULL;
-    wt_written written = { .ctx = ctx };
-    const wt_scheme *scheme = o->dtype ? wt_scheme_find(o->dtype) : NULL;
-    json_t *ledger = json_array();
-    const wt_hf_write_options ho = { .force = o->force != 0,
-                                     .dtype = scheme ? scheme->base : WT_DTYPE_NONE,
-                                     .max_shard_bytes = MOST_BYTES_OF_A_FILE,
-                                     .ledger = ledger };
-    json_object_set_new(root, "ledger", ledger);
-    WT_TRY(wt_weights_open(&weights, ctx, model, err));
-    wt_status st = wt_weights_need_tensors(weights, err);
-    if (st == WT_OK)
-        st = wt_hf_write(weights, o->output, &ho, &written, err);
-    if (st == WT_OK)
-        json_object_set_new(root, "written", wt_written_json(&written));
-    wt_written_free(&written);
-    wt_weights_close(weights);
-    return st;
 }
 
 /* A decoder as the graph that ONNX Runtime runs: in a folder with all that GenAI needs, or alone. */
@@ -87,13 +60,16 @@ static wt_status convert_weights(wt_context *ctx, const char *model, const wt_co
         wt_err_hint(err, "use --to safetensors -o FOLDER");
         return WT_EUSAGE;
     }
-    if (!strcmp(to, "safetensors"))
-        return write_folder(ctx, model, o, root, err);
+    if (!strcmp(to, "safetensors") || !strcmp(to, "mlx")) {
+        const wt_folder_options fo = {
+            .output = o->output, .force = o->force != 0, .dtype = o->dtype, .mlx = *to == 'm', .scheme = o->scheme
+        };
+        return wt_write_weights_folder(ctx, model, &fo, root, err);
+    }
     if (!strcmp(to, "genai") || !strcmp(to, "onnx"))
         return write_decoder(ctx, model, o, !strcmp(to, "genai"), root, err);
     if (strcmp(to, "gguf") != 0)
-        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf, safetensors, genai or onnx, not as %s",
-                       to);
+        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf, safetensors, mlx, genai or onnx, not as %s", to);
     return wt_rewrite_weights(ctx, model, o->dtype ? wt_scheme_find(o->dtype) : NULL, NULL, 0, o->output, o->force != 0,
                               root, err);
 }
@@ -183,6 +159,11 @@ static wt_status check(const char *model, const wt_convert_options *o, wt_err *e
         return wt_fail(err, WT_EUSAGE, "where to write the model is missing: -o OUT.gguf");
     if (o->dtype && strcmp(o->dtype, "f32") != 0 && strcmp(o->dtype, "f16") != 0 && strcmp(o->dtype, "bf16") != 0) {
         wt_fail(err, WT_EUSAGE, "--dtype '%s': f32, f16 or bf16 were expected", o->dtype);
+        wt_err_hint(err, "whet quantize --scheme stores weights in fewer bits");
+        return WT_EUSAGE;
+    }
+    if (o->scheme && (!o->to || strcmp(o->to, "mlx") != 0)) {
+        wt_fail(err, WT_EUSAGE, "--scheme is for --to mlx");
         wt_err_hint(err, "whet quantize --scheme stores weights in fewer bits");
         return WT_EUSAGE;
     }

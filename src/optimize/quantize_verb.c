@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "model/format.h"
+#include "model/formats/mlx/mlx.h"
 #include "measure/open.h"
 #include "optimize/quantizer.h"
 #include "optimize/weights_verb.h"
@@ -162,6 +163,11 @@ static wt_status quantize_weights(wt_context *ctx, const char *model, const char
                                   json_t *root, wt_err *err)
 {
     const wt_scheme *scheme = wt_scheme_find(!strcmp(name, "fp16") ? "f16" : name);
+    wt_mlx_scheme mlx;
+    if (wt_mlx_scheme_parse(name, &mlx)) {
+        const wt_folder_options fo = { .output = o->output, .force = o->force != 0, .mlx = true, .scheme = name };
+        return wt_write_weights_folder(ctx, model, &fo, root, err);
+    }
     if (!scheme)
         return wt_fail(err, WT_EUSAGE,
                        "there is no scheme '%s' for language models: q4_k_m, q8_0, f16 or the like "

@@ -3,7 +3,10 @@
 #include <math.h>
 #include <stdio.h>
 #include "base/json.h"
+#include "base/str.h"
 #include "model/formats/gguf/gguf.h"
+#include "model/formats/mlx/mlx.h"
+#include "model/huggingface/huggingface.h"
 
 json_t *wt_written_json(const wt_written *w)
 {
@@ -126,5 +129,59 @@ wt_status wt_rewrite_weights(wt_context *ctx, const char *model, const wt_scheme
     if (st == WT_OK)
         st = rewrite(&r, keep, n_keep, output, force, root, err);
     wt_weights_close(r.weights);
+    return st;
+}
+
+/* --- folders -------------------------------------------------------------------------------------------------------
+ */
+/* As Hugging Face's own tools cut models. */
+static const uint64_t MOST_BYTES_OF_A_FILE = 5000000000;
+
+static void put_folder_sizes(const wt_weights *weights, const wt_written *written, json_t *root)
+{
+    uint64_t elements = 0, file = 0;
+    for (size_t i = 0; i < wt_weights_count(weights); i++) {
+        const wt_weight *w = wt_weights_at(weights, i);
+        elements += (uint64_t)wt_shape_product(&w->shape, 0, w->shape.rank);
+    }
+    for (size_t i = 0; i < written->count; i++)
+        file += wt_str_ends(written->files[i].path, ".safetensors") ? written->files[i].bytes : 0;
+    json_object_set_new(root, "written", wt_written_json(written));
+    json_object_set_new(root, "size_bytes", json_integer((json_int_t)file));
+    json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)(4 * elements)));
+    json_object_set_new(root, "weight_bytes", json_integer((json_int_t)file));
+    json_object_set_new(root, "weight_ratio", wt_json_real(elements ? (double)file / (4.0 * (double)elements) : 1));
+    json_object_set_new(root, "bits_per_weight", wt_json_real(elements ? 8.0 * (double)file / (double)elements : 32));
+}
+
+wt_status wt_write_weights_folder(wt_context *ctx, const char *model, const wt_folder_options *o, json_t *root,
+                                  wt_err *err)
+{
+    wt_weights *weights = NULL;
+    wt_written written = { .ctx = ctx };
+    wt_mlx_scheme mlx;
+    const wt_scheme *scheme = o->dtype ? wt_scheme_find(o->dtype) : NULL;
+    json_t *ledger = json_array();
+    const wt_hf_write_options ho = { .force = o->force,
+                                     .dtype = scheme ? scheme->base : WT_DTYPE_NONE,
+                                     .max_shard_bytes = MOST_BYTES_OF_A_FILE,
+                                     .mlx = o->mlx,
+                                     .mlx_scheme = o->scheme ? &mlx : NULL,
+                                     .ledger = ledger };
+    json_object_set_new(root, "ledger", ledger);
+    if (o->scheme && !wt_mlx_scheme_parse(o->scheme, &mlx)) {
+        wt_fail(err, WT_EUSAGE, "MLX has no scheme '%s'", o->scheme);
+        wt_err_hint(err, "affine2-g32 to affine8-g128 (2, 3, 4, 5, 6, 8 bits; groups of 32, 64, 128), mxfp4, nvfp4, "
+                         "mxfp8");
+        return WT_EUSAGE;
+    }
+    WT_TRY(wt_weights_open(&weights, ctx, model, err));
+    wt_status st = wt_weights_need_tensors(weights, err);
+    if (st == WT_OK)
+        st = wt_hf_write(weights, o->output, &ho, &written, err);
+    if (st == WT_OK)
+        put_folder_sizes(weights, &written, root);
+    wt_written_free(&written);
+    wt_weights_close(weights);
     return st;
 }

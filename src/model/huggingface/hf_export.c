@@ -3,7 +3,7 @@
  * Element types: a folder has one for (nearly) all of it. What GGUF widened (norms) goes back to it where no value
  * changes by that; block formats become plain numbers, and the ledger says so. */
 #include <stdio.h>
-#include "hf_family.h"
+#include "hf_mlx.h"
 #include "model/formats/safetensors/safetensors.h"
 
 enum { NAME = 256, CHUNK = 1024 };
@@ -95,48 +95,88 @@ wt_dtype wt_hf_export_dtype(const wt_hf_export *x)
 
 /* --- one tensor ----------------------------------------------------------------------------------------------------
  */
-/* The finished data of a tensor, as they are or, where single elements have to be moved, out of their blocks. */
-static wt_status data_of(wt_hf_export *x, const wt_weight *w, bool elements, wt_tensor *out, wt_err *err)
+/* Where the rows of a tensor come from: data as they are, or rows made when they are asked for. */
+typedef struct source {
+    wt_dtype dtype;
+    wt_shape shape;
+    const void *part;
+    bool made;
+    size_t row_bytes;
+} source;
+
+/* The part from a row on; NULL: no memory. */
+static const void *slice(wt_hf_export *x, const source *s, uint64_t row, wt_err *err)
 {
-    WT_TRY(wt_hf_mark(x->ctx, &x->used, &x->n_used, &x->used_cap, w, err));
-    if (w->form == WT_FORM_AS_IS)
-        *out = (wt_tensor){ .dtype = w->dtype, .shape = w->shape, .data = w->parts[0], .bytes = w->bytes };
-    else
-        WT_TRY(wt_weight_data(x->set, w, out, err));
-    if (!elements || !wt_dtype_is_block(w->dtype))
-        return WT_OK;
+    if (!s->made)
+        return (const uint8_t *)s->part + (size_t)row * s->row_bytes;
+    wt_rows *rows = wt_arena_alloc(wt_weights_arena(x->view), 1, sizeof *rows, err);
+    if (rows) {
+        *rows = *(const wt_rows *)s->part;
+        rows->first += row;
+    }
+    return rows;
+}
+
+/* All of a tensor, finished; single elements have to be moved, so blocks are decoded. */
+static wt_status finished_data(wt_hf_export *x, const wt_weight *w, source *s, wt_err *err)
+{
+    wt_tensor t;
     int64_t n = 0;
     const int rank = w->shape.rank;
-    wt_weight plain = { .name = w->name, .shape = w->shape, .parts = &out->data, .n_parts = 1 };
+    WT_TRY(wt_weight_data(x->set, w, &t, err));
+    s->part = t.data;
+    if (!wt_dtype_is_block(w->dtype))
+        return WT_OK;
+    wt_weight plain = { .name = w->name, .shape = w->shape, .parts = &t.data, .n_parts = 1 };
     set_dtype(&plain, w->dtype, WT_F32);
     if (!wt_shape_count(&w->shape, &n) || !rank)
         return wt_fail(err, WT_EFORMAT, "tensor '%.*s': its size overflows", (int)w->name.len, w->name.data);
     float *data = wt_weights_pages(x->view, (size_t)n * sizeof *data, err);
     if (!data)
         return WT_ENOMEM;
-    WT_TRY(wt_weight_load(x->set, &plain, 0, (uint64_t)wt_shape_product(&w->shape, 0, rank - 1), data, err));
-    *out = (wt_tensor){ .dtype = WT_F32, .shape = w->shape, .data = data, .bytes = (size_t)n * sizeof *data };
-    return WT_OK;
+    s->part = data;
+    s->dtype = WT_F32;
+    return wt_weight_load(x->set, &plain, 0, wt_weight_rows(w), data, err);
+}
+
+static wt_status source_of(wt_hf_export *x, const wt_weight *w, bool elements, source *s, wt_err *err)
+{
+    *s = (source){ .dtype = w->dtype, .shape = w->shape, .part = w->form == WT_FORM_AS_IS ? w->parts[0] : NULL };
+    WT_TRY(wt_hf_mark(x->ctx, &x->used, &x->n_used, &x->used_cap, w, err));
+    if (elements && (!s->part || wt_dtype_is_block(w->dtype))) {
+        WT_TRY(finished_data(x, w, s, err));
+    } else if (!s->part) {
+        s->part = wt_rows_of_weight(x->view, x->set, w, 0, err);
+        s->made = true;
+        if (!s->part)
+            return WT_ENOMEM;
+    }
+    const uint64_t columns = s->shape.rank ? (uint64_t)s->shape.dim[s->shape.rank - 1] : 1;
+    return wt_dtype_bytes(s->dtype, columns, &s->row_bytes) ? WT_OK : wt_fail(err, WT_EFORMAT, "a row's size overflows");
 }
 
 static wt_status put(wt_hf_export *x, wt_weight *v, const char *name, wt_dtype from, wt_err *err)
 {
     v->name = (wt_string){ name, strlen(name) };
+    if (wt_hf_mlx_wants(x, v, from))
+        return wt_hf_mlx_put(x, v, from, err);
     WT_TRY(choose_dtype(x, v, from, err));
     return wt_weights_add(x->view, v, err);
 }
 
-static wt_status put_experts(wt_hf_export *x, const wt_tensor *t, const wt_hf_tensor *row, int64_t layer,
+static wt_status put_experts(wt_hf_export *x, const source *s, const wt_hf_tensor *row, int64_t layer,
                              const char *suffix, wt_err *err)
 {
-    const int64_t n = t->shape.rank == 3 ? t->shape.dim[0] : 0;
+    const int64_t n = s->shape.rank == 3 ? s->shape.dim[0] : 0;
     for (int64_t e = 0; e < n; e++) {
         char name[NAME];
-        const void *part = (const uint8_t *)t->data + (size_t)e * (t->bytes / (size_t)n);
-        wt_weight v = { .shape = wt_shape_make(2, t->shape.dim + 1), .parts = &part, .n_parts = 1 };
+        const void *part = slice(x, s, (uint64_t)(e * s->shape.dim[1]), err);
+        wt_weight v = { .shape = wt_shape_make(2, s->shape.dim + 1), .parts = &part, .n_parts = 1, .made = s->made };
+        if (!part)
+            return WT_ENOMEM;
         if (!wt_hf_name(name, sizeof name, x->family->prefixes[0], row->hf, layer, e, suffix))
             return wt_fail(err, WT_EINTERNAL, "a tensor's name is too long");
-        WT_TRY(put(x, &v, name, t->dtype, err));
+        WT_TRY(put(x, &v, name, s->dtype, err));
     }
     return n ? WT_OK : wt_fail(err, WT_EFORMAT, "tensor '%s' has no axis of experts", row->gguf);
 }
@@ -151,43 +191,62 @@ static const wt_hf_tensor *partner(const wt_hf_export *x, const wt_hf_tensor *ro
 }
 
 /* Two tensors whose matrices become halves of one. */
-static wt_status put_halves(wt_hf_export *x, const wt_tensor *upper, const wt_hf_tensor *row, int64_t layer,
+static wt_status put_halves(wt_hf_export *x, const source *upper, const wt_hf_tensor *row, int64_t layer,
                             const char *suffix, const char *name, wt_err *err)
 {
     char other[NAME];
-    wt_tensor lower;
+    source lower;
     const wt_hf_tensor *below = partner(x, row);
     wt_hf_name(other, sizeof other, "", below->gguf, layer, 0, suffix);
     const wt_weight *w = wt_weights_find(x->set, other);
     if (!w || !wt_shape_equal(&w->shape, &upper->shape) || w->dtype != upper->dtype)
         return wt_fail(err, WT_EFORMAT, "tensor '%s' is missing or is not like its other half", other);
-    WT_TRY(data_of(x, w, false, &lower, err));
+    WT_TRY(source_of(x, w, false, &lower, err));
+    if (lower.made != upper->made)
+        return wt_fail(err, WT_EFORMAT, "tensor '%s' is not stored like its other half", other);
     const size_t n = upper->shape.rank == 3 ? (size_t)upper->shape.dim[0] : 1;
+    const uint64_t rows = (uint64_t)upper->shape.dim[upper->shape.rank - 2];
     const void **parts = wt_alloc(x->ctx, 2 * n, sizeof *parts, err);
-    if (!parts)
-        return WT_ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        parts[2 * i] = (const uint8_t *)upper->data + i * (upper->bytes / n);
-        parts[2 * i + 1] = (const uint8_t *)lower.data + i * (lower.bytes / n);
+    wt_status st = parts ? WT_OK : WT_ENOMEM;
+    for (size_t i = 0; i < n && st == WT_OK; i++) {
+        parts[2 * i] = slice(x, upper, i * rows, err);
+        parts[2 * i + 1] = slice(x, &lower, i * rows, err);
+        st = parts[2 * i] && parts[2 * i + 1] ? WT_OK : WT_ENOMEM;
     }
-    wt_weight v = { .shape = upper->shape, .form = WT_FORM_STACK, .parts = parts, .n_parts = 2 * n };
+    wt_weight v = {
+        .shape = upper->shape, .form = WT_FORM_STACK, .parts = parts, .n_parts = 2 * n, .made = upper->made
+    };
     v.shape.dim[upper->shape.rank - 2] *= 2;
-    const wt_status st = put(x, &v, name, upper->dtype, err);
+    if (st == WT_OK)
+        st = put(x, &v, name, upper->dtype, err);
     wt_free(x->ctx, parts);
     return st;
+}
+
+/* A prefix of its own for models whose layers MLX keeps in "model". */
+static const char *prefix_of(const wt_hf_export *x)
+{
+    return x->options->mlx && !strcmp(x->family->model_type, "gpt2") ? "model." : x->family->prefixes[0];
 }
 
 static wt_status put_tensor(wt_hf_export *x, const wt_weight *w, const wt_hf_tensor *row, int64_t layer,
                             const char *suffix, wt_err *err)
 {
     char name[NAME];
-    wt_tensor t;
-    const bool transpose = row->change == WT_HF_TRANSPOSE && w->shape.rank == 2;
+    char pattern[NAME];
+    source t;
+    wt_hf_tensor other;
+    const bool transpose = row->change == WT_HF_TRANSPOSE && w->shape.rank == 2 && !x->options->mlx;
     const bool elements = transpose || row->change == WT_HF_PLUS_1 || w->shape.rank < 2;
-    WT_TRY(data_of(x, w, elements, &t, err));
-    if (!wt_hf_name(name, sizeof name, x->family->prefixes[0], row->hf, layer, 0, suffix))
+    if (x->options->mlx && wt_hf_mlx_row(row, pattern, sizeof pattern, &other))
+        row = &other;
+    x->gguf = row->gguf;
+    WT_TRY(source_of(x, w, elements, &t, err));
+    if (!wt_hf_name(name, sizeof name, prefix_of(x), row->hf, layer, 0, suffix))
         return wt_fail(err, WT_EINTERNAL, "a tensor's name is too long");
-    wt_weight v = { .shape = t.shape, .parts = &t.data, .n_parts = 1 };
+    wt_weight v = { .shape = t.shape, .parts = &t.part, .n_parts = 1, .made = t.made };
+    if (v.made)
+        v.form = WT_FORM_STACK;
     switch (row->change) {
     case WT_HF_SAME: break;
     case WT_HF_PAIRS_Q:

@@ -64,6 +64,10 @@ typedef struct wt_hf_export {
     int64_t layers, heads, kv_heads;
     const wt_weight **used;
     size_t n_used, used_cap;
+    const char *gguf;                /* name of the tensor at hand, without suffix */
+    wt_weights *plain;               /* MLX: matrices before they become codes and scales; NULL: none */
+    struct wt_mlx_matrix **matrices; /* in the view's arena */
+    size_t n_matrices, matrices_cap;
 } wt_hf_export;
 
 enum { WT_HF_TABLES = 3, WT_HF_IGNORED = 6 };
@@ -117,6 +121,9 @@ wt_status wt_hf_read_tensors(wt_hf_model *m, wt_err *err);
 /* The type of the written tensors, but of those that would lose by it. */
 wt_dtype wt_hf_export_dtype(const wt_hf_export *x);
 wt_status wt_hf_export_tensors(wt_hf_export *x, wt_err *err);
+/* The row of a tensor that MLX keeps otherwise: experts in one ("switch_mlp"), the halves of a gate apart. `pattern` is
+ * the name of `out`. */
+bool wt_hf_mlx_row(const wt_hf_tensor *row, char *pattern, size_t size, wt_hf_tensor *out);
 /* PREFIX + pattern with its numbers + suffix, into out; false when it does not fit. */
 bool wt_hf_name(char *out, size_t size, const char *prefix, const char *pattern, int64_t layer, int64_t expert,
                 const char *suffix);

@@ -248,8 +248,7 @@ static wt_status add(wt_hf_model *m, const char *name, const wt_weight *from, co
 
 /* --- all -----------------------------------------------------------------------------------------------------------
  */
-/* The row of a tensor that MLX keeps otherwise: experts in one ("switch_mlp"), the halves of a gate apart. */
-static bool mlx_row(const wt_hf_tensor *row, char *pattern, size_t size, wt_hf_tensor *out)
+bool wt_hf_mlx_row(const wt_hf_tensor *row, char *pattern, size_t size, wt_hf_tensor *out)
 {
     static const char *const names[][2] = {
         { "experts.@.w1", "switch_mlp.gate_proj" },
@@ -286,7 +285,7 @@ static wt_status read_row(wt_hf_model *m, const wt_hf_tensor *row, int64_t layer
         if (!wt_hf_name(to, sizeof to, "", row->gguf, layer, 0, suffixes[i]))
             return wt_fail(err, WT_EINTERNAL, "a tensor's name is too long");
         const wt_weight *w = find_row(m, row, layer, suffixes[i], from);
-        const bool stacked = !w && m->mlx && mlx_row(row, pattern, sizeof pattern, &other);
+        const bool stacked = !w && m->mlx && wt_hf_mlx_row(row, pattern, sizeof pattern, &other);
         if (stacked)
             w = find_row(m, &other, layer, suffixes[i], from);
         if (w && m->tied && !strcmp(row->gguf, "output"))

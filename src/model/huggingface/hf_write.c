@@ -4,7 +4,7 @@
 #include <unistd.h>
 #include "base/file.h"
 #include "base/json.h"
-#include "hf_family.h"
+#include "hf_mlx.h"
 #include "model/formats/safetensors/safetensors.h"
 
 wt_status wt_hf_put(wt_hf_export *x, const char *name, json_t *value, wt_err *err)
@@ -191,8 +191,13 @@ static wt_status choose_family(wt_hf_export *x, wt_err *err)
 
 static wt_status write_folder(wt_hf_export *x, const char *folder, wt_written *written, wt_err *err)
 {
-    const wt_safetensors_options st = { .force = x->options->force, .max_shard_bytes = x->options->max_shard_bytes };
+    const wt_safetensors_options st = { .force = x->options->force,
+                                        .max_shard_bytes = x->options->max_shard_bytes,
+                                        .format = x->options->mlx ? "mlx" : NULL };
+    bool copied = false;
     WT_TRY(choose_family(x, err));
+    if (x->options->mlx)
+        WT_TRY(wt_hf_mlx_check(x, err));
     WT_TRY(wt_weights_new(&x->view, x->ctx, folder, "safetensors", err));
     x->config = json_object();
     if (!x->config)
@@ -202,7 +207,13 @@ static wt_status write_folder(wt_hf_export *x, const char *folder, wt_written *w
     WT_TRY(wt_hf_export_tensors(x, err));
     WT_TRY(wt_make_dirs(x->ctx, folder, err));
     WT_TRY(wt_safetensors_write_folder(x->view, folder, &st, written, err));
-    WT_TRY(wt_hf_write_vocabulary(x, folder, written, err));
+    if (x->options->mlx) {
+        WT_TRY(wt_hf_mlx_describe(x, err));
+        WT_TRY(wt_hf_mlx_ledger(x, err));
+        WT_TRY(wt_hf_copy_tokenizer(x, folder, written, &copied, err));
+    }
+    if (!copied)
+        WT_TRY(wt_hf_write_vocabulary(x, folder, written, err));
     WT_TRY(write_generation(x, folder, written, err));
     return write_json(x, folder, "config.json", json_incref(x->config), written, err);
 }
@@ -238,6 +249,8 @@ wt_status wt_hf_write(wt_weights *set, const char *folder, const wt_hf_write_opt
         wt_err_where(err, "%s", wt_weights_path(set));
     }
     wt_weights_close(x.view);
+    wt_weights_close(x.plain);
+    wt_free(x.ctx, x.matrices);
     json_decref(x.config);
     wt_free(x.ctx, x.used);
     wt_written_free(&own);

@@ -23,6 +23,8 @@ typedef struct wt_hf_write_options {
     wt_dtype dtype;           /* F32, F16 or BF16; NONE: as most of the model has it (F16 for block formats), and what
                                  would lose by that stays F32 */
     uint64_t max_shard_bytes; /* 0: all tensors in one file */
+    bool mlx;                 /* as MLX keeps it: block formats that it knows by their numbers, the rest plain */
+    const struct wt_mlx_scheme *mlx_scheme; /* what all matrices are quantized as; NULL: what they are */
     json_t *ledger;           /* array that gets an object per tensor that is not what it was; NULL: none */
 } wt_hf_write_options;
 /* Makes the folder. Tensors with forms of their own are finished in memory on the way. config.json comes last: without

@@ -33,6 +33,7 @@ wt_status wt_safetensors_header(wt_weights *set, uint32_t file, const uint8_t *b
 typedef struct wt_safetensors_options {
     bool force;               /* overwrite what is there */
     uint64_t max_shard_bytes; /* of a file of the folder; 0: all in one */
+    const char *format;       /* what the metadata say; NULL: "pt" */
 } wt_safetensors_options;
 /* Tensors in the order of the reference writer, streamed row by row; each file is read back and hashed. */
 wt_status wt_safetensors_write(const wt_weights *set, const char *path, const wt_safetensors_options *options,

@@ -15,6 +15,7 @@ typedef struct shard {
     const wt_weights *set;
     const wt_weight **tensors; /* borrowed part of a list */
     size_t n;
+    const char *format; /* of the metadata; NULL: "pt" */
 } shard;
 
 /* --- order ---------------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ static void put_string(wt_buf *buf, wt_string s)
 static void put_header(wt_buf *buf, const shard *s)
 {
     uint64_t at = 0;
-    wt_buf_puts(buf, "{\"__metadata__\":{\"format\":\"pt\"}");
+    wt_buf_printf(buf, "{\"__metadata__\":{\"format\":\"%s\"}", s->format ? s->format : "pt");
     for (size_t i = 0; i < s->n; i++) {
         const wt_weight *w = s->tensors[i];
         wt_buf_puts(buf, ",");
@@ -204,7 +205,7 @@ static wt_status write_shards(const shard *all, const char *folder, const wt_saf
                 return wt_fail(err, WT_ENOMEM, "no memory for the index");
         }
         char *path = wt_path_join(ctx, folder, name, err);
-        const shard part = { .set = all->set, .tensors = all->tensors + at, .n = n };
+        const shard part = { .set = all->set, .tensors = all->tensors + at, .n = n, .format = all->format };
         const wt_status st = path ? write_file(&part, path, o->force, written, err) : WT_ENOMEM;
         wt_free(ctx, path);
         WT_TRY(st);
@@ -260,6 +261,7 @@ wt_status wt_safetensors_write_folder(const wt_weights *set, const char *folder,
     shard all;
     size_t count = 0;
     wt_status st = list(set, &all, err);
+    all.format = o->format;
     for (size_t at = 0; st == WT_OK && at < all.n; count++)
         at += next_cut(&all, at, o->max_shard_bytes);
     if (st == WT_OK && count > 1) {
