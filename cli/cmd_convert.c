@@ -70,8 +70,8 @@ const cli_verb cmd_convert = {
     .name = "convert",
     .summary = "writes a model as another file, or with another type of weights",
     .usage = "MODEL -o OUT [--dtype f16]",
-    .details = "Language models are written as GGUF, as a folder with safetensors, of MLX too, or for ONNX Runtime: as one graph "
-               "(onnx) or with all that its GenAI needs (genai); graphs as ONNX, or as OpenVINO IR (an .xml "
+    .details = "Language models are written as GGUF, as a folder with safetensors, of MLX too, or for ONNX Runtime: as "
+               "one graph (onnx) or with all that its GenAI needs (genai); graphs as ONNX, or as OpenVINO IR (an .xml "
                "and a .bin). What was written is read again and hashed.\n"
                "With --dtype,\n"
                "matrices become that type, whatever they were, and norms and biases float32. -v prints every tensor.",

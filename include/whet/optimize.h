@@ -24,7 +24,8 @@ typedef struct wt_convert_options {
     wt_exec_options exec;
     const char *output;
     int force;
-    const char *to; /* "gguf", "safetensors", "mlx" (folders), "onnx", "openvino"; NULL: by the name of output */
+    const char
+        *to; /* "gguf", "safetensors", "mlx", "genai" (folders), "onnx", "openvino"; NULL: by the name of output */
     const char *dtype; /* "f32", "f16", "bf16": of the weights; NULL: as they are */
     const char *check; /* of a graph: a data set to which both must answer alike (WT_EVERDICT otherwise), or NULL */
     const char *preprocess; /* JSON file for check, or NULL */

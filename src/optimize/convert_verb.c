@@ -69,7 +69,8 @@ static wt_status convert_weights(wt_context *ctx, const char *model, const wt_co
     if (!strcmp(to, "genai") || !strcmp(to, "onnx"))
         return write_decoder(ctx, model, o, !strcmp(to, "genai"), root, err);
     if (strcmp(to, "gguf") != 0)
-        return wt_fail(err, WT_EUSAGE, "a language model can be written as gguf, safetensors, mlx, genai or onnx, not as %s", to);
+        return wt_fail(err, WT_EUSAGE,
+                       "a language model can be written as gguf, safetensors, mlx, genai or onnx, not as %s", to);
     return wt_rewrite_weights(ctx, model, o->dtype ? wt_scheme_find(o->dtype) : NULL, NULL, 0, o->output, o->force != 0,
                               root, err);
 }

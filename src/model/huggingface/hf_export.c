@@ -152,7 +152,8 @@ static wt_status source_of(wt_hf_export *x, const wt_weight *w, bool elements, s
             return WT_ENOMEM;
     }
     const uint64_t columns = s->shape.rank ? (uint64_t)s->shape.dim[s->shape.rank - 1] : 1;
-    return wt_dtype_bytes(s->dtype, columns, &s->row_bytes) ? WT_OK : wt_fail(err, WT_EFORMAT, "a row's size overflows");
+    return wt_dtype_bytes(s->dtype, columns, &s->row_bytes) ? WT_OK
+                                                            : wt_fail(err, WT_EFORMAT, "a row's size overflows");
 }
 
 static wt_status put(wt_hf_export *x, wt_weight *v, const char *name, wt_dtype from, wt_err *err)
@@ -171,7 +172,11 @@ static wt_status put_experts(wt_hf_export *x, const source *s, const wt_hf_tenso
     for (int64_t e = 0; e < n; e++) {
         char name[NAME];
         const void *part = slice(x, s, (uint64_t)(e * s->shape.dim[1]), err);
-        wt_weight v = { .shape = wt_shape_make(2, s->shape.dim + 1), .parts = &part, .n_parts = 1, .made = s->made };
+        wt_weight v = { .shape = wt_shape_make(2, s->shape.dim + 1),
+                        .form = s->made ? WT_FORM_STACK : WT_FORM_AS_IS,
+                        .parts = &part,
+                        .n_parts = 1,
+                        .made = s->made };
         if (!part)
             return WT_ENOMEM;
         if (!wt_hf_name(name, sizeof name, x->family->prefixes[0], row->hf, layer, e, suffix))

@@ -48,8 +48,7 @@ static wt_status scales_of_affine8(const wt_weights *set, const wt_weight *w, wt
     return st;
 }
 
-static wt_status choose(const wt_hf_export *x, const wt_weights *set, const wt_weight *w, wt_mlx_matrix *m,
-                        wt_err *err)
+static wt_status choose(const wt_hf_export *x, const wt_weights *set, const wt_weight *w, wt_mlx_matrix *m, wt_err *err)
 {
     wt_mlx_scheme own = { 0 };
     wt_dtype scales = WT_DTYPE_NONE;
@@ -74,7 +73,8 @@ bool wt_hf_mlx_wants(const wt_hf_export *x, const wt_weight *v, wt_dtype from)
     const int64_t columns = v->shape.dim[rank - 1];
     if (!asked)
         return wt_mlx_scheme_of_blocks(from, &own, &scales);
-    return columns % asked->group == 0 && columns * asked->bits % 32 == 0 && (wt_dtype_is_float(from) || wt_dtype_is_block(from));
+    return columns % asked->group == 0 && columns * asked->bits % 32 == 0 &&
+           (wt_dtype_is_float(from) || wt_dtype_is_block(from));
 }
 
 static wt_status add_part(wt_hf_export *x, wt_mlx_matrix *m, wt_mlx_part part, const char *path, wt_err *err)
@@ -169,10 +169,10 @@ wt_status wt_hf_mlx_ledger(const wt_hf_export *x, wt_err *err)
             snprintf(got, sizeof got, "affine%d-g%d", m->scheme.bits, m->scheme.group);
         else
             snprintf(got, sizeof got, "%s", wt_mlx_mode_name(m->scheme.mode));
-        const char *why = !m->bridged        ? "quantized as asked"
-                          : m->moved > 0     ? "the same codes; scales changed their type"
-                          : m->noise > 0     ? "the same codes and scales; their sums are rounded otherwise"
-                                             : "the same numbers";
+        const char *why = !m->bridged    ? "quantized as asked"
+                          : m->moved > 0 ? "the same codes; scales changed their type"
+                          : m->noise > 0 ? "the same codes and scales; their sums are rounded otherwise"
+                                         : "the same numbers";
         const double db = m->noise > 0 ? 10 * log10(m->signal / m->noise) : INFINITY;
         json_t *line = json_pack("{s:s%,s:s,s:s,s:s,s:s,s:s,s:o,s:o}", "tensor", m->weight->name.data,
                                  m->weight->name.len, "was", wt_dtype_name(m->weight->dtype), "asked", got, "got", got,
@@ -187,9 +187,10 @@ wt_status wt_hf_mlx_ledger(const wt_hf_export *x, wt_err *err)
 /* --- the tokenizer of a folder, as it is --- */
 wt_status wt_hf_copy_tokenizer(wt_hf_export *x, const char *folder, wt_written *written, bool *copied, wt_err *err)
 {
-    static const char *const names[] = { "tokenizer.json",    "tokenizer_config.json",   "tokenizer.model",
-                                         "vocab.json",        "merges.txt",              "added_tokens.json",
-                                         "chat_template.json", "special_tokens_map.json", "chat_template.jinja" };
+    static const char *const names[] = {
+        "tokenizer.json",    "tokenizer_config.json", "tokenizer.model",         "vocab.json",         "merges.txt",
+        "added_tokens.json", "chat_template.json",    "special_tokens_map.json", "chat_template.jinja"
+    };
     enum { MOST = 256 << 20 };
     const char *from = wt_weights_path(x->set);
     *copied = false;

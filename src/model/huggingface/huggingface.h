@@ -25,7 +25,7 @@ typedef struct wt_hf_write_options {
     uint64_t max_shard_bytes; /* 0: all tensors in one file */
     bool mlx;                 /* as MLX keeps it: block formats that it knows by their numbers, the rest plain */
     const struct wt_mlx_scheme *mlx_scheme; /* what all matrices are quantized as; NULL: what they are */
-    json_t *ledger;           /* array that gets an object per tensor that is not what it was; NULL: none */
+    json_t *ledger; /* array that gets an object per tensor that is not what it was; NULL: none */
 } wt_hf_write_options;
 /* Makes the folder. Tensors with forms of their own are finished in memory on the way. config.json comes last: without
  * it the folder is no model. */

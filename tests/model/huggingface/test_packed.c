@@ -1,6 +1,9 @@
 /* Matrices of codes and scales: what an allocation that fails leaves, and rows in any piece. The numbers themselves are
  * held to the formulas of the formats by check_packed.py. */
 #include "base/json.h"
+#include "base/file.h"
+#include "model/formats/mlx/mlx.h"
+#include "model/formats/safetensors/safetensors.h"
 #include "model/huggingface/huggingface.h"
 #include "support/test.h"
 
@@ -124,9 +127,73 @@ static void pieces(void **state)
     wt_test_context_close(ctx);
 }
 
+/* Read, made blocks of, and written again: the same words, scales and offsets. */
+static void same(const wt_weights *raw, const char *name, const void *data, size_t bytes)
+{
+    const wt_weight *w = wt_weights_find(raw, name);
+    assert_non_null(w);
+    assert_int_equal(w->bytes, bytes);
+    assert_memory_equal(w->parts[0], data, bytes);
+}
+
+static wt_status write_all(wt_context *ctx, void *arg, wt_err *err)
+{
+    wt_weights *set = NULL;
+    const wt_hf_write_options o = { .force = true, .mlx = true };
+    WT_TRY(make(&set, ctx, err));
+    const wt_status st = wt_hf_write(set, arg, &o, NULL, err);
+    wt_weights_close(set);
+    return st;
+}
+
+static void written_again(void **state)
+{
+    (void)state;
+    wt_context *ctx = wt_test_context();
+    wt_err err = { 0 };
+    wt_weights *raw = NULL;
+    const char *folder = wt_test_path(wt_test_tmpdir(), "mlx");
+    fill();
+    wt_test_ok(write_all(ctx, (void *)(uintptr_t)folder, &err), &err);
+    wt_test_ok(wt_safetensors_open(&raw, ctx, wt_test_path(folder, "model.safetensors"), &err), &err);
+    same(raw, P "weight", codes, sizeof codes);
+    same(raw, P "scales", scales, sizeof scales);
+    same(raw, P "biases", biases, sizeof biases);
+    wt_weights_close(raw);
+    assert_true(wt_test_fail_each_alloc(write_all, (void *)(uintptr_t)folder) > 50);
+    wt_test_context_close(ctx);
+}
+
+/* Nothing is left of a folder whose scales do not fit their type. */
+static void too_large(void **state)
+{
+    (void)state;
+    static uint8_t blocks_of[ROWS * 2 * 40];
+    wt_context *ctx = wt_test_context();
+    wt_err err = { 0 };
+    wt_weights *set = NULL;
+    wt_mlx_scheme scheme;
+    const wt_hf_write_options o = { .mlx = true, .dtype = WT_F16, .mlx_scheme = &scheme };
+    const char *folder = wt_test_path(wt_test_tmpdir(), "large");
+    assert_true(wt_mlx_scheme_parse("affine4-g32", &scheme));
+    assert_false(wt_mlx_scheme_parse("affine7-g32", &scheme));
+    for (size_t at = 0; at < sizeof blocks_of; at += 40)
+        for (size_t i = 0; i < 32; i++)
+            blocks_of[at + 8 + i] = (uint8_t)(8 * i);
+    memcpy(blocks_of + 120, &(float){ 1e6f }, 4);
+    wt_test_ok(make(&set, ctx, &err), &err);
+    wt_test_ok(add(set, "blk.0.attn_v.weight", WT_AFFINE8, ROWS, COLUMNS, blocks_of, &err), &err);
+    wt_test_refused(wt_hf_write(set, folder, &o, NULL, &err), WT_EUNSUPPORTED, &err,
+                    "group 1 of row 1 has a scale too large for float16");
+    assert_false(wt_path_exists(folder));
+    wt_weights_close(set);
+    wt_test_context_close(ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(allocations), cmocka_unit_test(blocks),
-                                        cmocka_unit_test(pieces) };
+                                        cmocka_unit_test(pieces), cmocka_unit_test(written_again),
+                                        cmocka_unit_test(too_large) };
     return wt_test_run("packed", tests, WT_ARRAY_LEN(tests));
 }

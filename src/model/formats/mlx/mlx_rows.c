@@ -120,7 +120,15 @@ static void affine(const float *x, int n, int bits, group *g)
     }
 }
 
-/* Small floats: the scale that the largest number asks for, then each to its nearest. */
+/* The least exponent of a power of two that is not below v. */
+static int exponent_above(float v)
+{
+    int e = 0;
+    const float m = frexpf(v, &e);
+    return v > 0 ? e - (m == 0.5f) : -127;
+}
+
+/* Small floats: the least scale by which the largest number is not cut, then each to its nearest. */
 static void small_floats(const float *x, int n, const wt_mlx_scheme *s, group *g)
 {
     float most = 0;
@@ -132,7 +140,7 @@ static void small_floats(const float *x, int n, const wt_mlx_scheme *s, group *g
         g->byte = wt_f32_to_f8(most / top, WT_F8E4M3FN, true);
         scale = wt_f8_to_f32(g->byte, WT_F8E4M3FN);
     } else {
-        const float e = most > 0 ? rintf(log2f(most / top)) : -127;
+        const int e = exponent_above(most / top);
         g->byte = (uint8_t)((e < -127 ? -127 : e > 127 ? 127 : e) + 127);
         scale = wt_f8_to_f32(g->byte, WT_F8E8M0);
     }
@@ -177,15 +185,14 @@ static void note(wt_mlx_matrix *m, const group *g, const float *x)
     note_moved(m, g->offset);
 }
 
-static wt_status check(const wt_mlx_matrix *m, const group *g, uint64_t row, int64_t index, const float *x,
-                       wt_err *err)
+static wt_status check(const wt_mlx_matrix *m, const group *g, uint64_t row, int64_t index, const float *x, wt_err *err)
 {
     const bool affine_mode = m->scheme.mode == WT_MLX_AFFINE;
     bool damaged = affine_mode ? !isfinite(g->scale) || !isfinite(g->offset) : g->byte == 255;
     for (int i = 0; x && i < m->scheme.group; i++)
         damaged |= !isfinite(x[i]);
-    if (!damaged && (!affine_mode || (isfinite(rounded(g->scale, m->scales)) &&
-                                      isfinite(rounded(g->offset, m->scales)))))
+    if (!damaged &&
+        (!affine_mode || (isfinite(rounded(g->scale, m->scales)) && isfinite(rounded(g->offset, m->scales)))))
         return WT_OK;
     const wt_status st = damaged ? WT_EFORMAT : WT_EUNSUPPORTED;
     wt_fail_at(err, st, m->weight->source, "tensor '%.120s': group %lld of row %llu %s", m->weight->name.data,

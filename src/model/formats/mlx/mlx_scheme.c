@@ -43,10 +43,10 @@ bool wt_mlx_scheme_of_blocks(wt_dtype blocks, wt_mlx_scheme *out, wt_dtype *scal
         wt_dtype blocks;
         wt_mlx_scheme scheme;
         wt_dtype scales;
-    } rows[] = { { WT_Q4_0, { WT_MLX_AFFINE, 4, 32 }, WT_F16 },   { WT_Q4_1, { WT_MLX_AFFINE, 4, 32 }, WT_F16 },
-                 { WT_Q5_0, { WT_MLX_AFFINE, 5, 32 }, WT_F16 },   { WT_Q5_1, { WT_MLX_AFFINE, 5, 32 }, WT_F16 },
-                 { WT_Q8_0, { WT_MLX_AFFINE, 8, 32 }, WT_F16 },   { WT_AFFINE8, { WT_MLX_AFFINE, 8, 32 }, WT_F32 },
-                 { WT_Q4_K, { WT_MLX_AFFINE, 4, 32 }, WT_F32 },   { WT_Q5_K, { WT_MLX_AFFINE, 5, 32 }, WT_F32 },
+    } rows[] = { { WT_Q4_0, { WT_MLX_AFFINE, 4, 32 }, WT_F16 },    { WT_Q4_1, { WT_MLX_AFFINE, 4, 32 }, WT_F16 },
+                 { WT_Q5_0, { WT_MLX_AFFINE, 5, 32 }, WT_F16 },    { WT_Q5_1, { WT_MLX_AFFINE, 5, 32 }, WT_F16 },
+                 { WT_Q8_0, { WT_MLX_AFFINE, 8, 32 }, WT_F16 },    { WT_AFFINE8, { WT_MLX_AFFINE, 8, 32 }, WT_F32 },
+                 { WT_Q4_K, { WT_MLX_AFFINE, 4, 32 }, WT_F32 },    { WT_Q5_K, { WT_MLX_AFFINE, 5, 32 }, WT_F32 },
                  { WT_MXFP4, { WT_MLX_MXFP4, 4, 32 }, WT_F8E8M0 }, { WT_NVFP4, { WT_MLX_NVFP4, 4, 16 }, WT_F8E4M3FN } };
     for (size_t i = 0; i < WT_ARRAY_LEN(rows); i++)
         if (rows[i].blocks == blocks) {
