@@ -25,6 +25,7 @@ static const cli_option options[] = {
 static void print(cli *c, const wt_result *r)
 {
     const size_t n = wt_result_count(r, "cases");
+    const bool several = wt_result_count(r, "engines") > 1;
     for (size_t i = 0; i < n; i++) {
         const char *status = wt_result_string(r, "", "cases[%zu].status", i);
         const bool passed = !strcmp(status, "passed");
@@ -35,11 +36,19 @@ static void print(cli *c, const wt_result *r)
                : *status == 'f' ? cli_red(c)
                                 : cli_yellow(c),
                status, cli_reset(c), wt_result_string(r, "", "cases[%zu].name", i));
+        if (several)
+            printf(" [%s]", wt_result_string(r, "", "cases[%zu].engine", i));
         if (passed)
             printf("  max |error| %.3g, %.3g of the range\n", wt_result_number(r, 0, "cases[%zu].max_abs", i),
                    wt_result_number(r, 0, "cases[%zu].max_range_error", i));
         else
             printf(": %s\n", wt_result_string(r, "", "cases[%zu].reason", i));
+    }
+    for (size_t k = 0; several && k < wt_result_count(r, "engines"); k++) {
+        const char *engine = wt_result_key(r, k, "engines");
+        printf("%s: %.0f passed, %.0f failed, %.0f skipped\n", engine,
+               wt_result_number(r, 0, "engines.%s.passed", engine), wt_result_number(r, 0, "engines.%s.failed", engine),
+               wt_result_number(r, 0, "engines.%s.skipped", engine));
     }
     printf("%.0f passed, %.0f failed, %.0f skipped\n", wt_result_number(r, 0, "passed"),
            wt_result_number(r, 0, "failed"), wt_result_number(r, 0, "skipped"));
@@ -75,5 +84,5 @@ const cli_verb cmd_conformance = {
     .min_inputs = 1,
     .max_inputs = 100000,
     .run = run,
-    .engines = 1,
+    .engines = 16,
 };

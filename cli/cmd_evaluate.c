@@ -58,9 +58,27 @@ static void print_examples(const wt_result *r)
     cli_table_print(t, stdout);
 }
 
+/* Of several engines a line each. */
+static bool print_engines(const cli *c, const wt_result *r)
+{
+    char at[32];
+    const size_t n = wt_result_count(r, "engines");
+    for (size_t k = 0; k < n; k++) {
+        snprintf(at, sizeof at, "engines[%zu].", k);
+        printf("%-20s ", wt_result_string(r, "", "%sengine", at));
+        if (wt_result_has(r, "%smetric", at))
+            print_metric(c, r, at);
+        else
+            printf("%sfailed%s: %s\n", cli_red(c), cli_reset(c), wt_result_string(r, "", "%sreason", at));
+    }
+    return n > 0;
+}
+
 static void print(cli *c, const wt_result *r)
 {
     char at[32];
+    if (print_engines(c, r))
+        return;
     print_metric(c, r, "");
     for (size_t i = 0; i < wt_result_count(r, "others"); i++) {
         snprintf(at, sizeof at, "others[%zu].", i);
@@ -106,5 +124,5 @@ const cli_verb cmd_evaluate = {
     .min_inputs = 1,
     .max_inputs = 1,
     .run = run,
-    .engines = 1,
+    .engines = 16,
 };

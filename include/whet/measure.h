@@ -25,6 +25,7 @@ typedef struct wt_exec_options {
                             taken, names with commas, or "all": those that are found */
     const char *program; /* the executable that serves as worker of foreign engines (its hidden verb); NULL:
                             /proc/self/exe */
+    int placement;       /* of wt_run_model: tell where nodes ran */
 } wt_exec_options;
 WT_API wt_exec_options wt_exec_defaults(void);
 

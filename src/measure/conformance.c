@@ -147,17 +147,20 @@ static wt_status case_tolerance(wt_context *ctx, const char *dir, const wt_confo
     return WT_OK;
 }
 
-static void run_case(wt_context *ctx, const char *dir, const wt_conformance_options *options, outcome *o)
+static void run_case(wt_context *ctx, const char *dir, const wt_conformance_options *options, const char *engine,
+                     outcome *o)
 {
+    wt_exec_options exec = options->exec;
     wt_opened m = { 0 };
     wt_err err = { .offset = WT_NO_OFFSET };
     char path[4096];
     wt_tolerance tol;
+    exec.engine = engine;
     *o = (outcome){ .status = "passed" };
     snprintf(path, sizeof path, "%s/model.onnx", dir);
     wt_status st = case_tolerance(ctx, dir, options, &tol, &err);
     if (st == WT_OK)
-        st = wt_open_model(&m, ctx, path, &options->exec, &err);
+        st = wt_open_model(&m, ctx, path, &exec, &err);
     if (st != WT_OK) {
         fail(o, &err, st);
         return;
@@ -178,11 +181,11 @@ static void run_case(wt_context *ctx, const char *dir, const wt_conformance_opti
     wt_opened_close(&m);
 }
 
-static json_t *case_json(const char *name, const outcome *o)
+static json_t *case_json(const char *name, const char *engine, const outcome *o)
 {
-    return json_pack("{s:o, s:s, s:o*, s:o, s:o}", "name", wt_json_text(name), "status", o->status, "reason",
-                     o->reason[0] ? wt_json_text(o->reason) : NULL, "max_abs", wt_json_real(o->max_abs),
-                     "max_range_error", wt_json_real(o->max_range_error));
+    return json_pack("{s:o, s:s, s:s, s:o*, s:o, s:o}", "name", wt_json_text(name), "engine", engine, "status",
+                     o->status, "reason", o->reason[0] ? wt_json_text(o->reason) : NULL, "max_abs",
+                     wt_json_real(o->max_abs), "max_range_error", wt_json_real(o->max_range_error));
 }
 
 /* DIR itself, or each folder in it that holds a model. */
@@ -219,34 +222,70 @@ static wt_status list_cases(wt_context *ctx, const char *dir, names *out, wt_err
     return st;
 }
 
-static wt_status run_all(wt_context *ctx, const names *cases, const wt_conformance_options *options, json_t *list,
-                         size_t count[3], wt_err *err)
+enum { PASSED, FAILED, SKIPPED, OUTCOMES };
+
+typedef struct table {
+    wt_context *ctx;
+    const wt_conformance_options *o;
+    wt_engine_choice engines[WT_MOST_ENGINES];
+    size_t n_engines;
+    json_t *cases;
+    size_t count[WT_MOST_ENGINES][OUTCOMES];
+} table;
+
+static void run_on_each(table *t, const char *dir, const char *name)
+{
+    for (size_t k = 0; k < t->n_engines; k++) {
+        outcome o;
+        run_case(t->ctx, dir, t->o, t->engines[k].label, &o);
+        t->count[k][o.status[0] == 'p' ? PASSED : o.status[0] == 'f' ? FAILED : SKIPPED]++;
+        json_array_append_new(t->cases, case_json(name, t->engines[k].label, &o));
+    }
+}
+
+static wt_status run_all(table *t, const names *cases, wt_err *err)
 {
     for (size_t i = 0; i < cases->n; i++) {
-        outcome o;
-        char name[256];
-        snprintf(name, sizeof name, "%s", cases->items[i]);
-        for (size_t len = strlen(name); len > 1 && name[len - 1] == '/'; len--)
-            name[len - 1] = 0;
-        const char *base = wt_path_base(name);
-        if (options->only && !wt_glob_match(options->only, base))
+        char dir[256];
+        snprintf(dir, sizeof dir, "%s", cases->items[i]);
+        for (size_t len = strlen(dir); len > 1 && dir[len - 1] == '/'; len--)
+            dir[len - 1] = 0;
+        const char *base = wt_path_base(dir);
+        if (t->o->only && !wt_glob_match(t->o->only, base))
             continue;
-        WT_TRY(wt_check_cancel(ctx, err));
-        run_case(ctx, name, options, &o);
-        count[o.status[0] == 'p' ? 0 : o.status[0] == 'f' ? 1 : 2]++;
-        json_array_append_new(list, case_json(base, &o));
-        wt_report_progress(ctx, "conformance", "cases", i + 1, cases->n);
+        WT_TRY(wt_check_cancel(t->ctx, err));
+        run_on_each(t, dir, base);
+        wt_report_progress(t->ctx, "conformance", "cases", i + 1, cases->n);
     }
     return WT_OK;
+}
+
+static size_t all_of(const table *t, int kind)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < t->n_engines; k++)
+        n += t->count[k][kind];
+    return n;
+}
+
+static json_t *report(table *t)
+{
+    json_t *engines = json_object();
+    for (size_t k = 0; k < t->n_engines; k++)
+        json_object_set_new(engines, t->engines[k].label,
+                            json_pack("{s:I, s:I, s:I}", "passed", (json_int_t)t->count[k][PASSED], "failed",
+                                      (json_int_t)t->count[k][FAILED], "skipped", (json_int_t)t->count[k][SKIPPED]));
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:O}", "schema", "whet.conformance/1", "passed",
+                     (json_int_t)all_of(t, PASSED), "failed", (json_int_t)all_of(t, FAILED), "skipped",
+                     (json_int_t)all_of(t, SKIPPED), "engines", engines, "cases", t->cases);
 }
 
 wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_options *options, wt_err *err)
 {
     names cases = { 0 };
-    size_t count[3] = { 0 };
-    wt_status st = WT_OK;
-    json_t *list = json_array();
+    table t = { .ctx = ctx, .o = options, .cases = json_array() };
     *out = NULL;
+    wt_status st = wt_engine_choices(t.engines, &t.n_engines, ctx, options->exec.engine, err);
     for (size_t i = 0; i < options->n_dirs && st == WT_OK; i++) {
         const size_t before = cases.n;
         st = list_cases(ctx, options->dirs[i], &cases, err);
@@ -259,22 +298,17 @@ wt_status wt_conformance(wt_result **out, wt_context *ctx, const wt_conformance_
             qsort(cases.items + before, cases.n - before, sizeof *cases.items, by_name);
     }
     if (st == WT_OK)
-        st = run_all(ctx, &cases, options, list, count, err);
-    if (st == WT_OK && !json_array_size(list)) { /* nothing that ran must not pass for a success */
+        st = run_all(&t, &cases, err);
+    if (st == WT_OK && !json_array_size(t.cases)) { /* nothing that ran must not pass for a success */
         st = wt_fail(err, WT_EUSAGE, "none of %zu cases has a name like '%s'", cases.n, options->only);
         wt_err_hint(err, "names are those of the folders; put the pattern in quotes");
     }
     for (size_t i = 0; i < cases.n; i++)
         wt_free(ctx, cases.items[i]);
     wt_free(ctx, cases.items);
-    if (st != WT_OK) {
-        json_decref(list);
-        return st;
-    }
-    WT_TRY(wt_result_take(out, ctx,
-                          json_pack("{s:s, s:I, s:I, s:I, s:o}", "schema", "whet.conformance/1", "passed",
-                                    (json_int_t)count[0], "failed", (json_int_t)count[1], "skipped",
-                                    (json_int_t)count[2], "cases", list),
-                          err));
-    return count[1] ? wt_fail(err, WT_EVERDICT, "%zu cases failed", count[1]) : WT_OK;
+    if (st == WT_OK)
+        st = wt_result_take(out, ctx, report(&t), err);
+    json_decref(t.cases);
+    WT_TRY(st);
+    return all_of(&t, FAILED) ? wt_fail(err, WT_EVERDICT, "%zu cases failed", all_of(&t, FAILED)) : WT_OK;
 }

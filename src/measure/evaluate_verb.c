@@ -1,5 +1,6 @@
 /* evaluate_verb.c - whet evaluate. */
 #include "base/json.h"
+#include "measure/each_engine.h"
 #include "measure/evaluate.h"
 #include "measure/open.h"
 
@@ -62,16 +63,41 @@ static json_t *headed(const char *model, json_t *body)
     return root;
 }
 
+typedef struct task {
+    wt_context *ctx;
+    const char *model;
+    const wt_evaluate_options *o;
+} task;
+
+static wt_status evaluate_on(void *user, const wt_exec_options *exec, json_t **out, wt_err *err)
+{
+    const task *t = user;
+    wt_evaluate_options o = *t->o;
+    wt_opened opened;
+    o.exec = *exec;
+    *out = NULL;
+    WT_TRY(wt_open_model(&opened, t->ctx, t->model, exec, err));
+    const wt_status st = evaluate_opened(out, &opened, t->model, &o, err);
+    wt_opened_close(&opened);
+    return st;
+}
+
 wt_status wt_evaluate(wt_result **out, wt_context *ctx, const char *model, const wt_evaluate_options *options,
                       wt_err *err)
 {
     const wt_evaluate_options defaults = wt_evaluate_defaults();
     const wt_evaluate_options *o = options ? options : &defaults;
+    task t = { ctx, model, o };
     json_t *body = NULL;
-    wt_opened opened;
+    bool several = false;
     *out = NULL;
-    WT_TRY(wt_open_model(&opened, ctx, model, &o->exec, err));
-    const wt_status st = evaluate_opened(&body, &opened, model, o, err);
-    wt_opened_close(&opened);
-    return st == WT_OK ? wt_result_take(out, ctx, headed(model, body), err) : st;
+    wt_status st = wt_each_engine(&body, &several, ctx, &o->exec, evaluate_on, &t, err);
+    if (several && body)
+        body = json_pack("{s:o}", "engines", body);
+    else if (!several && st == WT_OK)
+        st = evaluate_on(&t, &o->exec, &body, err);
+    if (!body && st != WT_OK)
+        return st;
+    WT_TRY(wt_result_take(out, ctx, headed(model, body), err));
+    return st;
 }

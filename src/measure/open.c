@@ -101,7 +101,7 @@ static wt_status open_foreign(wt_opened *o, const char *path, const wt_engine_ch
                               const wt_exec_options *options, wt_err *err)
 {
     wt_err unread = { .offset = WT_NO_OFFSET };
-    const wt_remote_options ro = { .choice = choice, .exec = options };
+    const wt_remote_options ro = { .choice = choice, .exec = options, .placement = options->placement };
     wt_status st = wt_open_graph(&o->graph, o->ctx, path, options, &unread);
     if (st != WT_OK && st != WT_EUNSUPPORTED && st != WT_EFORMAT) {
         if (err)
@@ -155,6 +155,36 @@ void wt_opened_describe(const wt_opened *o, const wt_exec_options *options, cons
         snprintf(key, sizeof key, "%s%s", prefix, rows[i].key);
         json_object_set_new(root, key, wt_json_text(rows[i].text));
     }
+}
+
+static wt_status native_nodes(const wt_opened *o, json_t *nodes, wt_err *err)
+{
+    for (size_t i = 0; i < wt_session_step_count(o->session); i++) {
+        wt_step_profile s;
+        WT_TRY(wt_session_step(o->session, i, &s, err));
+        json_array_append_new(nodes, json_pack("{s:o, s:o, s:s, s:o, s:o}", "name", wt_json_text(s.name), "op",
+                                               wt_json_text(s.op), "device", "CPU", "kernel", wt_json_text(s.kernel),
+                                               "ms", wt_json_real(s.ms_mean)));
+    }
+    return WT_OK;
+}
+
+wt_status wt_opened_nodes(wt_opened *o, json_t *root, wt_err *err)
+{
+    json_t *nodes = NULL, *devices = json_object();
+    wt_status st = WT_OK;
+    if (o->remote)
+        st = wt_remote_nodes(o->remote, &nodes, err);
+    else
+        st = native_nodes(o, nodes = json_array(), err);
+    for (size_t i = 0; st == WT_OK && i < json_array_size(nodes); i++) {
+        const char *device = json_string_value(json_object_get(json_array_get(nodes, i), "device"));
+        const json_t *had = json_object_get(devices, device ? device : "");
+        json_object_set_new(devices, device ? device : "", json_integer(json_integer_value(had) + 1));
+    }
+    json_object_set_new(root, "nodes", nodes);
+    json_object_set_new(root, "devices", devices);
+    return st;
 }
 
 void wt_opened_close(wt_opened *o)

@@ -22,6 +22,9 @@ wt_status wt_open_plan(wt_opened *o, const wt_exec_options *options, const char 
 /* Adds "engine", "engine_version" and "settings" of a model that was opened with these options, each key behind
  * `prefix`. */
 void wt_opened_describe(const wt_opened *o, const wt_exec_options *options, const char *prefix, json_t *root);
+/* Adds "nodes", [{name, op, device, kernel, ms}] of the last run of a model that was opened to tell (options.placement;
+ * of our own engine: while its session is profiled), and "devices", how many nodes ran where. */
+wt_status wt_opened_nodes(wt_opened *o, json_t *root, wt_err *err);
 void wt_opened_close(wt_opened *o); /* a zeroed one is fine */
 
 typedef struct wt_running { /* plan and session of a graph that somebody else keeps open */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include "base/json.h"
 #include "base/str.h"
+#include "measure/each_engine.h"
 #include "measure/open.h"
 #include "measure/tolerance.h"
 #include "model/dataset/npy.h"
@@ -246,11 +247,17 @@ static wt_status run_opened(wt_opened *m, const char *model, const wt_run_option
     const wt_runner runner = wt_opened_runner(m);
     inputs in = { .ctx = m->ctx, .allow_nonfinite = o->allow_nonfinite != 0 };
     wt_status st = load_inputs(&in, m->graph, o, err);
+    if (st == WT_OK && o->exec.placement && m->session) { /* steps are there once it is compiled */
+        st = wt_session_prepare(m->session, in.tensors, in.n, err);
+        wt_session_profile(m->session, 1);
+    }
     if (st == WT_OK && (st = wt_runner_run(&runner, in.tensors, err)) != WT_OK)
         wt_err_file(err, model);
     inputs_free(&in);
     WT_TRY(st);
     wt_opened_describe(m, &o->exec, "", root);
+    if (o->exec.placement)
+        WT_TRY(wt_opened_nodes(m, root, err));
     WT_TRY(write_outputs(m, o, outputs, err));
     const wt_tolerance tol = { o->rtol, o->atol, 0 };
     for (size_t i = 0; i < o->n_expects; i++)
@@ -258,20 +265,65 @@ static wt_status run_opened(wt_opened *m, const char *model, const wt_run_option
     return WT_OK;
 }
 
-wt_status wt_run_model(wt_result **out, wt_context *ctx, const char *model, const wt_run_options *o, wt_err *err)
+/* --- on one engine, on several
+ * ------------------------------------------------------------------------------------------------ */
+typedef struct run_task {
+    wt_context *ctx;
+    const char *model;
+    const wt_run_options *o;
+} run_task;
+
+/* *out is there with WT_EVERDICT, too. */
+static wt_status run_one(const run_task *task, const wt_run_options *o, json_t **out, wt_err *err)
 {
     wt_opened m;
     bool ok = true;
     *out = NULL;
-    WT_TRY(wt_open_model(&m, ctx, model, &o->exec, err));
-    json_t *root = json_pack("{s:s, s:o}", "schema", "whet.run/1", "model", wt_json_text(model));
-    wt_status st = root ? run_opened(&m, model, o, root, &ok, err)
+    WT_TRY(wt_open_model(&m, task->ctx, task->model, &o->exec, err));
+    json_t *root = json_pack("{s:s, s:o}", "schema", "whet.run/1", "model", wt_json_text(task->model));
+    wt_status st = root ? run_opened(&m, task->model, o, root, &ok, err)
                         : wt_fail(err, WT_ENOMEM, "no memory for the result");
     wt_opened_close(&m);
     if (st != WT_OK) {
         json_decref(root);
         return st;
     }
-    WT_TRY(wt_result_take(out, ctx, root, err));
+    *out = root;
     return ok ? WT_OK : wt_fail(err, WT_EVERDICT, "an output is not what was expected");
+}
+
+/* Each engine's outputs go to a folder of their own. */
+static wt_status run_on_engine(void *user, const wt_exec_options *exec, json_t **out, wt_err *err)
+{
+    const run_task *task = user;
+    wt_run_options o = *task->o;
+    o.exec = *exec;
+    char *dir = o.output_dir ? wt_path_join(task->ctx, o.output_dir, exec->engine, err) : NULL;
+    if (o.output_dir && !dir)
+        return WT_ENOMEM;
+    o.output_dir = dir;
+    const wt_status st = run_one(task, &o, out, err);
+    wt_free(task->ctx, dir);
+    return st;
+}
+
+wt_status wt_run_model(wt_result **out, wt_context *ctx, const char *model, const wt_run_options *o, wt_err *err)
+{
+    run_task task = { ctx, model, o };
+    json_t *root, *engines;
+    bool several = false;
+    *out = NULL;
+    wt_status st = wt_each_engine(&engines, &several, ctx, &o->exec, run_on_engine, &task, err);
+    if (several)
+        root = engines ? json_pack("{s:s, s:o, s:o}", "schema", "whet.run/1", "model", wt_json_text(model), "engines",
+                                   engines)
+                       : NULL;
+    else if (st == WT_OK)
+        st = run_one(&task, o, &root, err);
+    else
+        return st;
+    if (!root)
+        return st == WT_OK ? wt_fail(err, WT_ENOMEM, "no memory for the result") : st;
+    WT_TRY(wt_result_take(out, ctx, root, err));
+    return st;
 }

@@ -19,9 +19,11 @@ CASES = ["rapidocr-v4-cls-b1", "rapidocr-v4-rec-w160", "ddddocr-common-w96", "ma
 count = {"passed": 0, "failed": 0, "skipped": 0}
 
 
-def python_of(group):
-    """The python of an environment that is there already, or None: making one takes minutes."""
-    found = sorted(CACHE.glob(f"venv-{group}-*/bin/python"), key=lambda path: path.lstat().st_mtime)
+def python_of(group, package):
+    """The python of an environment that is there already and has the package, or None: making one takes minutes."""
+    found = sorted((path for path in CACHE.glob(f"venv-{group}-*/bin/python")
+                    if any(path.parent.parent.glob(f"lib/python3.*/site-packages/{package}"))),
+                   key=lambda path: path.lstat().st_mtime)
     return found[-1] if found else None
 
 
@@ -54,6 +56,22 @@ def check_answers(environment, engine, tolerance):
            f"{[c for c in result.get('cases', []) if c['status'] != 'passed']} {said}")
 
 
+def check_run(environment, engine, work):
+    """Several engines at once, and where the nodes run."""
+    model = MODELS / "magika.onnx"
+    folder = CACHE / "oracle" / "magika-b8" / "test_data_set_0"
+    if not model.is_file() or not folder.is_dir():
+        return note("skipped", f"run with {engine}", "no model, or oracle.py has not been run")
+    inputs = [word for file in sorted(folder.glob("input_*.pb")) for word in ("-i", file)]
+    code, result, said = whet(environment, "run", model, *inputs, "-e", folder / "output_0.pb", "--atol", 1e-3, "--engine",
+                              f"native,{engine}", "--placement", "-o", pathlib.Path(work) / engine)
+    rows = result.get("engines", [])
+    expect(f"native and {engine} side by side", code == 0 and [r["engine"] for r in rows] == ["native", engine], said)
+    expect(f"{engine} tells where its nodes run", all(sum(r.get("devices", {}).values()) > 3 for r in rows),
+           [r.get("devices") for r in rows])
+    expect(f"{engine} writes into a folder of its own", any((pathlib.Path(work) / engine / engine).glob("*.npy")))
+
+
 def check_bench(environment, engine):
     model = MODELS / "rapidocr-v4-cls.onnx"
     if not model.is_file():
@@ -82,7 +100,7 @@ def check_layers(environment, engine, least_db, work):
     folder = CACHE / "oracle" / "rapidocr-v4-rec-w160" / "test_data_set_0"
     if not folder.is_dir():
         return note("skipped", f"layers of {engine}", "oracle.py has not been run")
-    sample = subprocess.run([python_of("peers"), "-c", "import sys, numpy, onnx, onnx.numpy_helper as h\n"
+    sample = subprocess.run([python_of("peers", "openvino"), "-c", "import sys, numpy, onnx, onnx.numpy_helper as h\n"
                              "t = onnx.TensorProto.FromString(open(sys.argv[1], 'rb').read())\n"
                              "numpy.savez(sys.argv[2], **{t.name: h.to_array(t)[None]})", str(folder / "input_0.pb"),
                              f"{work}/layers.npz"], check=False)
@@ -98,7 +116,7 @@ def check_layers(environment, engine, least_db, work):
 
 def check_language(work):
     """llama.cpp: the same greedy tokens, nearly the same perplexity, speed in a table."""
-    python, model = python_of("llama"), MODELS / "smollm2-135m-instruct.q4_1.gguf"
+    python, model = python_of("llama", "llama_cpp"), MODELS / "smollm2-135m-instruct.q4_1.gguf"
     if not python or not model.is_file():
         return note("skipped", "llamacpp", "there is no environment with it (tools/venv llama), or no model")
     environment = {**os.environ, "VIRTUAL_ENV": str(python.parent.parent)}
@@ -125,7 +143,7 @@ def check_language(work):
 
 
 def main():
-    python = python_of("peers")
+    python = python_of("peers", "openvino")
     if not python:
         print("skipped: there is no environment of the peers; tools/venv peers makes it")
         return 77
@@ -141,6 +159,7 @@ def main():
         check_bench(environment, engine)
         check_data(environment, engine)
         with tempfile.TemporaryDirectory() as work:
+            check_run(environment, engine, work)
             check_layers(environment, engine, least_db, work)
     with tempfile.TemporaryDirectory() as work:
         check_language(work)
