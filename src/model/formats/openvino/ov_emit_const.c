@@ -120,7 +120,8 @@ wt_ov_ref wt_ov_lit(wt_ov_writer *w, wt_dtype dtype, const wt_shape *shape, cons
         w->st = WT_ENOMEM;
         return NULL;
     }
-    memcpy(wt_tensor_mut(t), data, bytes);
+    if (bytes)
+        memcpy(wt_tensor_mut(t), data, bytes);
     t->dtype = dtype;
     t->shape = *shape;
     t->bytes = bytes;
