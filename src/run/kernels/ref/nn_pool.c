@@ -124,6 +124,7 @@ static double lp_root(double x, double p) { return p == 2 ? sqrt(x) : p == 1 ? x
 #define T         float
 #define A         float
 #define LOWEST    (-FLT_MAX)
+#define LEAST     (-INFINITY)
 #define NAME(x)   x##_f32
 #define power_f32 lp_power
 #define root_f32  lp_root
@@ -142,19 +143,23 @@ static double lp_root(double x, double p) { return p == 2 ? sqrt(x) : p == 1 ? x
 #undef T
 #undef A
 #undef LOWEST
+#undef LEAST
 #undef NAME
 #define T        uint8_t
 #define A        int64_t
 #define LOWEST   0
+#define LEAST    LOWEST
 #define NAME(x)  x##_u8
 #define power_u8 lp_power
 #define root_u8  lp_root
 #include "run/kernels/ref/nn_pool_loops.inc"
 #undef T
 #undef LOWEST
+#undef LEAST
 #undef NAME
 #define T        int8_t
 #define LOWEST   INT8_MIN
+#define LEAST    LOWEST
 #define NAME(x)  x##_i8
 #define power_i8 lp_power
 #define root_i8  lp_root
@@ -162,6 +167,7 @@ static double lp_root(double x, double p) { return p == 2 ? sqrt(x) : p == 1 ? x
 #undef T
 #undef A
 #undef LOWEST
+#undef LEAST
 #undef NAME
 
 /* --- rows
