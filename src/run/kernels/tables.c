@@ -77,6 +77,7 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_x86_quant_linear_rows,
     wt_x86_qpoint_rows,
     wt_x86_qpool_rows,
+    wt_x86_rnn_rows,
     wt_x86_turn_rows,
     wt_x86_vfunc_rows,
 #endif

@@ -76,6 +76,9 @@ wt_status wt_rnn_plan_scratch(wt_rnn *q, wt_prep *p, size_t extra, wt_err *err);
 void wt_rnn_apply(wt_rnn_act act, float clip, const float *x, float *y, size_t n);
 
 wt_status wt_rnn_run(const wt_run *r, wt_err *err);
+/* Rows in float32 differ by the product alone. */
+bool wt_rnn_accepts_float(const wt_prep *p);
+wt_status wt_rnn_prepare_float(wt_prep *p, wt_rnn_project_fn *project, wt_err *err);
 /* Start of input row (t, b). */
 static inline const float *wt_rnn_x(const wt_rnn *q, const wt_run *r, size_t t, size_t b)
 {

@@ -288,7 +288,7 @@ wt_status wt_rnn_run(const wt_run *r, wt_err *err)
 /* --- rows
  * ----------------------------------------------------------------------------------------------------------------------
  */
-static bool accepts_float(const wt_prep *p)
+bool wt_rnn_accepts_float(const wt_prep *p)
 {
     for (size_t i = 0; i < p->n_in; i++)
         if (i < 3 ? !wt_in_is(p, i, WT_F32) : p->in[i] && p->in[i]->dtype != (i == 4 ? WT_I32 : WT_F32))
@@ -307,17 +307,19 @@ static bool accepts_quant(const wt_prep *p)
            wt_in_is(p, 9, p->in[1]->dtype) && wt_in_is(p, 11, p->in[2]->dtype) && wt_all_plain(p);
 }
 
-static wt_status prepare_float(wt_prep *p, wt_err *err)
+wt_status wt_rnn_prepare_float(wt_prep *p, wt_rnn_project_fn *project, wt_err *err)
 {
     wt_rnn *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
     WT_TRY(wt_rnn_init(q, p, err));
     WT_TRY(pack_weights(q, p, err));
-    q->project = project_float;
+    q->project = project;
     p->params = q;
     return wt_rnn_plan_scratch(q, p, 0, err);
 }
+
+static wt_status prepare_float(wt_prep *p, wt_err *err) { return wt_rnn_prepare_float(p, project_float, err); }
 
 static wt_status prepare_quant(wt_prep *p, wt_err *err)
 {
@@ -334,7 +336,7 @@ static wt_status prepare_quant(wt_prep *p, wt_err *err)
 
 #define RNN_ROW(row_name, code)                                                                                        \
     {                                                                                                                  \
-        .name = row_name, .op = code, .accepts = accepts_float, .prepare = prepare_float, .run = wt_rnn_run,           \
+        .name = row_name, .op = code, .accepts = wt_rnn_accepts_float, .prepare = prepare_float, .run = wt_rnn_run,    \
         .packs = 6                                                                                                     \
     }
 const wt_kernel wt_rnn_rows[] = {
