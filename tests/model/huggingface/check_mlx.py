@@ -195,7 +195,6 @@ def main():
         checks += [(f"scheme {s}", scheme, tiny, s) for s in
                    [f"affine{b}-g{g}" for b in (2, 3, 4, 5, 6, 8) for g in (32, 64, 128)] + ["mxfp4", "nvfp4", "mxfp8"]]
         trained = [("smollm", smollm), ("convert affine4-g64", lambda t: convert(t, "affine4-g64")),
-                   ("convert affine8-g32", lambda t: convert(t, "affine8-g32", q_bits=8, q_group_size=32)),
                    ("convert mixed_3_6", lambda t: convert(t, "mixed", quant_predicate="mixed_3_6"))]
         if not SMOLLM.exists():
             skipped, trained = len(trained), []
