@@ -60,7 +60,7 @@ static void read_if(wt_ov_op *o)
     wt_value *condition = wt_ov_in(o, 0);
     if (o->st == WT_OK && wt_ov_rank(condition) > 0) { /* [1] is a condition, too, which the IR wants as a scalar */
         wt_ov_set_int(o, "allowzero", 0);
-        condition = wt_ov_emit(o, "Reshape", condition, wt_ov_i64(o, NULL, 0, false));
+        condition = wt_ov_emit(o, "Reshape", condition, wt_ov_i64(o, &(int64_t){ 0 }, 0, false));
     }
     read_branch(o, "then_port_map", "then_body", "then_branch");
     read_branch(o, "else_port_map", "else_body", "else_branch");
