@@ -26,6 +26,7 @@ double kc_act_bound(wt_act_params act, double x, double slack);
 bool kc_make_bench(kc_case *c, size_t index, kc_random *r); /* for bench_kernels: no expected results */
 bool kc_make_conv_f32(kc_case *c, size_t index, kc_random *r);
 bool kc_make_linear_block(kc_case *c, size_t index, kc_random *r);
+bool kc_make_nbits(kc_case *c, size_t index, kc_random *r);
 bool kc_make_kv_attention(kc_case *c, size_t index, kc_random *r);
 bool kc_make_decoder(kc_case *c, size_t index, kc_random *r);
 bool kc_make_experts(kc_case *c, size_t index, kc_random *r);

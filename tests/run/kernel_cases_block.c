@@ -121,6 +121,81 @@ bool kc_make_linear_block(kc_case *c, size_t index, kc_random *r)
     return true;
 }
 
+/* --- MatMulNBits -------------------------------------------------------------------------------------------------- */
+static void constant_input(kc_case *c, size_t i, wt_dtype t, int rank, const int64_t *dims, kc_random *r)
+{
+    kc_input(c, i, t, WT_PLAIN, true, r, rank, dims);
+    c->n_in = i + 1;
+}
+
+typedef struct nbits_shape {
+    int64_t bits, block, n, k, m, blocks;
+    int zps; /* none, packed, numbers */
+} nbits_shape;
+
+/* Element `at` of row j, read bit by bit. */
+static double nbits_value(const kc_case *c, const nbits_shape *s, int64_t j, int64_t at)
+{
+    const int64_t b = at / s->block, bit = at % s->block * s->bits, most = (1 << s->bits) - 1;
+    const int64_t row_bytes = s->block * s->bits / 8, zp_bytes = (s->blocks * s->bits + 7) / 8;
+    const uint8_t *codes = (const uint8_t *)c->in[1].data + (j * s->blocks + b) * row_bytes;
+    double zero = (double)(1 << (s->bits - 1));
+    if (s->zps == 1)
+        zero = (double)(((const uint8_t *)c->in[3].data)[j * zp_bytes + b * s->bits / 8] >> b * s->bits % 8 & most);
+    if (s->zps == 2)
+        zero = kc_get(&c->in[3], (size_t)(j * s->blocks + b));
+    return ((double)(codes[bit / 8] >> bit % 8 & most) - zero) * kc_get(&c->in[2], (size_t)(j * s->blocks + b));
+}
+
+static void nbits_truth(kc_case *c, const nbits_shape *s, bool bias)
+{
+    for (int64_t u = 0; u < s->m * s->n; u++) {
+        const int64_t i = u / s->n, j = u % s->n;
+        double sum = bias ? kc_get(&c->in[5], (size_t)j) : 0, magnitude = fabs(sum);
+        for (int64_t at = 0; at < s->k; at++) {
+            const double part = kc_get(&c->in[0], (size_t)(i * s->k + at)) * nbits_value(c, s, j, at);
+            sum += part;
+            magnitude += fabs(part);
+        }
+        c->want[u] = sum;
+        c->bound[u] = 2e-6 * (magnitude + 1);
+    }
+}
+
+/* All widths and blocks, with whole and ragged rows. */
+bool kc_make_nbits(kc_case *c, size_t index, kc_random *r)
+{
+    if (index >= 120)
+        return false;
+    nbits_shape s = { .bits = index % 3 == 0 ? 8 : index % 3 == 1 ? 4 : 2, .zps = kc_range(r, 0, 2) };
+    s.block = 16 << kc_range(r, 0, 3);
+    s.k = s.block * kc_range(r, 1, 4) - kc_range(r, 0, 1) * kc_range(r, 0, 15);
+    s.n = kc_range(r, 1, 40);
+    s.m = kc_range(r, 1, 5);
+    s.blocks = (s.k + s.block - 1) / s.block;
+    const int64_t codes[] = { s.n, s.blocks, s.block * s.bits / 8 }, packed[] = { s.n, (s.blocks * s.bits + 7) / 8 };
+    const bool bias = kc_range(r, 0, 1);
+    c->op = WT_OP_MATMULNBITS;
+    kc_input(c, 0, WT_F32, WT_PLAIN, false, r, 2, (const int64_t[]){ s.m, s.k });
+    constant_input(c, 1, WT_U8, 3, codes, r);
+    constant_input(c, 2, WT_F32, 2, (const int64_t[]){ s.n, s.blocks }, r);
+    if (s.zps)
+        constant_input(c, 3, s.zps == 1 ? WT_U8 : WT_F32, 2, s.zps == 1 ? packed : (const int64_t[]){ s.n, s.blocks },
+                       r);
+    if (bias)
+        constant_input(c, 5, WT_F32, 1, &s.n, r);
+    kc_output(c, 0, WT_F32, WT_PLAIN, 2, (const int64_t[]){ s.m, s.n });
+    kc_attr_int(c, "K", s.k);
+    kc_attr_int(c, "N", s.n);
+    kc_attr_int(c, "bits", s.bits);
+    kc_attr_int(c, "block_size", s.block);
+    kc_expect(c, (size_t)(s.m * s.n));
+    snprintf(c->text, sizeof c->text, "%zu: MatMulNBits %d bits of %d, %dx%dx%d, zero points %d%s", index, (int)s.bits,
+             (int)s.block, (int)s.m, (int)s.k, (int)s.n, s.zps, bias ? " bias" : "");
+    nbits_truth(c, &s, bias);
+    return true;
+}
+
 /* --- Experts ------------------------------------------------------------------------------------------------------ */
 typedef struct network {
     size_t width, hidden;

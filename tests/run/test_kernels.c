@@ -27,6 +27,7 @@ static void linear_block(void **state)
 {
     (void)state;
     run("linear over blocks", kc_make_linear_block);
+    run("MatMulNBits", kc_make_nbits);
 }
 static void kv_attention(void **state)
 {

@@ -70,6 +70,7 @@ const wt_kernel *const wt_kernel_tables[] = {
     wt_x86_linear_rows,
     wt_x86_linear_block_rows,
     wt_x86_decoder_rows,
+    wt_x86_nbits_rows,
     wt_x86_experts_rows,
     wt_x86_kv_attention_rows,
     wt_x86_quant_conv_rows,

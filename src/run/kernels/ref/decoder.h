@@ -2,7 +2,7 @@
 #ifndef WT_REF_DECODER_H
 #define WT_REF_DECODER_H
 #include "model/arch/rope.h"
-#include "model/blocks/blocks.h"
+#include "model/blocks/nbits.h"
 #include "run/kernels/ref/nn_rows.h"
 
 /* Row `i` of a matrix of any codec's dtype, as n floats. */
@@ -44,6 +44,15 @@ bool wt_experts_accepts(const wt_prep *p);
 wt_status wt_experts_prepare(wt_prep *p, wt_err *err);
 /* The top_k experts of one token, the best first, and what their results are multiplied with. */
 void wt_experts_choose(const wt_experts *q, const float *scores, size_t *chosen, float *weight);
+
+typedef struct wt_nbits_params { /* of every row of MatMulNBits */
+    wt_nbits w;
+    size_t m, scratch; /* rows of A; bytes of each member for one row of the matrix */
+} wt_nbits_params;
+bool wt_nbits_accepts(const wt_prep *p);
+wt_status wt_nbits_prepare(wt_prep *p, wt_err *err);
+/* The matrix where it lies in this run: inputs with codes, scales, zero points. */
+wt_nbits wt_nbits_of_run(const wt_nbits_params *q, const wt_run *r, size_t codes, size_t scales, size_t zps);
 
 extern const wt_kernel wt_embedding_rows[], wt_rope_rows[], wt_glu_rows[], wt_linear_block_rows[],
     wt_kv_attention_rows[], wt_experts_rows[], wt_nbits_rows[], wt_group_query_rows[];

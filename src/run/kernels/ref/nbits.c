@@ -4,18 +4,13 @@
 #include "model/shape/microsoft_shape.h"
 #include "run/kernels/ref/decoder.h"
 
-typedef struct nbits_params {
-    wt_nbits w;
-    size_t m, scratch;
-} nbits_params;
-
 static wt_infer infer_of(const wt_prep *p)
 {
     return (wt_infer){ .op_type = p->op_type, .attrs = p->attrs, .in = p->in, .n_in = p->n_in };
 }
 
 /* Where the matrix lies in this run. */
-static wt_nbits weights_of(const nbits_params *q, const wt_run *r, size_t codes, size_t scales, size_t zps)
+wt_nbits wt_nbits_of_run(const wt_nbits_params *q, const wt_run *r, size_t codes, size_t scales, size_t zps)
 {
     wt_nbits w = q->w;
     w.codes = r->in[codes]->data;
@@ -27,16 +22,16 @@ static wt_nbits weights_of(const nbits_params *q, const wt_run *r, size_t codes,
 static bool floats(const wt_prep *p, size_t i) { return !wt_has_in(p, i) || wt_in_is(p, i, WT_F32); }
 
 /* --- MatMulNBits -------------------------------------------------------------------------------------------------- */
-static bool nbits_accepts(const wt_prep *p)
+bool wt_nbits_accepts(const wt_prep *p)
 {
     return wt_in_is(p, WT_NBITS_A, WT_F32) && wt_in_is(p, WT_NBITS_B, WT_U8) && wt_in_is(p, WT_NBITS_SCALES, WT_F32) &&
            (floats(p, WT_NBITS_ZPS) || wt_in_is(p, WT_NBITS_ZPS, WT_U8)) && floats(p, WT_NBITS_BIAS) &&
            wt_out_is(p, 0, WT_F32) && wt_all_plain(p);
 }
 
-static wt_status nbits_prepare(wt_prep *p, wt_err *err)
+wt_status wt_nbits_prepare(wt_prep *p, wt_err *err)
 {
-    nbits_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
+    wt_nbits_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const wt_infer c = infer_of(p);
     if (!q)
         return WT_ENOMEM;
@@ -56,8 +51,8 @@ static wt_status nbits_prepare(wt_prep *p, wt_err *err)
 
 static wt_status nbits_run(const wt_run *r, wt_err *err)
 {
-    const nbits_params *q = r->params;
-    const wt_nbits w = weights_of(q, r, WT_NBITS_B, WT_NBITS_SCALES, WT_NBITS_ZPS);
+    const wt_nbits_params *q = r->params;
+    const wt_nbits w = wt_nbits_of_run(q, r, WT_NBITS_B, WT_NBITS_SCALES, WT_NBITS_ZPS);
     const float *x = wt_in_f32(r, 0), *bias = wt_run_has(r, WT_NBITS_BIAS) ? wt_in_f32(r, WT_NBITS_BIAS) : NULL;
     float *row = (float *)((char *)r->scratch + (size_t)r->tid * q->scratch), *y = wt_out_f32(r, 0);
     size_t begin, end;
@@ -81,7 +76,7 @@ static bool gather_accepts(const wt_prep *p)
 
 static wt_status gather_prepare(wt_prep *p, wt_err *err)
 {
-    nbits_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
+    wt_nbits_params *q = wt_arena_alloc(p->arena, 1, sizeof *q, err);
     const wt_infer c = infer_of(p);
     if (!q)
         return WT_ENOMEM;
@@ -94,8 +89,8 @@ static wt_status gather_prepare(wt_prep *p, wt_err *err)
 
 static wt_status gather_run(const wt_run *r, wt_err *err)
 {
-    const nbits_params *q = r->params;
-    const wt_nbits w = weights_of(q, r, 0, 2, 3);
+    const wt_nbits_params *q = r->params;
+    const wt_nbits w = wt_nbits_of_run(q, r, 0, 2, 3);
     size_t begin, end;
     wt_split(q->m, 1, r->tid, r->nthreads, &begin, &end);
     for (size_t i = begin; i < end; i++) {
@@ -154,8 +149,8 @@ const wt_kernel wt_nbits_rows[] = {
     WT_HALF_ROW("matmulnbits_half_ref", WT_OP_MATMULNBITS),
     { .name = "matmulnbits_f32_ref",
       .op = WT_OP_MATMULNBITS,
-      .accepts = nbits_accepts,
-      .prepare = nbits_prepare,
+      .accepts = wt_nbits_accepts,
+      .prepare = wt_nbits_prepare,
       .run = nbits_run },
     WT_HALF_ROW("gatherblockquantized_half_ref", WT_OP_GATHERBLOCKQUANTIZED),
     { .name = "gatherblockquantized_f32_ref",

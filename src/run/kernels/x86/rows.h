@@ -4,9 +4,9 @@
 #include "run/kernel.h"
 
 extern const wt_kernel wt_x86_conv_rows[], wt_x86_decoder_rows[], wt_x86_experts_rows[], wt_x86_dw_rows[],
-    wt_x86_matmul_rows[], wt_x86_linear_rows[], wt_x86_linear_block_rows[], wt_x86_kv_attention_rows[],
-    wt_x86_quant_conv_rows[], wt_x86_quant_dw_rows[], wt_x86_quant_linear_rows[], wt_x86_qpoint_rows[],
-    wt_x86_qpool_rows[], wt_x86_rnn_rows[], wt_x86_turn_rows[], wt_x86_vfunc_rows[];
+    wt_x86_matmul_rows[], wt_x86_nbits_rows[], wt_x86_linear_rows[], wt_x86_linear_block_rows[],
+    wt_x86_kv_attention_rows[], wt_x86_quant_conv_rows[], wt_x86_quant_dw_rows[], wt_x86_quant_linear_rows[],
+    wt_x86_qpoint_rows[], wt_x86_qpool_rows[], wt_x86_rnn_rows[], wt_x86_turn_rows[], wt_x86_vfunc_rows[];
 
 /* run of every row whose params are a wt_tiled over in[0] with residual in[3]. */
 wt_status wt_tiled_row_run(const wt_run *r, wt_err *err);
