@@ -69,11 +69,17 @@ class Language:
         return np.array(out)
 
     def greedy(self, ids, count):
-        ids = list(ids)
-        before = len(ids)
-        while len(ids) < before + count:
-            ids.append(int(self.logits(ids)[-1].argmax()))
-        return ids[before:]
+        import numpy as np
+        seq, out, part = ctypes.c_int(), [], list(ids)
+        self.check(self.lib.wt_seq_open(self.decoder, ctypes.byref(seq), self.err))
+        while len(out) < count:
+            tokens = (Token * len(part))(*[Token(t, seq.value, i == len(part) - 1) for i, t in enumerate(part)])
+            self.check(self.lib.wt_decoder_run(self.decoder, tokens, len(tokens), self.err))
+            row = np.ctypeslib.as_array(self.lib.wt_decoder_output(self.decoder, 0), (self.vocab,))
+            part = [int(row.argmax())]
+            out += part
+        self.lib.wt_seq_close(self.decoder, seq)
+        return out
 
     def close(self):
         self.lib.wt_decoder_close(self.decoder)
