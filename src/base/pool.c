@@ -187,9 +187,9 @@ static void *work(void *arg)
     }
 }
 
-void wt_pool_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg)
+/* Called with caller_lock held. */
+static void run_team(wt_pool *pool, int threads, wt_team_fn *fn, void *arg)
 {
-    pthread_mutex_lock(&pool->caller_lock);
     const int n = threads < 1 ? 1 : threads < pool->threads ? threads : pool->threads;
     pool->fn = fn;
     pool->arg = arg;
@@ -199,7 +199,22 @@ void wt_pool_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg)
     run_part(pool, 0);
     for (int i = 1; i < n; i++)
         gate_wait(&pool->members[i].done, pool->members[i].runs, pool->crowded, PARK_RUN_NS);
+}
+
+void wt_pool_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg)
+{
+    pthread_mutex_lock(&pool->caller_lock);
+    run_team(pool, threads, fn, arg);
     pthread_mutex_unlock(&pool->caller_lock);
+}
+
+bool wt_pool_try_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg)
+{
+    if (pthread_mutex_trylock(&pool->caller_lock) != 0)
+        return false;
+    run_team(pool, threads, fn, arg);
+    pthread_mutex_unlock(&pool->caller_lock);
+    return true;
 }
 
 int wt_pool_threads(const wt_pool *pool) { return pool->threads; }

@@ -19,6 +19,9 @@ int wt_pool_threads(const wt_pool *pool);
 /* Runs fn on min(threads, pool's) members and returns when all have returned. One caller at a time: others wait, and
  * so fn must not call it on its own pool. Inside, denormals count as zero and rounding is to nearest. */
 void wt_pool_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg);
+/* The same, unless the pool is at work: then false at once, and nothing has run. For work that others may wait for
+ * while they hold the pool. */
+bool wt_pool_try_run(wt_pool *pool, int threads, wt_team_fn *fn, void *arg);
 /* All members must call it; orders memory. */
 void wt_team_barrier(wt_team *team, int tid);
 

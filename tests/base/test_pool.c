@@ -195,6 +195,45 @@ static void *call_often(void *arg)
     return NULL;
 }
 
+/* Member 0 holds the pool and asks it for more: from inside, and from another thread. */
+static void *ask_a_busy_pool(void *arg)
+{
+    shared_pool *s = arg;
+    seen inner = { .expected = 2 };
+    if (wt_pool_try_run(s->pool, 2, see, &inner) || atomic_load(&inner.runs[0]))
+        atomic_fetch_add(&s->wrong, 1);
+    return NULL;
+}
+
+static void ask_while_inside(void *arg, wt_team *team, int tid, int nthreads)
+{
+    pthread_t other;
+    (void)team, (void)nthreads;
+    if (tid != 0)
+        return;
+    ask_a_busy_pool(arg);
+    if (pthread_create(&other, NULL, ask_a_busy_pool, arg) == 0)
+        pthread_join(other, NULL);
+    else
+        atomic_fetch_add(&((shared_pool *)arg)->wrong, 1);
+}
+
+static void a_busy_pool_says_so(void **state)
+{
+    (void)state;
+    wt_context *ctx = wt_test_context();
+    shared_pool s = { .pool = open_pool(ctx, 2) };
+    seen free_one = { .expected = 2 };
+    assert_true(wt_pool_try_run(s.pool, 2, see, &free_one));
+    assert_int_equal(atomic_load(&free_one.runs[1]), 1);
+    assert_true(wt_pool_try_run(s.pool, 2, ask_while_inside, &s));
+    assert_true(wt_pool_try_run(s.pool, 2, see, &free_one)); /* given back */
+    assert_int_equal(atomic_load(&free_one.runs[1]), 2);
+    assert_int_equal(atomic_load(&s.wrong) + atomic_load(&free_one.wrong), 0);
+    wt_pool_close(s.pool);
+    wt_test_context_close(ctx);
+}
+
 static void callers_wait_for_each_other(void **state)
 {
     (void)state;
@@ -386,19 +425,13 @@ static void clocks_go_forward(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_member_runs_once),
-        cmocka_unit_test(unused_pools_close),
-        cmocka_unit_test(wrong_counts_are_refused),
-        cmocka_unit_test(barriers_order_memory),
-        cmocka_unit_test(sleeping_members_are_woken),
-        cmocka_unit_test(callers_wait_for_each_other),
-        cmocka_unit_test(denormals_are_off_inside_and_back_outside),
-        cmocka_unit_test(signals_stay_with_the_program),
-        cmocka_unit_test(parts_cover_everything_once),
-        cmocka_unit_test(each_allocation_may_fail),
-        cmocka_unit_test(the_affinity_mask_counts),
-        cmocka_unit_test(quotas_of_control_groups),
-        cmocka_unit_test(clocks_go_forward),
+        cmocka_unit_test(every_member_runs_once),        cmocka_unit_test(unused_pools_close),
+        cmocka_unit_test(wrong_counts_are_refused),      cmocka_unit_test(barriers_order_memory),
+        cmocka_unit_test(sleeping_members_are_woken),    cmocka_unit_test(callers_wait_for_each_other),
+        cmocka_unit_test(a_busy_pool_says_so),           cmocka_unit_test(denormals_are_off_inside_and_back_outside),
+        cmocka_unit_test(signals_stay_with_the_program), cmocka_unit_test(parts_cover_everything_once),
+        cmocka_unit_test(each_allocation_may_fail),      cmocka_unit_test(the_affinity_mask_counts),
+        cmocka_unit_test(quotas_of_control_groups),      cmocka_unit_test(clocks_go_forward),
     };
     return wt_test_run("pool", tests, WT_ARRAY_LEN(tests));
 }

@@ -2,6 +2,9 @@
 #include "run/pack.h"
 #include "support/test.h"
 #include <pthread.h>
+#if WT_X86
+#include "run/kernels/x86/blocks.h"
+#endif
 
 typedef struct packer {
     atomic_int calls;
@@ -183,6 +186,76 @@ static void threads_share(void **state)
     wt_test_context_close(ctx);
 }
 
+#if WT_X86
+enum { ROWS = 512, COLUMNS = 1024 }; /* enough that packing is shared by the threads */
+typedef struct taken {
+    wt_prep prep;
+    wt_block_weights weights;
+    const void *packed;
+    wt_status status;
+} taken;
+
+static void *pack_blocks(void *arg)
+{
+    taken *t = arg;
+    t->status = wt_block_weights_pack(&t->weights, &t->prep, &t->packed, NULL);
+    return NULL;
+}
+
+/* Member 0 holds the pool until another thread has packed, as a run does that needs what another one is packing. */
+static void wait_for_packing(void *arg, wt_team *team, int tid, int nthreads)
+{
+    pthread_t other;
+    (void)team, (void)nthreads;
+    if (tid == 0 && pthread_create(&other, NULL, pack_blocks, arg) == 0)
+        pthread_join(other, NULL);
+}
+
+static void packing_needs_no_pool(void **state)
+{
+    (void)state;
+    wt_context *ctx;
+    wt_context_options o = wt_context_defaults();
+    wt_err err = { .offset = WT_NO_OFFSET };
+    wt_pool *pool;
+    const void *packed[2];
+    o.threads = 2;
+    wt_test_ok(wt_context_open(&ctx, &o, &err), &err);
+    wt_tensor t = { .dtype = WT_Q8_0, .shape = wt_shape_make(2, (int64_t[]){ ROWS, COLUMNS }) };
+    assert_true(wt_tensor_size(&t, &t.bytes));
+    uint8_t *data = wt_alloc(ctx, t.bytes, 1, &err);
+    assert_non_null(data);
+    for (size_t i = 0; i < t.bytes; i++)
+        data[i] = i % 34 == 1 ? 0x3c : i % 34 ? (uint8_t)(i * 7) : 0; /* the scale of each block: 1 */
+    t.data = data;
+    taken work = { .status = WT_EINTERNAL };
+    assert_true(wt_block_weights_layout(&work.weights, &t));
+    const bool runs = wt_context_cpu(ctx) & WT_CPU_AVX2;
+    wt_test_ok(wt_context_pool(ctx, &pool, &err), &err);
+    for (int busy = 0; busy < 2 && runs; busy++) {
+        wt_pack_cache *cache;
+        wt_test_ok(wt_pack_open(&cache, ctx, &err), &err);
+        work.prep = (wt_prep){ .ctx = ctx, .threads = 2, .packs = cache };
+        if (busy)
+            wt_pool_run(pool, 2, wait_for_packing, &work);
+        else
+            pack_blocks(&work);
+        wt_test_ok(work.status, &err);
+        packed[busy] = memcpy(wt_alloc(ctx, work.weights.bytes, 1, NULL), work.packed, work.weights.bytes);
+        wt_pack_close(cache);
+        work.status = WT_EINTERNAL;
+    }
+    if (runs)
+        assert_memory_equal(packed[0], packed[1], work.weights.bytes);
+    for (int busy = 0; busy < 2 && runs; busy++)
+        wt_free(ctx, (void *)(uintptr_t)packed[busy]);
+    wt_free(ctx, data);
+    wt_context_close(ctx);
+    if (!runs)
+        skip();
+}
+#endif
+
 static wt_status open_and_pack(wt_context *ctx, void *arg, wt_err *err)
 {
     static const uint8_t file[64] = { 0 };
@@ -214,6 +287,9 @@ int main(void)
         cmocka_unit_test(copies_keep_the_name_of_the_original),
         cmocka_unit_test(transient_caches_trust_constants_alone),
         cmocka_unit_test(threads_share),
+#if WT_X86
+        cmocka_unit_test(packing_needs_no_pool),
+#endif
         cmocka_unit_test(every_allocation_may_fail),
     };
     return wt_test_run("packed weights", tests, WT_ARRAY_LEN(tests));

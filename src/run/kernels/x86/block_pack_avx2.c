@@ -146,9 +146,8 @@ static wt_status pack_with(const pack_arg *a, float factor, void *packed, float 
         return WT_ENOMEM;
     *p = (packing){ .w = a->w, .packed = packed, .factor = factor };
     const wt_status st = threads > 1 ? wt_context_pool(a->ctx, &pool, err) : WT_OK;
-    if (st == WT_OK && pool)
-        wt_pool_run(pool, threads, pack_member, p);
-    else if (st == WT_OK)
+    /* Whoever holds the pool may be waiting for this very packing (pack.h): then it is made alone. */
+    if (st == WT_OK && !(pool && wt_pool_try_run(pool, threads, pack_member, p)))
         pack_member(p, NULL, 0, 1);
     *top = 0;
     for (int i = 0; i < threads; i++)
