@@ -69,8 +69,9 @@ bool kc_conv_geometry(kc_conv *g, size_t index, kc_random *r)
     g->oh = out_size(g->ih, g->kh, g->sh, g->dh, g->top + g->bottom);
     g->ow = out_size(g->iw, g->kw, g->sw, g->dw, g->left + g->right);
     if (index % 9 == 8)
-        g->group = kc_range(r, 2, 3), g->ic = g->group * 16 * kc_range(r, 1, 2),
-        g->oc = g->group * 16 * kc_range(r, 1, 3);
+        g->group = kc_range(r, 2, 6),
+        g->ic = g->group * (kc_range(r, 0, 1) ? 16 * kc_range(r, 1, 2) : kc_range(r, 2, 20)),
+        g->oc = g->group * (g->ic / g->group % 16 ? kc_range(r, 2, 24) : 16 * kc_range(r, 1, 3));
     if (index % 4 == 2) /* depthwise */
         g->group = g->oc = g->ic;
     g->act = kc_pick_act(r);

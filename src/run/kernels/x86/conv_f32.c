@@ -1,5 +1,5 @@
 /* conv_f32.c - float32 convolution into C16 as products of tiles: C16 input (any kernel, stride, dilation, padding;
- * groups of whole blocks), and planar input, which a network's first layer has: too few channels to fill a block of 16.
+ * groups), and planar input, which a network's first layer has: too few channels to fill a block of 16.
  */
 #include "run/kernels/x86/band.h"
 #include "run/kernels/x86/conv_shape.h"
@@ -11,7 +11,7 @@ static bool accepts(const wt_prep *p, wt_layout layout)
     if (p->in[0]->dtype != WT_F32 || p->out[0]->dtype != WT_F32 || p->in[0]->layout != layout ||
         !wt_conv_inputs_fit(p, WT_F32, WT_F32, WT_F32) || !wt_conv_shape_read(&c, p))
         return false;
-    return c.group == 1 || (layout == WT_C16 && c.icg % 16 == 0 && c.ocg % 16 == 0);
+    return c.group == 1 || (layout == WT_C16 && wt_conv_merge_groups(&c));
 }
 static bool accepts_c16(const wt_prep *p) { return accepts(p, WT_C16); }
 static bool accepts_planar(const wt_prep *p) { return accepts(p, WT_PLAIN); }
@@ -22,7 +22,7 @@ static wt_status prepare(wt_prep *prep, const wt_tileset *tiles, wt_band_fn *ban
     wt_conv_plan *q = wt_arena_alloc(prep->arena, 1, sizeof *q, err);
     if (!q)
         return WT_ENOMEM;
-    if (!wt_conv_shape_read(&c, prep))
+    if (!wt_conv_shape_read(&c, prep) || !wt_conv_merge_groups(&c))
         return wt_fail(err, WT_EINTERNAL, "%s: prepared without having been accepted", prep->op_type);
     WT_TRY(wt_conv_plan_make(q, prep, &c, tiles, band, false, 0, err));
     wt_tiled *p = &q->p;
@@ -37,7 +37,7 @@ static wt_status prepare(wt_prep *prep, const wt_tileset *tiles, wt_band_fn *ban
     p->direct = wt_act_clamps(p->finish.act, &p->lo, &p->hi) && !p->finish.affine.some;
     p->tail_stays_zero = p->lo <= 0 && p->hi >= 0;
     wt_tiled_plan(p, prep->threads);
-    prep->flops = wt_tiled_flops(p, (double)(c.icg * c.kh * c.kw));
+    prep->flops = wt_tiled_flops(p, (double)(c.icg / c.merged * c.kh * c.kw));
     wt_x86_threads(prep, prep->flops);
     prep->scratch_bytes = p->scratch * (size_t)prep->max_threads;
     prep->params = p;

@@ -26,9 +26,9 @@ static bool accepts(const wt_prep *p)
     if (!wt_conv_inputs_fit(p, WT_I8, WT_I32, WT_U8) || !wt_conv_shape_read(&c, p))
         return false;
     const bool blocks = p->in[0]->layout == WT_C16;
-    if (c.group != 1 && (!blocks || c.icg % 16 || c.ocg % 16))
+    if (c.group != 1 && (!blocks || !wt_conv_merge_groups(&c)))
         return false;
-    return wt_quant_fits(p, (int64_t)c.oc, (int64_t)(c.icg * c.kh * c.kw));
+    return wt_quant_fits(p, (int64_t)c.oc, (int64_t)(c.icg / c.merged * c.kh * c.kw));
 }
 
 static wt_status prepare(wt_prep *prep, const isa *set, wt_err *err)
@@ -39,7 +39,7 @@ static wt_status prepare(wt_prep *prep, const isa *set, wt_err *err)
     wt_quant quant;
     if (!q)
         return WT_ENOMEM;
-    if (!wt_conv_shape_read(&c, prep))
+    if (!wt_conv_shape_read(&c, prep) || !wt_conv_merge_groups(&c))
         return wt_fail(err, WT_EINTERNAL, "%s: prepared without having been accepted", prep->op_type);
     WT_TRY(wt_quant_read(&quant, &finish, prep, c.oc, err));
     const bool planar = prep->in[0]->layout == WT_PLAIN, flip = quant.x_signed && !set->words;
@@ -57,7 +57,7 @@ static wt_status prepare(wt_prep *prep, const isa *set, wt_err *err)
     p->finish_fn = set->finish;
     WT_TRY(wt_quant_fuse(&p->finish, prep, c.oc, err));
     wt_tiled_plan(p, prep->threads);
-    prep->flops = wt_tiled_flops(p, (double)(c.icg * c.kh * c.kw));
+    prep->flops = wt_tiled_flops(p, (double)(c.icg / c.merged * c.kh * c.kw));
     wt_x86_threads_codes(prep, prep->flops / 2, (double)(c.n * ((c.oc + 15) / 16 * 16) * c.oh * c.ow));
     prep->scratch_bytes = p->scratch * (size_t)prep->max_threads;
     prep->params = p;

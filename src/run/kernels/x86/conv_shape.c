@@ -45,8 +45,20 @@ bool wt_conv_shape_read(wt_conv_shape *c, const wt_prep *p)
     for (int i = 0; i < n; i++)
         if (w.out[i] != y->dim[i + 2] || w.stride[i] > MAX_DIM || w.dilation[i] > MAX_DIM || w.begin[i] > MAX_DIM)
             return false;
-    c->icg = c->ic / c->group, c->ocg = c->oc / c->group;
+    c->icg = c->ic / c->group, c->ocg = c->oc / c->group, c->merged = 1;
     return p->in[0]->shape.dim[0] == y->dim[0];
+}
+
+bool wt_conv_merge_groups(wt_conv_shape *c)
+{
+    enum { MOST = 8 }; /* the portable row is about twenty times slower for each multiplication */
+    for (size_t m = 1; m <= MOST && m <= c->group; m++)
+        if (c->group % m == 0 && (m == c->group || (m * c->icg % 16 == 0 && m * c->ocg % 16 == 0))) {
+            c->merged = m;
+            c->group /= m, c->icg *= m, c->ocg *= m;
+            return true;
+        }
+    return false;
 }
 
 bool wt_conv_inputs_fit(const wt_prep *p, wt_dtype w, wt_dtype bias, wt_dtype res)
@@ -139,13 +151,14 @@ wt_status wt_conv_plan_make(wt_conv_plan *q, const wt_prep *prep, const wt_conv_
     if (!q->col || !q->phases)
         return WT_ENOMEM;
     q->w = (wt_weights){ .w = prep->in[1],
-                         .oc_stride = c->icg * c->kh * c->kw,
+                         .oc_stride = c->icg / c->merged * c->kh * c->kw,
                          .ic_stride = c->kh * c->kw,
                          .kh_stride = c->kw,
                          .kw_stride = 1,
                          .groups = c->group,
                          .ocg = c->ocg,
                          .icg = c->icg,
+                         .merged = c->merged,
                          .kh = c->kh,
                          .kw = c->kw,
                          .tiles = tiles,

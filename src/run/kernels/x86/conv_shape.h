@@ -8,10 +8,14 @@ typedef struct wt_conv_shape {
     size_t n, ic, ih, iw, oc, oh, ow, group, icg, ocg;
     size_t kh, kw, sh, sw, dh, dw;
     ptrdiff_t top, left; /* padding */
+    size_t merged;       /* groups of the operator that became one; 1 otherwise */
 } wt_conv_shape;
 /* p->in[0] data, p->in[1] weights, p->out[0]; one spatial dimension counts as a height of 1. False for what this folder
  * does not take (other ranks, shapes that contradict each other or overflow): the portable row runs or refuses it. */
 bool wt_conv_shape_read(wt_conv_shape *c, const wt_prep *p);
+/* Groups whose channels do not fill blocks of 16 become fewer that do (or one), with zeros between their weights: more
+ * arithmetic, but of the fast kind. False when that would be too much of it. */
+bool wt_conv_merge_groups(wt_conv_shape *c);
 static inline bool wt_conv_is_depthwise(const wt_conv_shape *c) { return c->group > 1 && c->icg == 1 && c->ocg == 1; }
 /* All that is common to accepts() of convolutions: constant weights and bias of these types, C16 output, residual
  * alike. */

@@ -56,6 +56,30 @@ static void pack_row_s8(const wt_weights *w, const void *src, size_t lanes, void
             }
 }
 
+/* The same for merged groups, element by element: output `o` of the group reads the channels of its own part alone. */
+static void pack_merged(const wt_weights *w, size_t group, size_t o, size_t y, char *dst, int32_t *sums)
+{
+    const size_t icg = w->icg / w->merged, ocg = w->ocg / w->merged, each = w->step_channels;
+    const bool bytes = w->w->dtype == WT_I8;
+    for (size_t c0 = 0; c0 < w->icg; c0 += w->channels)
+        for (size_t x = 0; x < w->kw; x++)
+            for (size_t c = c0; c < c0 + w->channels && c < w->icg; c += each, dst += 16 * each * (bytes ? 1 : 4))
+                for (size_t i = 0; i < 16 && o + i < w->ocg; i++)
+                    for (size_t k = 0; k < each && c + k < w->icg; k++) {
+                        if ((c + k) / icg != (o + i) / ocg)
+                            continue; /* stays zero */
+                        const size_t at = (group * w->ocg + o + i) * w->oc_stride + (c + k) % icg * w->ic_stride +
+                                          y * w->kh_stride + x * w->kw_stride;
+                        if (bytes) {
+                            const int8_t v = ((const int8_t *)w->w->data)[at];
+                            ((int8_t *)dst)[i * each + k] = v;
+                            sums[i] += v;
+                        } else {
+                            memcpy(dst + 4 * (i * each + k), (const float *)w->w->data + at, sizeof(float));
+                        }
+                    }
+}
+
 static wt_status pack_all(void *arg, void *packed, wt_err *err)
 {
     const wt_weights *w = arg;
@@ -70,6 +94,10 @@ static wt_status pack_all(void *arg, void *packed, wt_err *err)
     for (size_t g = 0; g < w->groups; g++)
         for (size_t o = 0; o < w->ocg; o += 16, sums += 16)
             for (size_t y = 0; y < w->kh; y++, dst += w->w_row) {
+                if (w->merged > 1) {
+                    pack_merged(w, g, o, y, dst, sums);
+                    continue;
+                }
                 const size_t at = (g * w->ocg + o) * w->oc_stride + y * w->kh_stride;
                 pack_row(w, (const char *)w->w->data + at * size, w->ocg - o < 16 ? w->ocg - o : 16, dst, sums);
             }
@@ -84,8 +112,8 @@ wt_status wt_weights_pack(const wt_weights *w, const wt_prep *p, const void **pa
                                 : type == WT_F16  ? "x86 tiles f16"
                                 : type == WT_BF16 ? "x86 tiles bf16"
                                                   : "x86 tiles s8" };
-    const size_t dims[] = { w->oc_stride, w->ic_stride, w->kh_stride, w->kw_stride, w->groups,       w->ocg,
-                            w->icg,       w->kh,        w->kw,        w->channels,  w->step_channels };
+    const size_t dims[] = { w->oc_stride, w->ic_stride, w->kh_stride, w->kw_stride, w->groups,        w->ocg,
+                            w->icg,       w->kh,        w->kw,        w->channels,  w->step_channels, w->merged };
     for (size_t i = 0; i < WT_ARRAY_LEN(dims); i++)
         key.dims[i] = (int64_t)dims[i];
     const size_t sums = type == WT_I8 ? w->groups * w->oc_blocks * 64 : 0;

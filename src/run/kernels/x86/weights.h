@@ -12,6 +12,7 @@ typedef struct wt_weights {
     const wt_tensor *w;
     size_t oc_stride, ic_stride, kh_stride, kw_stride; /* elements */
     size_t groups, ocg, icg, kh, kw;
+    size_t merged; /* groups of the operator in one of these, with zeros between them; 0 and 1: none */
     const wt_tileset *tiles;
     size_t channels; /* of a full input block */
     /* filled by wt_weights_layout */
