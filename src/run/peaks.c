@@ -11,8 +11,19 @@ enum { PEAK_BYTES = 256 << 20, WALKS = 6, LANES = 32, MAX_MEMBERS = 256 };
 typedef struct walk {
     const uint64_t *data;
     size_t words;
-    uint64_t sums[MAX_MEMBERS][16]; /* a cache line each: what was read must be used */
+    struct {
+        uint64_t sum; /* what was read must be used */
+        uint64_t bytes, ns;
+        uint64_t line[5];
+    } members[MAX_MEMBERS];
 } walk;
+
+/* More threads than cores would have their processor time one after the other. */
+static int members(const wt_pool *pool)
+{
+    const int threads = wt_pool_threads(pool), cores = wt_cores_allowed(), n = threads < cores ? threads : cores;
+    return n < MAX_MEMBERS ? n : MAX_MEMBERS;
+}
 
 static uint64_t sum_words(const uint64_t *p, size_t n)
 {
@@ -31,16 +42,20 @@ static void member(void *arg, wt_team *team, int tid, int nthreads)
     size_t begin, end;
     (void)team;
     wt_split(w->words, 512, tid, nthreads, &begin, &end);
-    w->sums[tid % MAX_MEMBERS][0] += sum_words(w->data + begin, end - begin);
+    const uint64_t start = wt_thread_ns();
+    w->members[tid % MAX_MEMBERS].sum += sum_words(w->data + begin, end - begin);
+    w->members[tid % MAX_MEMBERS].ns = wt_thread_ns() - start;
+    w->members[tid % MAX_MEMBERS].bytes = (end - begin) * sizeof *w->data;
 }
 
 static double best_rate(wt_pool *pool, int threads, walk *w)
 {
     double best = 0;
     for (int i = 0; i < WALKS; i++) {
-        const uint64_t start = wt_now_ns();
+        double rate = 0;
         wt_pool_run(pool, threads, member, w);
-        const double rate = (double)PEAK_BYTES / (double)(wt_now_ns() - start);
+        for (int m = 0; m < threads; m++)
+            rate += w->members[m].ns ? (double)w->members[m].bytes / (double)w->members[m].ns : 0;
         best = rate > best ? rate : best;
     }
     return best;
@@ -59,8 +74,8 @@ static wt_status measure_reading(wt_context *ctx, wt_pool *pool, wt_peaks *out, 
     w->data = data;
     w->words = PEAK_BYTES / sizeof *data;
     out->read_gb_per_s_one = best_rate(pool, 1, w);
-    out->read_gb_per_s_all = best_rate(pool, wt_pool_threads(pool), w);
-    wt_log(ctx, WT_LOG_DEBUG, "read check sum %llu", (unsigned long long)w->sums[0][0]);
+    out->read_gb_per_s_all = best_rate(pool, members(pool), w);
+    wt_log(ctx, WT_LOG_DEBUG, "read check sum %llu", (unsigned long long)w->members[0].sum);
     wt_free(ctx, w);
     wt_free_pages(ctx, data);
     return WT_OK;
@@ -115,13 +130,6 @@ static double best_speed(wt_pool *pool, int n, sprint *s)
         best = rate > best ? rate : best;
     }
     return 2 * best;
-}
-
-/* More threads than cores would have their processor time one after the other. */
-static int members(const wt_pool *pool)
-{
-    const int threads = wt_pool_threads(pool), cores = wt_cores_allowed(), n = threads < cores ? threads : cores;
-    return n < MAX_MEMBERS ? n : MAX_MEMBERS;
 }
 
 static wt_peak best_row(wt_context *ctx, wt_pool *pool, const wt_peak_row *rows, sprint *s)
