@@ -3,13 +3,11 @@
 #ifndef WT_PROFILE_H
 #define WT_PROFILE_H
 #include <jansson.h>
+#include "measure/roof.h"
 #include "measure/statistics.h"
 #include "whet/run.h"
 
 typedef enum wt_bound { WT_BOUND_UNKNOWN, WT_BOUND_MEMORY, WT_BOUND_COMPUTE } wt_bound;
-
-/* What a kernel multiplies: each has a peak of its own. Half-precision kernels that convert first compute in float. */
-typedef enum wt_precision { WT_PRECISION_F32, WT_PRECISION_I8, WT_PRECISION_BF16, WT_PRECISION_COUNT } wt_precision;
 
 typedef struct wt_profiled_step {
     wt_step_profile p;
@@ -19,13 +17,6 @@ typedef struct wt_profiled_step {
     wt_precision precision;
     bool in_cache; /* its bytes fit into the last-level cache: memory is no ceiling */
 } wt_profiled_step;
-
-/* What the machine can do at best; 0: not known. Index 0: one core, 1: all. */
-typedef struct wt_roof {
-    double read_gb_per_s[2], gflops[WT_PRECISION_COUNT][2];
-    double cache_bytes;
-    const char *source; /* "measured", or the target's name */
-} wt_roof;
 
 typedef struct wt_profiled {
     wt_context *ctx;

@@ -114,25 +114,6 @@ static wt_status time_whole_runs(work *w, double seconds, wt_err *err)
 /* --- steps
  * --------------------------------------------------------------------------------------------------------------------
  */
-/* As nodes and peaks name them. */
-static const struct {
-    const char *name, *peak;
-} precisions[] = {
-    [WT_PRECISION_F32] = { "fp32", "fp32_gflops" },
-    [WT_PRECISION_I8] = { "int8", "int8_gops" },
-    [WT_PRECISION_BF16] = { "bf16", "bf16_gflops" },
-};
-
-/* Kernels are called OP_TYPES_ISA. */
-static wt_precision precision_of(const char *kernel)
-{
-    static const char *const integers[] = { "_u8", "_s8", "_i8", "_s16", "_int8" };
-    for (size_t i = 0; i < WT_ARRAY_LEN(integers); i++)
-        if (strstr(kernel, integers[i]))
-            return WT_PRECISION_I8;
-    return strstr(kernel, "_bf16_") ? WT_PRECISION_BF16 : WT_PRECISION_F32;
-}
-
 /* A control step's time includes its bodies', which stand behind it, one deeper. */
 static void own_times(wt_profiled *p)
 {
@@ -158,7 +139,7 @@ static wt_status time_steps(work *w, double seconds, wt_err *err)
         return WT_ENOMEM;
     for (size_t i = 0; i < w->p.n; i++) {
         WT_TRY(wt_session_step(w->m.session, i, &w->p.steps[i].p, err));
-        w->p.steps[i].precision = precision_of(w->p.steps[i].p.kernel);
+        w->p.steps[i].precision = wt_precision_of_kernel(w->p.steps[i].p.kernel);
     }
     own_times(&w->p);
     return WT_OK;
@@ -166,20 +147,6 @@ static wt_status time_steps(work *w, double seconds, wt_err *err)
 
 /* --- the ceilings
  * ----------------------------------------------------------------------------------------------------------------- */
-static void read_pair(double out[2], const wt_result *r, const char *part, const char *key)
-{
-    out[1] = wt_result_number(r, 0, "%s.%s.all", part, key);
-    out[0] = wt_result_number(r, out[1], "%s.%s.1", part, key);
-}
-
-static double last_cache(const wt_result *r)
-{
-    double bytes = 0;
-    for (size_t i = 0; i < wt_result_count(r, "cpu.caches"); i++)
-        bytes = fmax(bytes, wt_result_number(r, 0, "cpu.caches[%zu].size_bytes", i));
-    return bytes;
-}
-
 static wt_status load_roof(work *w, wt_err *err)
 {
     wt_roof *roof = &w->p.roof;
@@ -188,13 +155,7 @@ static wt_status load_roof(work *w, wt_err *err)
         WT_TRY(wt_target_load(&r, w->ctx, w->o->target, err));
     else
         WT_TRY(wt_hardware(&r, w->ctx, 1, err));
-    read_pair(roof->read_gb_per_s, r, "measured", "read_gb_per_s");
-    for (size_t i = 0; i < WT_ARRAY_LEN(precisions); i++)
-        read_pair(roof->gflops[i], r, "measured", precisions[i].peak);
-    if (!(roof->read_gb_per_s[1] > 0)) { /* a data sheet has a bound for all cores together */
-        roof->read_gb_per_s[0] = roof->read_gb_per_s[1] = wt_result_number(r, 0, "memory.bandwidth_gb_per_s");
-    }
-    roof->cache_bytes = last_cache(r);
+    wt_roof_read(roof, r);
     roof->source = w->o->target ? w->o->target : "measured";
     wt_result_free(r);
     return WT_OK;
@@ -228,7 +189,7 @@ static json_t *step_json(const wt_profiled *p, size_t i)
     json_t *name = json_string(s->p.name);
     return json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:b, s:i, s:i}",
                      "step", (json_int_t)i, "name", name ? name : json_string("?"), "op", s->p.op, "kernel",
-                     s->p.kernel, "precision", precisions[s->precision].name, "shape", s->p.shape, "ms",
+                     s->p.kernel, "precision", wt_precision_name(s->precision), "shape", s->p.shape, "ms",
                      wt_json_real(s->own_ms), "ms_min", wt_json_real(s->p.ms_min), "share",
                      wt_json_real(p->total_ms > 0 ? s->own_ms / p->total_ms : 0), "flops", wt_json_real(s->p.flops),
                      "bytes", wt_json_real(s->p.bytes), "gflops", wt_json_real(per_second(s->p.flops, s->own_ms)),
@@ -295,8 +256,8 @@ static json_t *roof_json(const wt_roof *roof)
 {
     json_t *o = json_pack("{s:s, s:o, s:f}", "source", roof->source, "read_gb_per_s", pair(roof->read_gb_per_s),
                           "cache_bytes", roof->cache_bytes);
-    for (size_t i = 0; i < WT_ARRAY_LEN(precisions); i++)
-        json_object_set_new(o, precisions[i].peak, pair(roof->gflops[i]));
+    for (wt_precision p = 0; p < WT_PRECISION_COUNT; p++)
+        json_object_set_new(o, wt_precision_peak(p), pair(roof->gflops[p]));
     return o;
 }
 
