@@ -75,6 +75,25 @@ WT_API wt_optimize_options wt_optimize_defaults(void);
 WT_API wt_status wt_optimize(wt_result **out, wt_context *ctx, const char *model, const wt_optimize_options *options,
                              wt_err *err);
 
+/* Which framework for a model on a device, and how long it would take there. */
+typedef struct wt_select_options {
+    size_t size;
+    wt_exec_options exec;
+    const char *target;       /* "this", a profile's name or its file */
+    const char *prefer;       /* speed, accuracy, size, energy, balanced; NULL: balanced */
+    const char *stage;        /* "prototype", "production"; NULL: neither */
+    const char *power;        /* "battery", "mains"; NULL: what the profile says */
+    const char *network;      /* "offline", "online"; NULL: not known */
+    const char *const *needs; /* "cross-platform", "enterprise", "mobile", "real-time", "variety", "ease" */
+    size_t n_needs;
+    int measure;    /* run the engines that are found here; only for the target "this" */
+    double seconds; /* of measuring, per engine; 0: 2 */
+} wt_select_options;
+WT_API wt_select_options wt_select_defaults(void);
+/* WT_EUNSUPPORTED: no framework takes the model on that device. */
+WT_API wt_status wt_select(wt_result **out, wt_context *ctx, const char *model, const wt_select_options *options,
+                           wt_err *err);
+
 /* Renders DIR/report.html again from DIR/result.json. A file of that name is replaced if whet wrote it, or with force.
  */
 WT_API wt_status wt_report_write(wt_context *ctx, const char *dir, int force, wt_err *err);

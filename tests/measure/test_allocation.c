@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include "measure/inputs.h"
 #include "measure/open.h"
+#include "optimize/predict.h"
 #include "small_models.h"
 #include "whet/dataset.h"
 #include "whet/optimize.h"
@@ -52,6 +53,24 @@ static wt_status load_run_free(wt_context *ctx, void *model, wt_err *e)
     wt_inputs_free(&in);
     wt_opened_close(&m);
     return st;
+}
+
+static wt_status count_work(wt_context *ctx, void *model, wt_err *e)
+{
+    wt_work work;
+    const wt_status st = wt_work_of_model(&work, ctx, model, NULL, e);
+    if (st == WT_OK && !work.n)
+        fail_msg("a model without steps");
+    wt_work_free(&work, ctx);
+    return st;
+}
+
+static void work_is_counted(void **state)
+{
+    (void)state;
+    char model[512];
+    snprintf(model, sizeof model, "%s", in_dir("float.onnx"));
+    assert_true(wt_test_fail_each_alloc(count_work, model) > 10);
 }
 
 static void models_run(void **state)
@@ -147,11 +166,9 @@ static void quantizing_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_are_made),
-        cmocka_unit_test(models_run),
-        cmocka_unit_test(data_sets_are_read),
-        cmocka_unit_test(one_input_is_loaded),
-        cmocka_unit_test(quantizing_leaves_nothing),
+        cmocka_unit_test(files_are_made),      cmocka_unit_test(models_run),
+        cmocka_unit_test(work_is_counted),     cmocka_unit_test(data_sets_are_read),
+        cmocka_unit_test(one_input_is_loaded), cmocka_unit_test(quantizing_leaves_nothing),
     };
     return wt_test_run("allocation", tests, WT_ARRAY_LEN(tests));
 }
