@@ -80,6 +80,7 @@ extern const cli_option cli_common_options[];
 int cli_parse(cli *c, int argc, char **argv);
 void cli_free(cli *c);
 wt_exec_options cli_exec(const cli *c);
+wt_dtype cli_kv_dtype(const char *name); /* the choices of --kv; NULL: f16 */
 
 /* read_text.c: an error of the program itself, and whole texts, which the caller frees. path NULL or "-": standard
  * input. A string is a text without a zero byte. */

@@ -4,11 +4,14 @@
 
 typedef struct args {
     int ctx;
+    const char *kv;
 } args;
 
 static const cli_option options[] = {
     CLI_ROW(args, ctx, "ctx", 0, CLI_COUNT, "N",
             "tokens that the memory of a language model is told for (default 4096)"),
+    { "kv", 0, CLI_CHOICE, offsetof(args, kv), "TYPE", "how its keys and values are stored (default: f16)",
+      "f32/f16/q8_0/q4_0" },
     { NULL, 0, CLI_FLAG, 0, NULL, NULL, NULL },
 };
 
@@ -203,6 +206,7 @@ static int run(cli *c)
     const args *a = c->args;
     wt_exec_options exec = cli_exec(c);
     exec.context = a->ctx;
+    exec.kv_dtype = cli_kv_dtype(a->kv);
     const wt_status st = wt_assess(&result, c->ctx, c->inputs[0], &exec, &err);
     return cli_finish(c, st, &err, result, print);
 }

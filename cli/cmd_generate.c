@@ -87,23 +87,11 @@ static void print(cli *c, const wt_result *r)
                 wt_result_number(r, 0, "speculative.passes"));
 }
 
-static wt_dtype kv_dtype(const char *name)
-{
-    static const struct {
-        const char *name;
-        wt_dtype dtype;
-    } known[] = { { "f32", WT_F32 }, { "f16", WT_F16 }, { "q8_0", WT_Q8_0 }, { "q4_0", WT_Q4_0 } };
-    for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i].name, name))
-            return known[i].dtype;
-    return WT_F16;
-}
-
 static wt_generate_options fill(const cli *c, const args *a)
 {
     wt_generate_options o = wt_generate_defaults();
     o.language.threads = c->common.threads;
-    o.language.k_dtype = o.language.v_dtype = kv_dtype(a->kv);
+    o.language.k_dtype = o.language.v_dtype = cli_kv_dtype(a->kv);
     o.decoder.context = a->ctx;
     o.decoder.batch = a->batch;
     o.sampling.temperature = a->temperature;

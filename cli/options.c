@@ -280,6 +280,18 @@ void cli_free(cli *c)
     free(c->inputs);
 }
 
+wt_dtype cli_kv_dtype(const char *name)
+{
+    static const struct {
+        const char *name;
+        wt_dtype dtype;
+    } known[] = { { "f32", WT_F32 }, { "f16", WT_F16 }, { "q8_0", WT_Q8_0 }, { "q4_0", WT_Q4_0 } };
+    for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, name))
+            return known[i].dtype;
+    return WT_F16;
+}
+
 wt_exec_options cli_exec(const cli *c)
 {
     wt_exec_options e = wt_exec_defaults();

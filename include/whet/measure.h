@@ -26,6 +26,7 @@ typedef struct wt_exec_options {
     const char *program; /* the executable that serves as worker of foreign engines (its hidden verb); NULL:
                             /proc/self/exe */
     int placement;       /* of wt_run_model: tell where nodes ran */
+    wt_dtype kv_dtype;   /* of wt_assess: of the caches of language models, as in wt_language_options; 0: WT_F16 */
 } wt_exec_options;
 WT_API wt_exec_options wt_exec_defaults(void);
 

@@ -79,25 +79,26 @@ static void add_hparams(json_t *o, const wt_weights *w, const wt_hparams *hp)
 /* --- memory ----------------------------------------------------------------------------------------------------------
  */
 
-static uint64_t kv_bytes_per_token(const wt_hparams *hp)
+static uint64_t kv_bytes_per_token(const wt_hparams *hp, wt_dtype dtype)
 {
     uint64_t sum = 0;
     size_t row = 0;
     for (int64_t i = 0; i < hp->layers; i++) {
-        sum += wt_dtype_bytes(WT_F16, (uint64_t)(hp->kv_heads[i] * hp->head_dim), &row) ? row : 0;
-        sum += wt_dtype_bytes(WT_F16, (uint64_t)(hp->kv_heads[i] * hp->value_dim), &row) ? row : 0;
+        sum += wt_dtype_bytes(dtype, (uint64_t)(hp->kv_heads[i] * hp->head_dim), &row) ? row : 0;
+        sum += wt_dtype_bytes(dtype, (uint64_t)(hp->kv_heads[i] * hp->value_dim), &row) ? row : 0;
     }
     return sum;
 }
 
 /* Most bytes of values alive at once while `tokens` are read, the caches not counted. */
-static wt_status scratch_bytes(uint64_t *out, wt_weights *w, int64_t tokens, int64_t context, wt_err *err)
+static wt_status scratch_bytes(uint64_t *out, wt_weights *w, int64_t tokens, int64_t context, wt_dtype kv, wt_err *err)
 {
     const wt_shape per_token = wt_shape_make(1, (int64_t[]){ tokens }), one = wt_shape_make(1, (int64_t[]){ 1 }),
                    pages = wt_shape_make(2, (int64_t[]){ 1, (context + WT_KV_PAGE - 1) / WT_KV_PAGE });
+    const wt_arch_options options = { .k_dtype = kv, .v_dtype = kv };
     wt_graph *g = NULL;
     wt_activation_peak peak = { 0 };
-    WT_TRY(wt_arch_build(&g, w, NULL, err));
+    WT_TRY(wt_arch_build(&g, w, &options, err));
     wt_status st = WT_OK;
     for (size_t i = 0; i < g->n_inputs && st == WT_OK; i++) {
         const char *name = g->inputs[i]->name;
@@ -132,10 +133,12 @@ static wt_status add_memory(json_t *o, wt_weights *w, const wt_hparams *hp, cons
     const int64_t own = hp->context > 0 && hp->context < CONTEXT ? hp->context : CONTEXT;
     const int64_t context = exec && exec->context > 0 ? exec->context : own;
     const int64_t pages = (context + WT_KV_PAGE - 1) / WT_KV_PAGE;
-    const uint64_t per_token = hp->causal ? kv_bytes_per_token(hp) : 0, kv = per_token * (uint64_t)pages * WT_KV_PAGE;
+    const wt_dtype dtype = exec && exec->kv_dtype ? exec->kv_dtype : WT_F16;
+    const uint64_t per_token = hp->causal ? kv_bytes_per_token(hp, dtype) : 0,
+                   kv = per_token * (uint64_t)pages * WT_KV_PAGE;
     const uint64_t weights = weights_in_memory(o, w, hp);
     uint64_t scratch = 0;
-    WT_TRY(scratch_bytes(&scratch, w, context < PREFILL ? context : PREFILL, context, err));
+    WT_TRY(scratch_bytes(&scratch, w, context < PREFILL ? context : PREFILL, context, dtype, err));
     json_object_set_new(o, "kv_bytes_per_token", json_integer((json_int_t)per_token));
     json_object_set_new(o, "memory",
                         json_pack("{s:I, s:I, s:I, s:I, s:I}", "context", (json_int_t)context, "weights_bytes",
