@@ -109,6 +109,21 @@ static bool bytes_of_letters(wt_buf *out, const wt_string *name, const int16_t b
     return true;
 }
 
+/* Where `what` (n bytes, not none) is next in text from `at` on; len: nowhere. */
+static size_t next_of(const char *text, size_t len, size_t at, const char *what, size_t n)
+{
+    while (len - at >= n) {
+        const char *p = memchr(text + at, what[0], len - at - n + 1);
+        if (!p)
+            break;
+        at = (size_t)(p - text);
+        if (memcmp(p, what, n) == 0)
+            return at;
+        at++;
+    }
+    return len;
+}
+
 static void replace_all(wt_buf *out, const char *text, size_t len, const char *what, const char *by)
 {
     const size_t n = strlen(what), m = strlen(by);
@@ -116,12 +131,13 @@ static void replace_all(wt_buf *out, const char *text, size_t len, const char *w
         wt_buf_add(out, text, len);
         return;
     }
-    for (size_t i = 0; i < len;)
-        if (len - i >= n && memcmp(text + i, what, n) == 0) {
+    for (size_t i = 0; i < len;) {
+        const size_t found = next_of(text, len, i, what, n);
+        wt_buf_add(out, text + i, found - i);
+        if (found < len)
             wt_buf_add(out, by, m);
-            i += n;
-        } else
-            wt_buf_add(out, text + i++, 1);
+        i = found < len ? found + n : len;
+    }
 }
 
 /* What English wants together again. */
@@ -132,8 +148,10 @@ static wt_status clean_up(wt_buf *out, wt_buf *spare, wt_err *err)
                                             { " 'm", "'m" },   { " do not", " don't" }, { " 's", "'s" },
                                             { " 've", "'ve" }, { " 're", "'re" } };
     for (size_t i = 0; i < WT_ARRAY_LEN(pairs); i++) {
+        if (!out->data || next_of(out->data, out->len, 0, pairs[i][0], strlen(pairs[i][0])) == out->len)
+            continue;
         spare->len = 0;
-        replace_all(spare, out->data ? out->data : "", out->len, pairs[i][0], pairs[i][1]);
+        replace_all(spare, out->data, out->len, pairs[i][0], pairs[i][1]);
         WT_TRY(wt_buf_status(spare, err));
         out->len = 0;
         wt_buf_add(out, spare->data ? spare->data : "", spare->len);
