@@ -166,7 +166,7 @@ def convert(tmp, name, **options):
     import mlx.core as mx
     import numpy as np
     from mlx_lm import convert as mlx_convert
-    plain, theirs, again = tmp / "smollm-f16", tmp / name, tmp / f"{name}-again"
+    plain, theirs, again = tmp / "smollm-f16", tmp / f"{name}-theirs", tmp / f"{name}-again"
     if not plain.exists():
         whet("convert", SMOLLM, "--to", "safetensors", "--dtype", "f16", "-o", plain)
     mlx_convert(str(plain), str(theirs), quantize=True, **options)
