@@ -141,7 +141,6 @@ static void the_variable_goes_before(void **state)
  * --------------------------------------------------------------------------------------- */
 static void refuse(const char *library, double limit, const char *status, const char *reason)
 {
-    wt_context *ctx = wt_test_context();
     wt_err err = { 0 };
     wt_engines_options o = wt_engines_defaults();
     wt_result *r;
@@ -151,6 +150,7 @@ static void refuse(const char *library, double limit, const char *status, const 
         wt_test_skip("WHET_PROGRAM is not set, or cannot start itself");
     if (getenv("WHET_SANITIZED"))
         wt_test_skip("a sanitizer has its own word on what such libraries do");
+    wt_context *ctx = wt_test_context();
     forget_environment();
     setenv("WHET_ORT_LIB", library, 1);
     wt_test_ok(wt_engines_list(&r, ctx, &o, &err), &err);
