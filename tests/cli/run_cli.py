@@ -3,7 +3,7 @@
 
     case: what it is about            begins a block
     need: WORD...                     else it is skipped: model:FILE (in the cache), /a/path, children (of a process, in /proc),
-                                      workers (the program can start itself), plain (no sanitizer), openvino (built with it)
+                                      workers (the program can start itself), plain (no sanitizer), openvino, images (built with it)
     run: COMMAND                      for sh; $WHET is the program, the working folder is fresh and holds tiny_models.py's files
     exit: N                           0 when not said
     out: REGEX   err: REGEX           found in standard output, standard error; `out!:` and `err!:` are not found there
@@ -55,6 +55,8 @@ def missing(case):
             if word == "children" and not os.path.exists("/proc/self/task/self/children") and not os.path.exists(
                     f"/proc/{os.getpid()}/task/{os.getpid()}/children"):
                 return "the kernel does not list children"
+            if word == "images" and os.environ.get("WHET_WITHOUT_IMAGES"):
+                return "this build reads no pictures"
             if word == "openvino" and os.environ.get("WHET_WITHOUT_OPENVINO"):
                 return "this build is without libxml2"
             if word == "workers" and os.environ.get("WHET_EMULATOR"):
