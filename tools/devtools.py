@@ -61,6 +61,14 @@ def enter(group):
               os.environ | {"WHET_VENV": group, "PYTHONDONTWRITEBYTECODE": "1"})
 
 
+def enter_if_made(group):
+    """For tests: as enter(), but one that nobody has made yet is a reason to skip."""
+    if not any(CACHE.glob(f"venv-{group}-*/complete")):
+        print(f"skipped: no environment `{group}` (tools/venv {group} makes it)")
+        sys.exit(77)
+    enter(group)
+
+
 def fetch(*what):
     """Makes sure that models are in the cache."""
     if subprocess.run([TOOLS / "fetch-models", *what], stdout=subprocess.DEVNULL).returncode:

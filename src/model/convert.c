@@ -82,6 +82,16 @@ uint16_t wt_f32_to_f16(float f)
     return (uint16_t)(sign | code);
 }
 
+void wt_halves(const void *floats, void *halves, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float f;
+        memcpy(&f, (const uint8_t *)floats + 4 * i, sizeof f);
+        const uint16_t h = wt_f32_to_f16(f);
+        memcpy((uint8_t *)halves + 2 * i, &h, sizeof h);
+    }
+}
+
 uint16_t wt_f32_to_bf16(float f)
 {
     const uint32_t u = bits_of(f);

@@ -222,6 +222,9 @@ wt_status wt_graph_verify(const wt_graph *graph, wt_status blame, wt_err *err);
 wt_status wt_graph_infer(wt_graph *graph, wt_err *err);
 /* One node: rule applied to the values' types as they stand; results stored. */
 wt_status wt_node_infer(wt_node *node, wt_err *err);
+/* The same while a reader still makes the graph: what cannot be inferred yet, or contradicts, is left to
+ * wt_graph_infer, which knows more then. */
+wt_status wt_node_infer_early(wt_node *node, wt_err *err);
 
 /* Fixes free dims of a graph input (NULL or "": the only one); dims below 0 stay as they are. A symbol gets its number
  * wherever the graph uses it. WT_EUSAGE when the model fixes another shape. wt_graph_infer carries it on. */

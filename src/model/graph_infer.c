@@ -234,3 +234,29 @@ wt_status wt_node_infer(wt_node *node, wt_err *err)
     wt_arena_free(&c.scratch);
     return st;
 }
+
+/* Rules count on what the verifier, which comes later, makes sure of. */
+static bool arity_fits(const wt_node *node)
+{
+    const wt_op *op = node->op;
+    if (node->n_in < (size_t)op->min_in || node->n_in > (size_t)op->max_in || node->n_out < (size_t)op->min_out ||
+        node->n_out > (size_t)op->max_out)
+        return false;
+    for (int i = 0; i < op->min_in; i++)
+        if (!node->in[i])
+            return false;
+    return true;
+}
+
+wt_status wt_node_infer_early(wt_node *node, wt_err *err)
+{
+    wt_err local = { .offset = WT_NO_OFFSET };
+    if (!node->op || (node->op->flags & WT_OP_CONTROL) || !arity_fits(node))
+        return WT_OK;
+    const wt_status st = wt_node_infer(node, &local);
+    if (st == WT_OK || st == WT_EFORMAT || st == WT_EUNSUPPORTED)
+        return WT_OK;
+    if (err)
+        *err = local;
+    return st;
+}

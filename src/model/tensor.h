@@ -61,7 +61,8 @@ static inline float wt_bf16_to_f32(uint16_t h)
     return f;
 }
 uint16_t wt_f32_to_bf16(float f);
-float wt_f8_to_f32(uint8_t v, wt_dtype dtype); /* the four float8 types and E8M0 */
+void wt_halves(const void *floats, void *halves, size_t n); /* wt_f32_to_f16 of each, at any addresses */
+float wt_f8_to_f32(uint8_t v, wt_dtype dtype);              /* the four float8 types and E8M0 */
 uint8_t wt_f32_to_f8(float f, wt_dtype dtype, bool saturate);
 float wt_f4_to_f32(uint8_t v); /* F4E2M1, in the low four bits */
 uint8_t wt_f32_to_f4(float f);

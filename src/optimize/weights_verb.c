@@ -43,7 +43,18 @@ static json_t *ledger_json(const rewriting *r)
     return list;
 }
 
-static void put_sizes(const rewriting *r, const wt_written *written, json_t *root)
+/* file: bytes of the files that count; stored: of the tensors in them. */
+static void put_sizes(json_t *root, const wt_written *written, uint64_t elements, uint64_t stored, uint64_t file)
+{
+    json_object_set_new(root, "written", wt_written_json(written));
+    json_object_set_new(root, "size_bytes", json_integer((json_int_t)file));
+    json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)(4 * elements)));
+    json_object_set_new(root, "weight_bytes", json_integer((json_int_t)stored));
+    json_object_set_new(root, "weight_ratio", wt_json_real(elements ? (double)stored / (4.0 * (double)elements) : 1));
+    json_object_set_new(root, "bits_per_weight", wt_json_real(elements ? 8.0 * (double)stored / (double)elements : 32));
+}
+
+static void put_rewritten(const rewriting *r, const wt_written *written, json_t *root)
 {
     uint64_t elements = 0, stored = 0, file = 0;
     for (size_t i = 0; i < r->n; i++) {
@@ -56,12 +67,7 @@ static void put_sizes(const rewriting *r, const wt_written *written, json_t *roo
     }
     for (size_t i = 0; i < written->count; i++)
         file += written->files[i].bytes;
-    json_object_set_new(root, "written", wt_written_json(written));
-    json_object_set_new(root, "size_bytes", json_integer((json_int_t)file));
-    json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)(4 * elements)));
-    json_object_set_new(root, "weight_bytes", json_integer((json_int_t)stored));
-    json_object_set_new(root, "weight_ratio", wt_json_real(elements ? (double)stored / (4.0 * (double)elements) : 1));
-    json_object_set_new(root, "bits_per_weight", wt_json_real(elements ? 8.0 * (double)stored / (double)elements : 32));
+    put_sizes(root, written, elements, stored, file);
     json_object_set_new(root, "ledger", ledger_json(r));
 }
 
@@ -98,7 +104,7 @@ static wt_status rewrite(rewriting *r, const char *const *keep, size_t n_keep, c
     if (st == WT_OK)
         st = wt_gguf_recode(r->weights, r->items, r->n, output, force, &written, err);
     if (st == WT_OK)
-        put_sizes(r, &written, root);
+        put_rewritten(r, &written, root);
     wt_written_free(&written);
     wt_free(ctx, r->choices);
     wt_free(ctx, r->items);
@@ -146,12 +152,7 @@ static void put_folder_sizes(const wt_weights *weights, const wt_written *writte
     }
     for (size_t i = 0; i < written->count; i++)
         file += wt_str_ends(written->files[i].path, ".safetensors") ? written->files[i].bytes : 0;
-    json_object_set_new(root, "written", wt_written_json(written));
-    json_object_set_new(root, "size_bytes", json_integer((json_int_t)file));
-    json_object_set_new(root, "float_weight_bytes", json_integer((json_int_t)(4 * elements)));
-    json_object_set_new(root, "weight_bytes", json_integer((json_int_t)file));
-    json_object_set_new(root, "weight_ratio", wt_json_real(elements ? (double)file / (4.0 * (double)elements) : 1));
-    json_object_set_new(root, "bits_per_weight", wt_json_real(elements ? 8.0 * (double)file / (double)elements : 32));
+    put_sizes(root, written, elements, file, file);
 }
 
 wt_status wt_write_weights_folder(wt_context *ctx, const char *model, const wt_folder_options *o, json_t *root,

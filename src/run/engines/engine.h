@@ -124,6 +124,8 @@ wt_status wt_engine_choices(wt_engine_choice out[WT_MOST_ENGINES], size_t *n, wt
 /* The file to load. "" for native; WT_EUNSUPPORTED when none is found. */
 wt_status wt_engine_library(const wt_engine *engine, wt_context *ctx, char path[WT_LIBRARY_PATH], wt_err *err);
 
+/* For engines: the texts of a tensor, each ended by a zero; the caller frees *starts alone. */
+wt_status wt_engine_texts(const char ***starts, wt_context *ctx, const wt_string *texts, size_t n, wt_err *err);
 /* For engines: the graph of a border. Symbols of free dims may be NULL or "". */
 wt_status wt_border_add(wt_graph *graph, bool input, const char *name, wt_dtype dtype, int rank, const int64_t *dims,
                         const char *const *symbols, wt_err *err);

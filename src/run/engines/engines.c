@@ -123,6 +123,25 @@ wt_status wt_engine_choices(wt_engine_choice out[WT_MOST_ENGINES], size_t *n, wt
 
 /* --- borders
  * ------------------------------------------------------------------------------------------------------------------ */
+wt_status wt_engine_texts(const char ***starts, wt_context *ctx, const wt_string *texts, size_t n, wt_err *err)
+{
+    size_t bytes = (n + 1) * sizeof **starts;
+    for (size_t i = 0; i < n; i++)
+        bytes += texts[i].len + 1;
+    char *room = wt_alloc(ctx, bytes, 1, err); /* zeroed: the texts' ends are there */
+    *starts = (const char **)(void *)room;
+    if (!room)
+        return WT_ENOMEM;
+    char *p = room + (n + 1) * sizeof **starts;
+    for (size_t i = 0; i < n; i++) {
+        (*starts)[i] = p;
+        if (texts[i].len)
+            memcpy(p, texts[i].data, texts[i].len);
+        p += texts[i].len + 1;
+    }
+    return WT_OK;
+}
+
 wt_status wt_border_add(wt_graph *g, bool input, const char *name, wt_dtype dtype, int rank, const int64_t *dims,
                         const char *const *symbols, wt_err *err)
 {

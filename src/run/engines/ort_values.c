@@ -4,34 +4,20 @@
 
 #define ORT(call) WT_TRY(wt_ort_check(&m->api, m->api.call, WT_EINTERNAL, err))
 
-/* Texts that end with a zero, one behind the other. */
 static wt_status give_strings(wt_ort_model *m, size_t slot, const wt_tensor *t, size_t count, wt_err *err)
 {
-    const wt_string *s = t->data;
-    wt_context *ctx = m->base.ctx;
-    size_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
-        bytes += s[i].len + 1;
-    const char **starts = wt_alloc(ctx, count + 1, sizeof *starts, err);
-    char *room = starts ? wt_alloc(ctx, bytes + 1, 1, err) : NULL, *p = room;
-    for (size_t i = 0; room && i < count; i++) {
-        starts[i] = p;
-        if (s[i].len)
-            memcpy(p, s[i].data, s[i].len);
-        p += s[i].len + 1;
-    }
-    wt_status st = !room ? WT_ENOMEM
-                         : wt_ort_check(&m->api,
-                                        m->api.create_tensor(m->allocator, t->shape.dim, (size_t)t->shape.rank,
-                                                             wt_dtype_get(WT_STRING)->onnx_code, &m->given[slot]),
-                                        WT_EINTERNAL, err);
+    const char **starts;
+    WT_TRY(wt_engine_texts(&starts, m->base.ctx, t->data, count, err));
+    wt_status st = wt_ort_check(&m->api,
+                                m->api.create_tensor(m->allocator, t->shape.dim, (size_t)t->shape.rank,
+                                                     wt_dtype_get(WT_STRING)->onnx_code, &m->given[slot]),
+                                WT_EINTERNAL, err);
     if (st == WT_OK) {
         st = wt_ort_check(&m->api, m->api.fill_strings(m->given[slot], starts, count), WT_EINTERNAL, err);
         if (st != WT_OK)
             m->api.release_value(m->given[slot]);
     }
-    wt_free(ctx, room);
-    wt_free(ctx, starts);
+    wt_free(m->base.ctx, starts);
     return st;
 }
 

@@ -157,27 +157,13 @@ wt_status wt_openvino_reshape(wt_openvino_model *m, const wt_tensor *inputs, siz
 static wt_status give_strings(wt_openvino_model *m, size_t index, const wt_tensor *t, OvShape shape, wt_err *err)
 {
     int64_t count = 0;
-    size_t bytes = 0;
-    const wt_string *s = t->data;
-    wt_context *ctx = m->base.ctx;
+    const char **starts;
     if (!m->api.strings || !wt_shape_count(&t->shape, &count))
         return wt_fail(err, WT_EUNSUPPORTED, "this version of OpenVINO takes no strings by its C interface");
-    for (int64_t i = 0; i < count; i++)
-        bytes += s[i].len + 1;
-    const char **starts = wt_alloc(ctx, (size_t)count + 1, sizeof *starts, err);
-    char *room = starts ? wt_alloc(ctx, bytes + 1, 1, err) : NULL, *p = room;
-    for (int64_t i = 0; room && i < count; i++) {
-        starts[i] = p;
-        if (s[i].len)
-            memcpy(p, s[i].data, s[i].len);
-        p += s[i].len + 1;
-    }
-    const wt_status st = room ? wt_openvino_check(&m->api,
-                                                  m->api.strings(starts, (size_t)count, shape, &m->given[index]),
-                                                  WT_EUNSUPPORTED, err)
-                              : WT_ENOMEM;
-    wt_free(ctx, room);
-    wt_free(ctx, starts);
+    WT_TRY(wt_engine_texts(&starts, m->base.ctx, t->data, (size_t)count, err));
+    const wt_status st = wt_openvino_check(&m->api, m->api.strings(starts, (size_t)count, shape, &m->given[index]),
+                                           WT_EUNSUPPORTED, err);
+    wt_free(m->base.ctx, starts);
     return st;
 }
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
-from devtools import CACHE, enter, run  # noqa: E402
+from devtools import CACHE, enter_if_made, run  # noqa: E402
 
 EXACT = {"q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "mxfp4", "nvfp4", "tq1_0", "tq2_0", "q1_0", "q2_0", "f16", "bf16"}
 WEIGHTED = {"q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs"}
@@ -131,8 +131,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if not list(CACHE.glob("venv-llm-*/complete")):
-        print("skipped: no environment `llm` (tools/venv llm makes it)")
-        sys.exit(77)
-    enter("llm")
+    enter_if_made("llm")
     run("check_blocks", main)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
-from devtools import CACHE, enter, run  # noqa: E402
+from devtools import enter_if_made, run  # noqa: E402
 
 NAMES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
@@ -199,8 +199,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if not list(CACHE.glob("venv-llm-*/complete")):
-        print("skipped: no environment `llm` (tools/venv llm makes it)")
-        sys.exit(77)
-    enter("llm")
+    enter_if_made("llm")
     run("check_families", main)

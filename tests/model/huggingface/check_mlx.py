@@ -16,7 +16,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[2] / "tools"), str(HERE.parents[1] / "cli")]
-from devtools import CACHE, MODELS, enter, run  # noqa: E402
+from devtools import MODELS, enter_if_made, run  # noqa: E402
 
 SMOLLM = MODELS / "smollm2-135m-instruct.q4_1.gguf"
 TOOL = sys.argv[1] if len(sys.argv) > 1 else "weights_tool"
@@ -210,8 +210,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if not list(CACHE.glob("venv-mlx-*/complete")):
-        print("skipped: no environment `mlx` (tools/venv mlx makes it)")
-        sys.exit(77)
-    enter("mlx")
+    enter_if_made("mlx")
     run("check_mlx", main)

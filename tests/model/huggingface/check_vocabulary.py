@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
-from devtools import CACHE, MODELS, enter, run  # noqa: E402
+from devtools import MODELS, enter_if_made, run  # noqa: E402
 
 TEXTS = ["Hello world 1234, how's it going?", "Café naïve — 日本語, über! \n\n  two  spaces\ttab", "def f(x):\n    return x**2",
          "🙂 emoji", "a"]
@@ -73,8 +73,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if not list(CACHE.glob("venv-llm-*/complete")):
-        print("skipped: no environment `llm` (tools/venv llm makes it)")
-        sys.exit(77)
-    enter("llm")
+    enter_if_made("llm")
     run("check_vocabulary", main)

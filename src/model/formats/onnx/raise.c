@@ -10,33 +10,6 @@ bool wt_raise_wants_out(const wt_raise *r, size_t i)
     return v && (v->n_uses || v->is_output);
 }
 
-/* Shape rules count on what the verifier, which comes later, makes sure of. */
-static bool arity_fits(const wt_node *node)
-{
-    const wt_op *op = node->op;
-    if (node->n_in < (size_t)op->min_in || node->n_in > (size_t)op->max_in || node->n_out < (size_t)op->min_out ||
-        node->n_out > (size_t)op->max_out)
-        return false;
-    for (int i = 0; i < op->min_in; i++)
-        if (!node->in[i])
-            return false;
-    return true;
-}
-
-/* What cannot be inferred here is reported by wt_graph_infer() later, with all it knows then. */
-static wt_status infer(wt_node *node, wt_err *err)
-{
-    wt_err local = { 0 };
-    if (!node->op || node->op->flags & WT_OP_CONTROL || !arity_fits(node))
-        return WT_OK;
-    const wt_status st = wt_node_infer(node, &local);
-    if (st == WT_OK || st == WT_EFORMAT || st == WT_EUNSUPPORTED)
-        return WT_OK;
-    if (err)
-        *err = local;
-    return st;
-}
-
 wt_status wt_raise_emit(wt_raise *r, const char *op_type, wt_value *const *in, size_t n_in, const wt_attr *attrs,
                         size_t n_attrs, wt_value **out, wt_err *err)
 {
@@ -52,7 +25,7 @@ wt_status wt_raise_emit(wt_raise *r, const char *op_type, wt_value *const *in, s
     (*out)->source = r->node->source;
     WT_TRY(wt_graph_add_node(&node, r->node->graph, r->node, "", op_type, name, in, n_in, out, 1, &list, err));
     node->source = r->node->source;
-    return infer(node, err);
+    return wt_node_infer_early(node, err);
 }
 
 wt_status wt_raise_turn(wt_raise *r, const char *op_type, wt_value *const *in, size_t n_in, const wt_attr *attrs,
@@ -214,7 +187,7 @@ static wt_status raise_node(const walk *w, wt_node *node, wt_err *err)
         for (size_t k = 0; a->type == WT_ATTR_GRAPHS && k < a->count; k++)
             WT_TRY(raise_graph(w, a->v.graphs[k], err));
     }
-    return infer(node, err);
+    return wt_node_infer_early(node, err);
 }
 
 static wt_status raise_graph(const walk *w, wt_graph *graph, wt_err *err)

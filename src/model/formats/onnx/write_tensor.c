@@ -34,16 +34,6 @@ static void progress(wt_writer *w, size_t bytes)
     wt_pb_out_fail(w->out, wt_check_cancel(w->out->ctx, w->out->err));
 }
 
-static void to_f16(const uint8_t *from, uint8_t *to, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        float f;
-        memcpy(&f, from + 4 * i, sizeof f);
-        const uint16_t h = wt_f32_to_f16(f);
-        memcpy(to + 2 * i, &h, sizeof h);
-    }
-}
-
 static void converted(wt_writer *w, const wt_tensor *t, const wt_value *v)
 {
     uint8_t piece[4 * PIECE];
@@ -56,7 +46,7 @@ static void converted(wt_writer *w, const wt_tensor *t, const wt_value *v)
         size_t bytes = 0;
         wt_dtype_bytes(quant->dtype, k, &bytes);
         if (quant->dtype == WT_F16)
-            to_f16(from, piece, k);
+            wt_halves(from, piece, k);
         else
             wt_quantize_part(quant, &t->shape, from, piece, i, k);
         wt_pb_put_raw(w->out, piece, bytes);

@@ -305,33 +305,6 @@ void wt_ov_set_graph(wt_ov_op *o, const char *name, wt_graph *g)
     set(o, (wt_attr){ .name = name, .type = WT_ATTR_GRAPH, .count = 1, .v.graph = g });
 }
 
-/* Rules count on what the verifier, which comes later, makes sure of. */
-static bool arity_fits(const wt_node *node)
-{
-    const wt_op *op = node->op;
-    if (node->n_in < (size_t)op->min_in || node->n_in > (size_t)op->max_in || node->n_out < (size_t)op->min_out ||
-        node->n_out > (size_t)op->max_out)
-        return false;
-    for (int i = 0; i < op->min_in; i++)
-        if (!node->in[i])
-            return false;
-    return true;
-}
-
-/* Types are needed on the way, as far as they can be known; what contradicts is reported by wt_graph_infer later. */
-static wt_status infer(wt_node *node, wt_err *err)
-{
-    wt_err local = { .offset = WT_NO_OFFSET };
-    if (!node->op || (node->op->flags & WT_OP_CONTROL) || !arity_fits(node))
-        return WT_OK;
-    const wt_status st = wt_node_infer(node, &local);
-    if (st == WT_OK || st == WT_EFORMAT || st == WT_EUNSUPPORTED)
-        return WT_OK;
-    if (err)
-        *err = local;
-    return st;
-}
-
 static void add_node(wt_ov_op *o, const char *op, const char *name, wt_value *const *in, size_t n_in, wt_value **out,
                      size_t n_out)
 {
@@ -341,7 +314,7 @@ static void add_node(wt_ov_op *o, const char *op, const char *name, wt_value *co
     if (o->st == WT_OK)
         must(o, wt_graph_add_node(&node, o->graph, NULL, "", op, name, in, n_in, out, n_out, &attrs, o->err));
     if (o->st == WT_OK)
-        must(o, infer(node, o->err));
+        must(o, wt_node_infer_early(node, o->err));
 }
 
 void wt_ov_emit_outs(wt_ov_op *o, const char *op, wt_value *const *in, size_t n_in, wt_value **out, size_t n_out)

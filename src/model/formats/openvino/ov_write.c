@@ -54,16 +54,6 @@ static wt_status pad_to(job *j, uint64_t offset, wt_err *err)
     return offset > j->streamed ? put(j, zeros, (size_t)(offset - j->streamed), err) : WT_OK;
 }
 
-static void to_f16(const uint8_t *from, uint8_t *to, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        float f;
-        memcpy(&f, from + 4 * i, sizeof f);
-        const uint16_t h = wt_f32_to_f16(f);
-        memcpy(to + 2 * i, &h, sizeof h);
-    }
-}
-
 static wt_status put_converted(job *j, const wt_ov_blob *b, wt_err *err)
 {
     uint8_t piece[4 * PIECE];
@@ -75,7 +65,7 @@ static wt_status put_converted(job *j, const wt_ov_blob *b, wt_err *err)
         size_t bytes = 0;
         wt_dtype_bytes(b->dtype, k, &bytes);
         if (b->dtype == WT_F16)
-            to_f16(from, piece, k);
+            wt_halves(from, piece, k);
         else
             wt_quantize_part(b->quant, &b->tensor->shape, from, piece, i, k);
         WT_TRY(put(j, piece, bytes, err));
